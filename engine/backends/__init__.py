@@ -1,0 +1,1 @@
+"""What runs the weights: one module per kind of backend, all behind ``base.Backend``."""

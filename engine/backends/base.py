@@ -1,0 +1,64 @@
+"""The contract that every backend keeps: torch (the reference), and later cpu and cuda.
+
+A backend owns the weights on their devices. It knows nothing of text, chats or files' names.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.checkpoint import ModelInfo
+    from engine.state import State
+    from engine.strategy import Strategy
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total): bytes while loading, tokens while reading."""
+
+IsCancelled = Callable[[], bool]
+"""Asked between pieces of work; true means stop at the next safe point."""
+
+
+class Backend(Protocol):
+    """Weights that are ready to run."""
+
+    name: str
+    info: "ModelInfo"
+    strategy: "Strategy"
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that the weights occupy, over all devices."""
+        ...
+
+    def new_state(self) -> "State":
+        """Return the zero state, where this backend wants it."""
+        ...
+
+    def forward(
+        self,
+        tokens: Sequence[int],
+        state: "State",
+        *,
+        all_logits: bool = False,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> "Tensor":
+        """Read tokens; advance ``state`` in place; return logits.
+
+        tokens: one or more ids, each in [0, V).
+        Returns fp32 [V] for the last token, or [T, V] with ``all_logits``.
+        Raises Cancelled between chunks; the state then holds exactly ``state.tokens_read`` tokens.
+        """
+        ...
+
+    def forward_batch(
+        self, tokens: Sequence[Sequence[int]], states: Sequence["State"]
+    ) -> "Tensor":
+        """Read one list of tokens per state; return fp32 [B, V], one row per last token."""
+        ...
+
+    def close(self) -> None:
+        """Give the weights' memory back. The backend cannot be used afterwards."""
+        ...

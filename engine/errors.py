@@ -1,0 +1,65 @@
+"""Every failure that a user can meet, raised where its cause is known.
+
+``message`` is one sentence: what happened and why. ``hint`` says what to do about it.
+The window and the command line show both; nobody ever branches on their text.
+"""
+
+
+class EngineError(Exception):
+    """Something went wrong that the user should read about."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UnsupportedModel(EngineError):
+    """The file is sound but holds something that this engine does not run."""
+
+
+class DamagedFile(EngineError):
+    """The file is truncated, inconsistent or not what its name says."""
+
+
+class UnsafeFile(EngineError):
+    """The file wants to run code when it is opened."""
+
+
+class UnsupportedStrategy(EngineError):
+    """The strategy string is malformed or names what no backend here can do."""
+
+
+class NotEnoughMemory(EngineError):
+    """The model does not fit; ``suggestion`` is the largest strategy that does, or empty."""
+
+    def __init__(self, message: str, hint: str = "", suggestion: str = "") -> None:
+        super().__init__(message, hint)
+        self.suggestion = suggestion
+
+
+class StateMismatch(EngineError):
+    """The state belongs to other weights, or its arrays have another shape."""
+
+
+class DownloadFailed(EngineError):
+    """A download stopped; what was received is kept.
+
+    ``kind`` is one of: offline, refused (401, 403), missing (404), busy (429), server (5xx),
+    damaged (wrong hash), full (disk), stopped.
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "offline") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+
+class StoreError(EngineError):
+    """The chats on disk could not be read or written."""
+
+
+class Cancelled(EngineError):
+    """The work was stopped on request; not a failure."""
+
+    def __init__(self, message: str = "Stopped.") -> None:
+        super().__init__(message)

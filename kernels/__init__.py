@@ -1,0 +1,1 @@
+"""Kernels of our own: cpu/ behind one C header, cuda/ compiled on the card. Knows nobody."""

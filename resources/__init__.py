@@ -1,0 +1,1 @@
+"""Data that the app carries: icons, translations, templates, the catalogue seed."""

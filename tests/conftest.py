@@ -1,0 +1,25 @@
+"""Shared fixtures: every test lives in its own SKEIN_HOME, offscreen, without a network."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.folders import Folders
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(autouse=True)
+def skein_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "skein-home"
+    monkeypatch.setenv("SKEIN_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def folders(skein_home: Path) -> Folders:
+    made = Folders.below(skein_home)
+    made.create()
+    return made
