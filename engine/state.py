@@ -1,0 +1,201 @@
+"""The state: all that an RWKV-7 remembers of what it has read, and its file.
+
+Knows tensors and safetensors; knows nothing of chats, nodes or where files belong.
+"""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from engine.errors import DamagedFile, StateMismatch
+
+if TYPE_CHECKING:
+    from engine.checkpoint import ModelShape
+
+FORMAT_VERSION = "1"
+_STATE_NAMES = ("att_shift", "wkv", "ffn_shift")
+
+
+@dataclass(slots=True)
+class State:
+    """What a model remembers; its size does not grow with what was read.
+
+    att_shift: [L, D] fp32, the last input of each time mix (after ln1).
+    wkv: [L, H, N, N] fp32, row = value index, column = key index.
+    ffn_shift: [L, D] fp32, the last input of each channel mix (after ln2).
+    tokens_read: how many tokens have gone in.
+    """
+
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+    tokens_read: int = 0
+
+    @classmethod
+    def zeros(cls, shape: "ModelShape", device: str | torch.device = "cpu") -> "State":
+        """Return the state of a model that has read nothing."""
+        layers, heads, n = shape.layers, shape.heads, shape.head_size
+
+        def zero(*size: int) -> Tensor:
+            return torch.zeros(*size, dtype=torch.float32, device=device)
+
+        return cls(
+            zero(layers, shape.width), zero(layers, heads, n, n), zero(layers, shape.width)
+        )
+
+    def clone(self) -> "State":
+        """Return an independent copy on the same device."""
+        copies = (tensor.clone() for tensor in self.tensors().values())
+        return State(*copies, tokens_read=self.tokens_read)
+
+    def to(self, device: str | torch.device) -> "State":
+        """Return this state on ``device``: itself when it is there already, else a copy."""
+        if self.wkv.device == torch.device(device):
+            return self
+        moved = (tensor.to(device) for tensor in self.tensors().values())
+        return State(*moved, tokens_read=self.tokens_read)
+
+    def copy_from(self, other: "State") -> None:
+        """Overwrite this state, in place, with another of the same shape."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(getattr(other, name))
+        self.tokens_read = other.tokens_read
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the arrays by name."""
+        return {name: getattr(self, name) for name in _STATE_NAMES}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, the same for any length of chat."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())
+
+    def require_shape(self, shape: "ModelShape") -> None:
+        """Raise StateMismatch unless the arrays are those of a model of this shape."""
+        expected = {
+            "att_shift": (shape.layers, shape.width),
+            "wkv": (shape.layers, shape.heads, shape.head_size, shape.head_size),
+            "ffn_shift": (shape.layers, shape.width),
+        }
+        for name, tensor in self.tensors().items():
+            if tuple(tensor.shape) != expected[name]:
+                raise StateMismatch(
+                    f"This state has {name} {list(tensor.shape)}, "
+                    f"but the model needs {list(expected[name])}.",
+                    "Load the model that the state was made with, or read the text again.",
+                )
+
+
+@dataclass(slots=True)
+class StateFile:
+    """A state as read from disk, with what was saved beside it."""
+
+    state: State
+    metadata: dict[str, str]
+    extras: dict[str, Tensor] = field(default_factory=dict)
+
+
+def save_state(
+    path: Path,
+    state: State,
+    metadata: Mapping[str, str],
+    extras: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a state file so that a kill at any moment leaves the old file or the new one.
+
+    extras: further tensors to keep, under names of their own.
+    Raises OSError when the disk is full or read-only; nothing half-written stays then.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors().items()}
+    for name, tensor in (extras or {}).items():
+        tensors[f"extra.{name}"] = tensor.detach().cpu().contiguous()
+    words = {**metadata, "format_version": FORMAT_VERSION, "tokens_read": str(state.tokens_read)}
+    write_atomically(path, save(tensors, words))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name, force to disk, then rename."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system can (not on Windows)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load_state(path: Path) -> StateFile:
+    """Read a state file that ``save_state`` wrote.
+
+    Raises DamagedFile when it is truncated, not a state, or of a newer format; and
+    FileNotFoundError when there is none.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            # clone: without it every array keeps the whole file mapped
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _damaged(path) from error
+    _require_known(path, metadata, tensors)
+    extras = {
+        name.removeprefix("extra."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("extra.")
+    }
+    state = State(*(tensors[name] for name in _STATE_NAMES), int(metadata["tokens_read"]))
+    return StateFile(state, metadata, extras)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the words of a state file without reading its arrays.
+
+    Raises DamagedFile when it is not a safetensors file.
+    """
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise _damaged(path) from error
+
+
+def _require_known(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    if metadata.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
+        raise DamagedFile(
+            f"{path.name} was saved by a newer Skein.", "Update Skein, then open it again."
+        )
+    complete = all(
+        name in tensors and tensors[name].dtype == torch.float32 for name in _STATE_NAMES
+    )
+    if not complete or not metadata.get("tokens_read", "").isdecimal():
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> DamagedFile:
+    return DamagedFile(
+        f"{path.name} is not a whole state file of Skein.",
+        "The text can be read again to make a new one.",
+    )
