@@ -1,0 +1,1 @@
+"""Observable state and list models: what is shown, without widgets."""

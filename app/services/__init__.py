@@ -1,0 +1,1 @@
+"""Bridges between worker threads and the GUI thread."""
