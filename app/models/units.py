@@ -2,7 +2,6 @@
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
-
 translate = QCoreApplication.translate
 
 
@@ -50,7 +49,8 @@ def date_text(compact: str, locale: QLocale | None = None) -> str:
     if not day.isValid():
         return ""
     # The pattern is translated too: Chinese and Japanese write the year first.
-    return (locale if locale is not None else QLocale()).toString(day, translate("Units", "d MMM yyyy"))
+    pattern = translate("Units", "d MMM yyyy")
+    return (locale if locale is not None else QLocale()).toString(day, pattern)
 
 
 def _short(number: float) -> str:

@@ -49,7 +49,7 @@ class Tasks(QObject):
         done: Callable[[T], None] | None = None,
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Run ``fn`` on a pool thread, then ``done(result)`` or ``failed(error)`` on the GUI thread.
+        """Run ``fn`` on a pool thread, then one of ``done`` and ``failed`` on the GUI thread.
 
         A failure that nobody listens to is logged. After close() nothing is run or delivered.
         """
