@@ -1,0 +1,191 @@
+"""Where each layer runs and in which type: the strategy and its spelling.
+
+The strings of the ``rwkv`` package are read as they are (``cuda fp16``, ``cpu fp32``,
+``cuda fp16i8 *20 -> cpu fp32``, ``cuda fp16 *10+``); ours add ``int8``, ``q4``, ``auto`` and a
+last word ``@4``, the number of processor threads. It does not know whether the machine has the
+devices, nor whether a model fits on them.
+
+Grammar, words apart by blanks, in any case::
+
+    strategy = "auto" [threads] | stage { "->" stage } [threads]
+    stage    = device weights ["*" layers ["+"]]
+    device   = "cpu" | "mps" | "cuda" [":" n] | "xpu" [":" n]
+    threads  = "@" n
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.errors import UnsupportedStrategy
+
+WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "cpu": ("fp32", "bf16", "fp16"),
+        "cuda": ("fp16", "bf16", "fp32"),
+        "mps": ("fp16", "bf16", "fp32"),
+        "xpu": ("fp16", "bf16", "fp32"),
+    }
+)
+"""What the backends of today run, per kind of device. The one place that a new backend extends."""
+
+KNOWN_WEIGHTS = (
+    *("fp32", "fp16", "bf16"),
+    *("fp32i8", "fp16i8", "bf16i8"),
+    *("fp32i4", "fp16i4", "bf16i4"),
+    *("fp32i3", "fp16i3", "bf16i3"),
+    *("int8", "q4"),
+)
+"""Every spelling that is read and written back, whether a backend runs it or not."""
+
+SPELLING_HINT = "Write for example “cuda fp16”, “cpu fp32”, “cuda fp16 *20 -> cpu fp32” or “auto”."
+
+_DEVICE = re.compile(r"cpu|mps|(?:cuda|xpu)(?::(?:0|[1-9]\d{0,2}))?")
+_LAYERS = re.compile(r"\*([1-9]\d{0,4})(\+?)")
+_THREADS = re.compile(r"(.*?)(?:^|\s)@\s*([1-9]\d{0,3})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run of layers on one device in one type.
+
+    ``layers`` counts as the ``rwkv`` package does: the head is one more layer after the last;
+    None takes an equal share of what other stages leave. ``streamed`` (written ``+``) means
+    that layers beyond the count are copied to the device when they are needed.
+    """
+
+    device: str
+    weights: str
+    layers: int | None = None
+    streamed: bool = False
+
+    @property
+    def kind(self) -> str:
+        """``cuda`` for ``cuda:1``."""
+        return self.device.partition(":")[0]
+
+    @property
+    def index(self) -> int:
+        """1 for ``cuda:1``, 0 where no number is given."""
+        return int(self.device.partition(":")[2] or 0)
+
+    def __str__(self) -> str:
+        count = "" if self.layers is None else f" *{self.layers}{'+' if self.streamed else ''}"
+        return f"{self.device} {self.weights}{count}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Stage":
+        """Read one stage, such as ``cuda:1 fp16 *10``. Raises UnsupportedStrategy."""
+        words = re.sub(r"\*\s+", "*", text.lower()).split()
+        if len(words) not in (2, 3):
+            raise _malformed(text, "a stage is a device, a weight type and maybe a layer count")
+        device, weights = words[:2]
+        if not _DEVICE.fullmatch(device):
+            raise _malformed(text, f"“{device}” is no device (cuda, cuda:1, cpu, mps or xpu)")
+        if weights not in KNOWN_WEIGHTS:
+            raise _malformed(text, f"“{weights}” is no weight type (fp16, bf16, fp32, int8, q4)")
+        if len(words) == 2:
+            return cls(device, weights)
+        count = _LAYERS.fullmatch(words[2])
+        if not count:
+            raise _malformed(text, f"“{words[2]}” is no layer count (*20, or *20+ to stream)")
+        return cls(device, weights, int(count[1]), count[2] == "+")
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Stages in the order of the layers, and processor threads (0: torch decides).
+
+    No stages means ``auto``: the plan chooses. ``str()`` is the canonical spelling;
+    ``Strategy.parse(str(s)) == s``.
+    """
+
+    stages: tuple[Stage, ...] = ()
+    threads: int = 0
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the plan is to choose."""
+        return not self.stages
+
+    def __str__(self) -> str:
+        text = " -> ".join(str(stage) for stage in self.stages) or "auto"
+        return f"{text} @{self.threads}" if self.threads else text
+
+    @classmethod
+    def parse(cls, text: str) -> "Strategy":
+        """Read a strategy string. Raises UnsupportedStrategy when it is malformed."""
+        body, threads = text.strip(), 0
+        if match := _THREADS.fullmatch(body):
+            body, threads = match[1].strip(), int(match[2])
+        if body.lower() == "auto":
+            return cls((), threads)
+        if not body:
+            raise _malformed(text, "nothing is named")
+        stages = tuple(Stage.parse(part) for part in body.split("->"))
+        if sum(stage.streamed for stage in stages) > 1:
+            raise _malformed(text, "only one stage can stream (+)")
+        return cls(stages, threads)
+
+    def placement(self, layers: int) -> tuple[Stage, ...]:
+        """Return the stage of every layer and, as the last element, of the head: layers + 1.
+
+        Raises UnsupportedStrategy for ``auto``, which places nothing yet.
+        """
+        if self.is_auto:
+            raise UnsupportedStrategy(
+                "“auto” says nothing about single layers.", "Ask the plan for its choice first."
+            )
+        counts = _counts(self.stages, layers + 1)
+        return tuple(
+            stage for stage, count in zip(self.stages, counts, strict=True) for _ in range(count)
+        )
+
+
+def refuse_unsupported(strategy: Strategy) -> None:
+    """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it."""
+    for stage in strategy.stages:
+        if stage.weights not in WEIGHT_TYPES[stage.kind]:
+            types = ", ".join(WEIGHT_TYPES[stage.kind])
+            raise UnsupportedStrategy(
+                f"“{stage}” cannot run: this version has no {stage.weights} on {stage.kind}.",
+                f"On {stage.kind} choose one of {types}.",
+            )
+        if stage.streamed:
+            raise UnsupportedStrategy(
+                f"“{stage}” cannot run: this version does not stream layers (the “+”).",
+                f"Put the other layers on the processor: “{_without_stream(stage)} -> cpu bf16”.",
+            )
+
+
+def _without_stream(stage: Stage) -> Stage:
+    return Stage(stage.device, stage.weights, stage.layers)
+
+
+def _counts(stages: Sequence[Stage], total: int) -> list[int]:
+    """Share ``total`` layers out as the ``rwkv`` package does.
+
+    Counts are served in order until nothing is left; then stages without a count share the
+    rest evenly; what is still left goes to the stage that streams, else to the last one.
+    """
+    left, counts = total, []
+    for stage in stages:
+        counts.append(min(stage.layers or 0, left))
+        left -= counts[-1]
+    streaming = [i for i, stage in enumerate(stages) if stage.streamed]
+    open_ended = [i for i, stage in enumerate(stages) if stage.layers is None]
+    if streaming:
+        counts[streaming[0]] += left
+        return counts
+    for served, i in enumerate(open_ended):
+        counts[i] = left // (len(open_ended) - served)
+        left -= counts[i]
+    counts[-1] += left
+    return counts
+
+
+def _malformed(text: str, why: str) -> UnsupportedStrategy:
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return UnsupportedStrategy(f"“{shown}” is not a strategy: {why}.", SPELLING_HINT)

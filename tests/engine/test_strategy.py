@@ -1,0 +1,150 @@
+"""The strategy's grammar: what users of the rwkv package write, ours, and what is refused."""
+
+from contextlib import suppress
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import UnsupportedStrategy
+from engine.strategy import KNOWN_WEIGHTS, Stage, Strategy, refuse_unsupported
+
+devices = st.sampled_from(["cpu", "mps", "cuda", "cuda:0", "cuda:1", "xpu", "xpu:2"])
+plain_stages = st.builds(
+    Stage,
+    devices,
+    st.sampled_from(KNOWN_WEIGHTS),
+    st.none() | st.integers(1, 99999),
+)
+
+
+@st.composite
+def written(draw):
+    stages = draw(st.lists(plain_stages, max_size=5))
+    if stages and draw(st.booleans()):
+        i = draw(st.integers(0, len(stages) - 1))
+        stages[i] = Stage(stages[i].device, stages[i].weights, draw(st.integers(1, 99)), True)
+    return Strategy(tuple(stages), draw(st.integers(0, 9999)))
+
+
+@settings(deadline=None)
+@given(written())
+def test_what_is_written_is_read_back(strategy):
+    assert Strategy.parse(str(strategy)) == strategy
+
+
+@settings(deadline=None)
+@given(written(), st.integers(1, 100))
+def test_every_layer_and_the_head_have_one_place(strategy, layers):
+    if strategy.is_auto:
+        return
+    places = strategy.placement(layers)
+    assert len(places) == layers + 1
+    stages = iter(strategy.stages)
+    assert all(run in stages for run, _ in groupby(places)), "the stages' order is kept"
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused(text):
+    with suppress(UnsupportedStrategy):
+        strategy = Strategy.parse(text)
+        assert Strategy.parse(str(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("cuda fp16", "cuda fp16"),
+        ("  CUDA  FP16 ", "cuda fp16"),
+        ("cpu fp32i8", "cpu fp32i8"),
+        ("cuda fp16i8 *20 -> cpu fp32", "cuda fp16i8 *20 -> cpu fp32"),
+        ("cuda fp16i8 *20->cpu fp32", "cuda fp16i8 *20 -> cpu fp32"),
+        (
+            "cuda:0 fp16 *10 -> cuda:1 fp16 *8 -> cpu fp32 *1",
+            "cuda:0 fp16 *10 -> cuda:1 fp16 *8 -> cpu fp32 *1",
+        ),
+        ("cuda fp16 *10+", "cuda fp16 *10+"),
+        ("cuda q4 *20 -> cpu q4", "cuda q4 *20 -> cpu q4"),
+        ("cpu fp32 @4", "cpu fp32 @4"),
+        ("cuda fp16 *9 -> cpu bf16 @ 12", "cuda fp16 *9 -> cpu bf16 @12"),
+        ("auto", "auto"),
+        ("AUTO @2", "auto @2"),
+    ],
+)
+def test_spellings(text, canonical):
+    assert str(Strategy.parse(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cuda",
+        "fp16",
+        "gpu fp16",
+        "dml fp16",
+        "cuda half",
+        "cuda:x fp16",
+        "cpu:1 fp32",
+        "cuda fp16 20",
+        "cuda fp16 *0",
+        "cuda fp16 *",
+        "cuda fp16 -> ",
+        "-> cpu fp32",
+        "cuda fp16 *3 *4",
+        "cuda fp16 *3+ -> cuda:1 fp16 *3+",
+        "cpu fp32 @0",
+        "@4",
+        "cpu fp32 @4 -> cuda fp16",
+    ],
+)
+def test_malformed(text):
+    with pytest.raises(UnsupportedStrategy, match="is not a strategy") as caught:
+        Strategy.parse(text)
+    assert "cuda fp16 *20 -> cpu fp32" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("cuda fp16", [13]),
+        ("cuda fp16 *4 -> cpu fp32", [4, 9]),
+        ("cuda fp16 *4 -> cpu fp32 *3", [4, 9]),
+        ("cuda fp16 *40 -> cpu fp32", [13, 0]),
+        ("cuda:0 fp16 -> cuda:1 fp16", [6, 7]),
+        ("cuda:0 fp16 -> cpu fp32 *3 -> cuda:1 fp16", [5, 3, 5]),
+        ("cuda fp16 *4+ -> cpu fp32 *2", [11, 2]),
+        ("cuda fp16 *4+", [13]),
+    ],
+)
+def test_counts_follow_the_rwkv_package(text, counts):
+    strategy = Strategy.parse(text)
+    places = strategy.placement(12)
+    assert [places.count(stage) for stage in strategy.stages] == counts
+
+
+def test_auto_places_nothing():
+    with pytest.raises(UnsupportedStrategy, match="auto"):
+        Strategy.parse("auto").placement(12)
+
+
+def test_stage_knows_its_kind_and_number():
+    assert (Stage("cuda:3", "fp16").kind, Stage("cuda:3", "fp16").index) == ("cuda", 3)
+    assert (Stage("cpu", "fp32").kind, Stage("cpu", "fp32").index) == ("cpu", 0)
+
+
+@pytest.mark.parametrize("text", ["auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3"])
+def test_what_runs_today(text):
+    refuse_unsupported(Strategy.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("cpu int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
+)
+def test_what_comes_later_is_refused_with_an_answer(text, word):
+    with pytest.raises(UnsupportedStrategy, match=word) as caught:
+        refuse_unsupported(Strategy.parse(text))
+    assert caught.value.hint
