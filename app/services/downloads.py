@@ -59,6 +59,7 @@ class _Job:
 
     entry: DownloadEntry
     wanted: Literal["run", "pause", "cancel"] = "run"
+    discarded: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -165,7 +166,7 @@ class DownloadService(QObject):
         job.wanted = "cancel"
         job.stop.set()
         if job.thread is None:
-            self._discard(job)
+            self._discard(job)  # otherwise when the worker has ended
 
     def close(self) -> None:
         """Stop every worker and wait for it; what is unfinished is listed for the next start."""
@@ -221,14 +222,20 @@ class DownloadService(QObject):
             log.debug("The download of %s ended after the window", key)
 
     def _discard(self, job: _Job) -> None:
-        key = job.entry.id
-        del self._jobs[key]
-        self._save()
-        # Unlinking gigabytes can take a while: not on this thread.
-        transfer = self._make_transfer(job.entry.model)
-        threading.Thread(target=transfer.discard, name="skein-discard").start()
-        self.removed.emit(key)
-        self._start_next()
+        # Unlinking gigabytes can take a while: not on the GUI thread.
+        job.discarded = True
+        job.thread = threading.Thread(
+            target=self._remove, args=(job.entry.id, job.entry.model), name="skein-discard"
+        )
+        job.thread.start()
+
+    def _remove(self, key: str, model: RemoteModel) -> None:
+        """Remove what was received; runs on a worker thread."""
+        try:
+            self._make_transfer(model).discard()
+        except (EngineError, OSError) as error:
+            log.warning("What was received of %s could not be removed: %s", key, error)
+        self._ended.emit(_Ended(key, None, None))
 
     @Slot(str, object)
     def _on_moved(self, key: str, progress: DownloadProgress) -> None:
@@ -245,14 +252,20 @@ class DownloadService(QObject):
             return
         job.thread = None
         if ended.path is not None:
-            del self._jobs[ended.id]
-            self._save()
+            self._forget(job)
             self.finished.emit(ended.id, ended.path)
+        elif job.discarded:
+            self._forget(job)
+            self.removed.emit(ended.id)
         elif job.wanted == "cancel":
             self._discard(job)
         elif ended.error is not None and not isinstance(ended.error, Cancelled):
             self._fail(job, ended.error)
         self._start_next()
+
+    def _forget(self, job: _Job) -> None:
+        del self._jobs[job.entry.id]
+        self._save()
 
     def _fail(self, job: _Job, error: EngineError) -> None:
         if job.wanted == "pause":  # it broke while it was being stopped: paused all the same

@@ -1,0 +1,290 @@
+"""The models of the window: those on this computer, those on the hub, and what fits.
+
+Scans, refreshes and plans in the background and says when the answer changed. Does not download
+(app.services.downloads does) and loads nothing.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.models.grouping import AvailableModel, recommended_id
+from app.services.downloads import download_id
+from app.services.tasks import Tasks
+from engine.checkpoint.shape import ModelShape
+from engine.errors import EngineError
+from engine.hardware import Hardware
+from engine.hub.catalogue import RemoteModel
+from engine.hub.library import LocalModel
+from engine.plan import Plan
+from engine.strategy import Strategy
+
+log = logging.getLogger(__name__)
+
+
+class Hub(Protocol):
+    """What is asked of engine.hub's Catalogue."""
+
+    def cached(self) -> list[RemoteModel]:
+        """Return the list of the last refresh, without a network."""
+        ...
+
+    def refresh(self) -> list[RemoteModel]:
+        """Return the hub's list as it is now; raises EngineError when it cannot be read."""
+        ...
+
+    def lookup(self, address: str) -> list[RemoteModel]:
+        """Return the models behind a repository or an address; raises EngineError."""
+        ...
+
+    def cached_at(self) -> float | None:
+        """Return when the cached list was read (seconds since 1970), or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyModel:
+    """A file on this computer with what this machine makes of it."""
+
+    local: LocalModel
+    plan: Plan | None = None
+
+    @property
+    def id(self) -> str:
+        """The path, which no two files share."""
+        return str(self.local.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the engine is asked about this computer; functions, so that a test can answer."""
+
+    detect: Callable[[], Hardware]
+    choose: Callable[[ModelShape, Hardware, Strategy | None], Plan]
+    scan: Callable[[Sequence[Path]], list[LocalModel]]
+
+
+class ModelLibrary(QObject):
+    """Ready and available models with their plans; every signal arrives on the GUI thread."""
+
+    ready_changed = Signal()
+    available_changed = Signal()
+    hardware_changed = Signal()
+    status_changed = Signal()
+    """One of scanning, refreshing and offline is new."""
+    lookup_done = Signal(str, object)
+    """The address and the tuple of ids that it brought."""
+    lookup_failed = Signal(str, object)
+    """The address and the EngineError."""
+    deleted = Signal(str)
+    """The path of a file that is gone."""
+    delete_failed = Signal(str, object)
+    """The path and the EngineError."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        machine: Machine,
+        folders: Callable[[], Sequence[Path]],
+        tasks: Tasks,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.ready: tuple[ReadyModel, ...] = ()
+        self.available: tuple[AvailableModel, ...] = ()
+        self.recommended = ""
+        self.hardware: Hardware | None = None
+        self.strategy: Strategy | None = None
+        self.scanning = False
+        self.refreshing = False
+        self.offline: EngineError | None = None
+        self._hub, self._machine, self._folders, self._tasks = hub, machine, folders, tasks
+        self._local: list[LocalModel] = []
+        self._files: list[Path] = []
+        self._remote: list[RemoteModel] = []
+        self._added: list[RemoteModel] = []
+        self._plans: dict[ModelShape, Plan] = {}
+
+    @property
+    def catalogue_time(self) -> float | None:
+        """When the list on show was read from the hub (seconds since 1970), or None."""
+        return self._hub.cached_at()
+
+    def start(self) -> None:
+        """Show what is known, then look at the disk, the machine and the hub."""
+        self.rescan()
+        self._tasks.run_in_background(self._machine.detect, self._on_hardware, self._on_unknown)
+        self._tasks.run_in_background(self._hub.cached, self._on_cached, self._on_unknown)
+        self.refresh()
+
+    # What can be asked for
+
+    def rescan(self) -> None:
+        """Look again at the folders and the files that were opened."""
+        self.scanning = True
+        self.status_changed.emit()
+        places = [*self._folders(), *self._files]
+        self._tasks.run_in_background(
+            lambda: self._machine.scan(places), self._on_scanned, self._on_scan_failed
+        )
+
+    def refresh(self) -> None:
+        """Read the hub's list again; the cached one stays when that fails."""
+        if self.refreshing:
+            return
+        self.refreshing = True
+        self.status_changed.emit()
+        self._tasks.run_in_background(
+            self._hub.refresh, self._on_refreshed, self._on_refresh_failed
+        )
+
+    def set_hub(self, hub: Hub) -> None:
+        """Ask another endpoint from now on."""
+        self._hub = hub
+        self.refreshing = False
+        self.refresh()
+
+    def set_strategy(self, strategy: Strategy | None) -> None:
+        """Plan with this strategy; None lets every model have its best."""
+        self.strategy = None if strategy is None or strategy.is_auto else strategy
+        self._plans.clear()
+        self._publish()
+
+    def open_file(self, path: Path) -> None:
+        """List a file that lies in none of the folders, where it is."""
+        if path not in self._files:
+            self._files.append(path)
+        self.rescan()
+
+    def look_up(self, address: str) -> None:
+        """Ask the hub for a repository or a file and list what it holds."""
+        self._tasks.run_in_background(
+            lambda: self._hub.lookup(address),
+            lambda found: self._on_found(address, found),
+            lambda error: self.lookup_failed.emit(address, _as_engine_error(error)),
+        )
+
+    def delete(self, path: Path) -> None:
+        """Delete a model that is listed as ready, for good."""
+        if all(model.local.path != path for model in self.ready):
+            return
+        self._tasks.run_in_background(
+            lambda: _remove(path),
+            lambda _: self._on_deleted(path),
+            lambda error: self.delete_failed.emit(str(path), _as_engine_error(error)),
+        )
+
+    def plan_for(self, shape: ModelShape | None) -> Plan | None:
+        """Return the plan for a model of this shape; None while the machine is unknown."""
+        if shape is None or self.hardware is None:
+            return None
+        if shape not in self._plans:
+            self._plans[shape] = self._machine.choose(shape, self.hardware, self.strategy)
+        return self._plans[shape]
+
+    # What came back
+
+    def _on_scanned(self, found: list[LocalModel]) -> None:
+        self.scanning = False
+        self._local = found
+        self._publish()
+        self.status_changed.emit()
+
+    def _on_scan_failed(self, error: Exception) -> None:
+        self.scanning = False
+        self.status_changed.emit()
+        self._on_unknown(error)
+
+    def _on_hardware(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self._plans.clear()
+        self._publish()
+        self.hardware_changed.emit()
+
+    def _on_cached(self, models: list[RemoteModel]) -> None:
+        if not self._remote:  # the live list may have been faster
+            self._remote = models
+            self._publish()
+
+    def _on_refreshed(self, models: list[RemoteModel]) -> None:
+        self.refreshing, self.offline = False, None
+        self._remote = models
+        self._publish()
+        self.status_changed.emit()
+
+    def _on_refresh_failed(self, error: Exception) -> None:
+        self.refreshing, self.offline = False, _as_engine_error(error)
+        self.status_changed.emit()
+
+    def _on_found(self, address: str, models: list[RemoteModel]) -> None:
+        known = {download_id(model) for model in self._added}
+        self._added += [model for model in models if download_id(model) not in known]
+        self._publish()
+        self.lookup_done.emit(address, tuple(download_id(model) for model in models))
+
+    def _on_deleted(self, path: Path) -> None:
+        self._files = [file for file in self._files if file != path]
+        self._local = [model for model in self._local if model.path != path]
+        self._publish()
+        self.deleted.emit(str(path))
+        self.rescan()
+
+    def _on_unknown(self, error: Exception) -> None:
+        log.warning("The list of models is incomplete: %s", error, exc_info=error)
+
+    # What is shown
+
+    def _publish(self) -> None:
+        ready = tuple(
+            ReadyModel(model, self.plan_for(model.info.shape if model.info else None))
+            for model in self._local
+        )
+        available = tuple(self._available())
+        if ready != self.ready:
+            self.ready = ready
+            self.ready_changed.emit()
+        if available != self.available:
+            self.available = available
+            self.recommended = recommended_id(available)
+            self.available_changed.emit()
+
+    def _available(self) -> list[AvailableModel]:
+        here = {
+            (model.path.name, model.info.size_bytes): model.path
+            for model in self._local
+            if model.info is not None
+        }
+        listed: dict[str, AvailableModel] = {}
+        for added, models in ((True, self._added), (False, self._remote)):
+            for model in models:
+                key = download_id(model)
+                path = here.get((Path(model.file or model.repo).name, model.size_bytes))
+                plan = self.plan_for(model.shape)
+                listed.setdefault(key, AvailableModel(key, model, plan, path, added))
+        return list(listed.values())
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, or a folder that is one model."""
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EngineError(
+            f"{path.name} could not be deleted: {error.strerror or error}.",
+            "Close the programs that use it, and look whether the folder may be written to.",
+        ) from error
+
+
+def _as_engine_error(error: Exception) -> EngineError:
+    if isinstance(error, EngineError):
+        return error
+    log.error("Unexpected failure", exc_info=error)
+    return EngineError(f"Something unexpected happened: {error}", "The log says more.")
