@@ -12,6 +12,7 @@ from engine.store.database import Migration
 # - node.parent has no ON DELETE CASCADE: cascades count as nested triggers, of which SQLite allows
 #   1000, and a chat may be longer. Rows go with their conversation, or by their deletion.
 # - deleted: the deletion that hid the node, so that undo shows exactly these again.
+# - automerge=0: the index merges its parts (tens of milliseconds) in tidy(), not in the GUI thread.
 # - Full text: trigrams serve any language, Chinese and Japanese included. The text of a reply that
 #   is still being written is not in the index: it would be indexed anew twice a second.
 _VERSION_1 = (
@@ -82,6 +83,7 @@ _VERSION_1 = (
         text, content='node', content_rowid='id', tokenize='trigram'
     )
     """,
+    "INSERT INTO node_words(node_words, rank) VALUES ('automerge', 0)",
     """
     CREATE TRIGGER node_added AFTER INSERT ON node WHEN new.status <> 'writing' BEGIN
         INSERT INTO node_words(rowid, text) VALUES (new.id, new.text);
@@ -109,6 +111,7 @@ _VERSION_1 = (
         title, content='conversation', content_rowid='id', tokenize='trigram'
     )
     """,
+    "INSERT INTO title_words(title_words, rank) VALUES ('automerge', 0)",
     """
     CREATE TRIGGER conversation_added AFTER INSERT ON conversation BEGIN
         INSERT INTO title_words(rowid, title) VALUES (new.id, new.title);

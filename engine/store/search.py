@@ -22,6 +22,7 @@ _SCANNED = r"""
 """
 _SCANNED_TITLES = r"SELECT id FROM conversation WHERE title LIKE ? ESCAPE '\'"
 _TRIGRAM = 3
+_MERGED_PAGES = 200
 _BEFORE, _AFTER = 30, 90
 
 
@@ -66,6 +67,14 @@ class Search:
         end = start + _BEFORE + _AFTER
         cut = message[start:end].strip()
         return f"{'…' if start else ''}{cut}{'…' if end < len(message) else ''}"
+
+    def merge(self) -> None:
+        """Merge parts of the index, a bounded amount of work: for a background thread."""
+        with self._database.write() as connection:
+            for table in ("node_words", "title_words"):
+                connection.execute(
+                    f"INSERT INTO {table}({table}, rank) VALUES ('merge', ?)", (_MERGED_PAGES,)
+                )
 
     def _find_word(self, word: str) -> dict[int, int | None]:
         if len(word) >= _TRIGRAM:

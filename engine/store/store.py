@@ -64,12 +64,13 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads; further use raises StoreError."""
         with contextlib.suppress(StoreError):
-            self.tidy()
+            self._database.tidy()
         self._guard.close()
         self._database.close()
 
     def tidy(self) -> None:
-        """Fold the log into the file; for a background thread, after a reply."""
+        """Merge the search index and fold the log into the file; for a background thread."""
+        self._search.merge()
         self._database.tidy()
 
     def alone(self) -> contextlib.AbstractContextManager[bool]:
