@@ -4,12 +4,11 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint.shape import ModelShape, Ranks
-from engine.hub.catalogue import RemoteModel
+from engine.hub.remote_model import RemoteModel
 
 log = logging.getLogger(__name__)
 _VERSION = 1
@@ -46,7 +45,7 @@ class DownloadList:
 
         Raises OSError when the disk is full or read-only.
         """
-        rows = [asdict(entry) for entry in unfinished]
+        rows = [{"model": e.model.to_json(), "received": e.received} for e in unfinished]
         text = json.dumps({"version": _VERSION, "downloads": rows}, ensure_ascii=False, indent=1)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_name(self._path.name + ".part")
@@ -56,11 +55,7 @@ class DownloadList:
 
 def _from_row(row: Any) -> Unfinished | None:  # noqa: ANN401 - JSON can be anything
     try:
-        fields = dict(row["model"])
-        shape = fields.get("shape")
-        if shape is not None:
-            fields["shape"] = ModelShape(**{**shape, "ranks": Ranks(**shape["ranks"])})
-        return Unfinished(RemoteModel(**fields), int(row.get("received", 0)))
-    except (KeyError, TypeError, ValueError) as error:
+        return Unfinished(RemoteModel.from_json(row["model"]), int(row.get("received", 0)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         log.warning("An unfinished download could not be read: %s", error)
         return None

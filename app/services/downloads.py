@@ -15,9 +15,10 @@ from typing import Literal, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.services.download_list import DownloadList, Unfinished
+from app.services.offers import download_id
 from engine.errors import Cancelled, EngineError
-from engine.hub.catalogue import RemoteModel
 from engine.hub.download import DownloadProgress
+from engine.hub.remote_model import RemoteModel
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +70,6 @@ class _Ended:
     id: str
     path: Path | None
     error: EngineError | None
-
-
-def download_id(model: RemoteModel) -> str:
-    """Return what tells this file from every other on the hub."""
-    return f"{model.repo}/{model.file}" if model.file else model.repo
 
 
 class DownloadService(QObject):

@@ -13,14 +13,13 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
-from app.models.grouping import AvailableModel, recommended_id
-from app.services.downloads import download_id
+from app.services.offers import AvailableModel, ReadyModel, download_id, recommended_id
 from app.services.tasks import Tasks
 from engine.checkpoint.shape import ModelShape
 from engine.errors import EngineError
 from engine.hardware import Hardware
-from engine.hub.catalogue import RemoteModel
 from engine.hub.library import LocalModel
+from engine.hub.remote_model import RemoteModel
 from engine.plan import Plan
 from engine.strategy import Strategy
 
@@ -45,19 +44,6 @@ class Hub(Protocol):
     def cached_at(self) -> float | None:
         """Return when the cached list was read (seconds since 1970), or None."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyModel:
-    """A file on this computer with what this machine makes of it."""
-
-    local: LocalModel
-    plan: Plan | None = None
-
-    @property
-    def id(self) -> str:
-        """The path, which no two files share."""
-        return str(self.local.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +246,7 @@ class ModelLibrary(QObject):
             if model.info is not None
         }
         listed: dict[str, AvailableModel] = {}
-        for added, models in ((True, self._added), (False, self._remote)):
+        for added, models in ((False, self._remote), (True, self._added)):
             for model in models:
                 key = download_id(model)
                 path = here.get((Path(model.file or model.repo).name, model.size_bytes))
