@@ -1,0 +1,419 @@
+"""The reference backend: RWKV-7 in plain torch, on any device that torch knows.
+
+Written to be read beside the paper (RWKV-7 "Goose", https://arxiv.org/abs/2503.14456) and to be
+what the native backends are checked against. Names are the paper's: r w k v a g, kk, v_first.
+
+Matrices are held in the strategy's type and multiplied in it; everything else (norms, decay,
+kk, recurrence, state, residual) is fp32. Shapes: B rows of T tokens, D wide, H heads of N.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import group_norm, layer_norm, linear, normalize
+
+from engine.backends.base import IsCancelled, Progress
+from engine.backends.weights import DTYPES, WeightReader
+from engine.backends.wkv7 import wkv7_chunked, wkv7_step
+from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
+from engine.errors import Cancelled, EngineError, UnsupportedStrategy
+from engine.state import State
+from engine.strategy import Strategy
+
+READ_CHUNK = 256
+"""Tokens that go through all layers together. Fixed, never measured: it decides roundings."""
+
+_LOG_DECAY = -0.6065306597126334  # -exp(-0.5)
+_NORM_EPS = 1e-5
+_HEAD_NORM_EPS = 64e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A LayerNorm's weight and bias, [D] fp32."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension of x [..., D] fp32."""
+        return layer_norm(x, self.weight.shape, self.weight, self.bias, _NORM_EPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A low-rank pair: first [rank, D] and second [D, rank] in the strategy's type; bias [D]."""
+
+    first: Tensor
+    second: Tensor
+    bias: Tensor | None = None
+
+    def out(self, hidden: Tensor) -> Tensor:
+        """Return bias + hidden @ second, fp32."""
+        y = multiply(hidden, self.second)
+        return y if self.bias is None else y + self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMix:
+    """One layer's time mix. Mixes and vectors [D] fp32; matrices [D, D]; r_k [H, N] fp32."""
+
+    x_r: Tensor
+    x_w: Tensor
+    x_k: Tensor
+    x_v: Tensor
+    x_a: Tensor
+    x_g: Tensor
+    k_k: Tensor
+    k_a: Tensor
+    r_k: Tensor
+    receptance: Tensor
+    key: Tensor
+    value: Tensor
+    output: Tensor
+    decay: Lora
+    rate: Lora  # "a": how much of what stood at a key is replaced
+    gate: Lora
+    v_blend: Lora | None  # layer 0 has none: its values are v_first
+    head_norm: Norm
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMix:
+    """One layer's channel mix: x_k [D] fp32, key [F, D], value [D, F]."""
+
+    x_k: Tensor
+    key: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One block, whole on one device."""
+
+    device: torch.device
+    ln1: Norm
+    time_mix: TimeMix
+    ln2: Norm
+    channel_mix: ChannelMix
+
+
+def multiply(x: Tensor, weight: Tensor) -> Tensor:
+    """Return x @ weight^T as fp32, computed in the weight's type.
+
+    fp16 ends at 65504, which relu^2 can come near: larger values are held there.
+    """
+    if weight.dtype == torch.float16:
+        x = x.clamp(-65504.0, 65504.0)
+    return linear(x.to(weight.dtype), weight).float()
+
+
+def shifted(h: Tensor, last: Tensor) -> Tensor:
+    """Return what stood one token before, minus h: h [B, T, D], last [B, D]."""
+    return torch.cat((last.unsqueeze(1), h[:, :-1]), 1) - h
+
+
+def time_mix(
+    p: TimeMix, h: Tensor, att_shift: Tensor, wkv: Tensor, v_first: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return (what to add to the residual [B, T, D], v_first); advance the state in place.
+
+    h: [B, T, D] after ln1; att_shift: [B, D]; wkv: [B, H, N, N].
+    """
+    dx = shifted(h, att_shift)
+    att_shift.copy_(h[:, -1])
+    r = multiply(h + dx * p.x_r, p.receptance)
+    k = multiply(h + dx * p.x_k, p.key)
+    x_v = h + dx * p.x_v
+    v = multiply(x_v, p.value)
+    decay = p.decay.out(torch.tanh(multiply(h + dx * p.x_w, p.decay.first)))
+    a = torch.sigmoid(p.rate.out(multiply(h + dx * p.x_a, p.rate.first)))
+    g = p.gate.out(torch.sigmoid(multiply(h + dx * p.x_g, p.gate.first)))
+    if v_first is None or p.v_blend is None:
+        v_first = v
+    else:
+        v = v + (v_first - v) * torch.sigmoid(p.v_blend.out(multiply(x_v, p.v_blend.first)))
+
+    heads, n = p.r_k.shape
+    split = h.shape[:2] + (heads, n)
+    kk = normalize((k * p.k_k).view(split), dim=-1, eps=1e-12)
+    k = (k * (1 + (a - 1) * p.k_a)).view(split)
+    r, v_heads, a = r.view(split), v.view(split), a.view(split)
+    log_w = (_LOG_DECAY * torch.sigmoid(decay)).view(split)
+
+    y = _recur(wkv, r, log_w, k, v_heads, -kk, kk * a)
+    y = group_norm(
+        y.reshape(-1, heads * n), heads, p.head_norm.weight, p.head_norm.bias, _HEAD_NORM_EPS
+    ).view(split)
+    y = y + (r * k * p.r_k).sum(-1, keepdim=True) * v_heads
+    return multiply(y.view(h.shape) * g, p.output), v_first
+
+
+def _recur(wkv: Tensor, *parts: Tensor) -> Tensor:
+    """Run the recurrence over parts [B, T, H, N]; return y of that shape."""
+    rows, length, heads, n = parts[0].shape
+    groups = wkv.view(rows * heads, n, n)
+    if length == 1:
+        return wkv7_step(groups, *(part.reshape(-1, n) for part in parts)).view(parts[0].shape)
+    by_head = (part.transpose(1, 2).reshape(rows * heads, length, n) for part in parts)
+    return wkv7_chunked(groups, *by_head).view(rows, heads, length, n).transpose(1, 2)
+
+
+def channel_mix(p: ChannelMix, h: Tensor, ffn_shift: Tensor) -> Tensor:
+    """Return what to add to the residual; advance ``ffn_shift`` [B, D] in place. h: [B, T, D]."""
+    dx = shifted(h, ffn_shift)
+    ffn_shift.copy_(h[:, -1])
+    return multiply(torch.relu(multiply(h + dx * p.x_k, p.key)).square(), p.value)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The states of B rows as one: [L, B, ...]. Of one row it is a view, so nothing is copied."""
+
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+
+    @classmethod
+    def gather(cls, states: Sequence[State]) -> "_Rows":
+        if len(states) == 1:
+            return cls(*(tensor.unsqueeze(1) for tensor in states[0].tensors().values()))
+        names = ("att_shift", "wkv", "ffn_shift")
+        return cls(*(torch.stack([getattr(s, name) for s in states], 1) for name in names))
+
+    def scatter(self, states: Sequence[State], tokens: int) -> None:
+        for i, state in enumerate(states):
+            state.att_shift.copy_(self.att_shift[:, i])
+            state.wkv.copy_(self.wkv[:, i])
+            state.ffn_shift.copy_(self.ffn_shift[:, i])
+            state.tokens_read += tokens
+
+
+class TorchBackend:
+    """RWKV-7 in plain torch. One thread at a time may use it."""
+
+    name = "torch"
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        strategy: Strategy,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> None:
+        """Load the weights, each once, straight to its device and type.
+
+        Raises UnsupportedStrategy for a weight type or device that torch cannot serve here,
+        DamagedFile for values that are not finite, Cancelled when asked to stop.
+        """
+        self.info = info
+        self.strategy = strategy
+        placement = strategy.placement(info.shape.layers)
+        stages = [(_device(stage.device), _dtype(stage.weights)) for stage in placement]
+        if strategy.threads:
+            torch.set_num_threads(strategy.threads)
+        with open_checkpoint(info.path) as checkpoint, torch.inference_mode():
+            reader = WeightReader(checkpoint, progress, cancelled)
+            # Rows are gathered on the host, and held as the file has them: exact and small.
+            self._embedding = reader.read("emb.weight", reader.file_dtype("emb.weight"), "cpu")
+            self._ln0 = _norm(reader, "blocks.0.ln0", torch.device("cpu"))
+            self._layers = [
+                _read_layer(reader, i, info.shape, device, dtype)
+                for i, (device, dtype) in enumerate(stages[: info.shape.layers])
+            ]
+            device, dtype = stages[-1]
+            self._ln_out = _norm(reader, "ln_out", device)
+            self._head = reader.read("head.weight", dtype, device)
+        self._home = self._layers[0].device
+        self._resident_bytes = reader.resident_bytes
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that the weights occupy, over all devices."""
+        return self._resident_bytes
+
+    def new_state(self) -> State:
+        """Return the zero state, on the device of the first layer."""
+        return State.zeros(self.info.shape, self._home)
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        self._layers.clear()
+        del self._embedding, self._head
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        tokens: Sequence[int],
+        state: State,
+        *,
+        all_logits: bool = False,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> Tensor:
+        """See ``Backend.forward``. Chunks of READ_CHUNK tokens; stops between any two layers."""
+        self._require(tokens)
+        state.require_shape(self.info.shape)
+        logits: list[Tensor] = []
+        for start in range(0, len(tokens), READ_CHUNK):
+            chunk = tokens[start : start + READ_CHUNK]
+            last = start + len(chunk) == len(tokens)
+            work = state if len(chunk) == 1 else state.clone()
+            x = self._run([chunk], [work], cancelled)[0]
+            if work is not state:
+                state.copy_from(work)
+            if all_logits or last:
+                logits.append(self._logits(x if all_logits else x[-1:]))
+            if progress:
+                progress(start + len(chunk), len(tokens))
+        return torch.cat(logits) if all_logits else logits[0][0]
+
+    @torch.inference_mode()
+    def forward_batch(
+        self, tokens: Sequence[Sequence[int]], states: Sequence[State]
+    ) -> Tensor:
+        """See ``Backend.forward_batch``. Rows of one token share each weight's one reading."""
+        if any(len(row) != 1 for row in tokens):
+            rows = zip(tokens, states, strict=True)
+            return torch.stack([self.forward(row, state) for row, state in rows])
+        for row in tokens:
+            self._require(row)
+        x = self._run(tokens, states, None)
+        return self._logits(x[:, -1])
+
+    def _run(
+        self,
+        tokens: Sequence[Sequence[int]],
+        states: Sequence[State],
+        cancelled: IsCancelled | None,
+    ) -> Tensor:
+        """Take rows of equally many tokens through all layers; return the residual [B, T, D]."""
+        rows = _Rows.gather(states)
+        x = self._ln0(self._embedding[torch.tensor(tokens, dtype=torch.long)].float())
+        v_first = None
+        for i, layer in enumerate(self._layers):
+            if cancelled is not None and len(tokens[0]) > 1 and cancelled():
+                raise Cancelled
+            x = x.to(layer.device)
+            v_first = v_first if v_first is None else v_first.to(layer.device)
+            x, v_first = self._run_layer(layer, i, rows, x, v_first)
+        if len(states) > 1:
+            rows.scatter(states, len(tokens[0]))
+        else:
+            states[0].tokens_read += len(tokens[0])
+        return x
+
+    @staticmethod
+    def _run_layer(
+        layer: Layer, i: int, rows: _Rows, x: Tensor, v_first: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Run block ``i``; the state's slices come to the layer's device and go back."""
+        homes = (rows.att_shift[i], rows.wkv[i], rows.ffn_shift[i])
+        att_shift, wkv, ffn_shift = (home.to(layer.device) for home in homes)
+        y, v_first = time_mix(layer.time_mix, layer.ln1(x), att_shift, wkv, v_first)
+        x = x + y
+        x = x + channel_mix(layer.channel_mix, layer.ln2(x), ffn_shift)
+        for home, there in zip(homes, (att_shift, wkv, ffn_shift), strict=True):
+            if there.device != home.device:
+                home.copy_(there)
+        return x, v_first
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Return fp32 logits [..., V] of the residual x [..., D]."""
+        return multiply(self._ln_out(x.to(self._head.device)), self._head)
+
+    def _require(self, tokens: Sequence[int]) -> None:
+        vocab = self.info.shape.vocab
+        if not len(tokens):
+            raise EngineError("There is nothing to read: the list of tokens is empty.")
+        if min(tokens) < 0 or max(tokens) >= vocab:
+            raise EngineError(
+                f"A token id lies outside the vocabulary of this model (0 to {vocab - 1}).",
+                "Check that the tokenizer belongs to this model.",
+            )
+
+
+def _device(name: str) -> torch.device:
+    kind = name.partition(":")[0]
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+    }
+    if not available.get(kind, False):
+        raise UnsupportedStrategy(
+            f"This installation of torch ({torch.__version__}) cannot use the device '{name}'.",
+            "Choose 'auto' or 'cpu bf16', or install torch for this device (see the README).",
+        )
+    return torch.device(name)
+
+
+def _dtype(weights: str) -> torch.dtype:
+    if weights not in DTYPES:
+        raise UnsupportedStrategy(
+            f"Weights of type '{weights}' need a native engine that this version does not have.",
+            "Choose fp32, bf16 or fp16.",
+        )
+    return DTYPES[weights]
+
+
+def _norm(reader: WeightReader, name: str, device: torch.device) -> Norm:
+    weight, bias = (
+        reader.read(f"{name}.{part}", torch.float32, device, (-1,)) for part in ("weight", "bias")
+    )
+    return Norm(weight, bias)
+
+
+def _read_layer(
+    reader: WeightReader, i: int, shape: ModelShape, device: torch.device, dtype: torch.dtype
+) -> Layer:
+    block = f"blocks.{i}."
+    return Layer(
+        device,
+        _norm(reader, block + "ln1", device),
+        _read_time_mix(reader, i, shape, device, dtype),
+        _norm(reader, block + "ln2", device),
+        ChannelMix(
+            reader.read(block + "ffn.x_k", torch.float32, device, (-1,)),
+            reader.read(block + "ffn.key.weight", dtype, device),
+            reader.read(block + "ffn.value.weight", dtype, device),
+        ),
+    )
+
+
+def _read_time_mix(
+    reader: WeightReader, i: int, shape: ModelShape, device: torch.device, dtype: torch.dtype
+) -> TimeMix:
+    att = f"blocks.{i}.att."
+
+    def vector(name: str) -> Tensor:
+        return reader.read(att + name, torch.float32, device, (-1,))
+
+    def matrix(name: str) -> Tensor:
+        return reader.read(f"{att}{name}.weight", dtype, device)
+
+    def lora(letter: str) -> Lora:
+        first = reader.read(f"{att}{letter}1", dtype, device, transpose=True)
+        second = reader.read(f"{att}{letter}2", dtype, device, transpose=True)
+        return Lora(first, second, None if letter == "g" else vector(f"{letter}0"))
+
+    return TimeMix(
+        *(vector(f"x_{letter}") for letter in "rwkvag"),
+        k_k=vector("k_k"),
+        k_a=vector("k_a"),
+        r_k=reader.read(att + "r_k", torch.float32, device, (shape.heads, shape.head_size)),
+        receptance=matrix("receptance"),
+        key=matrix("key"),
+        value=matrix("value"),
+        output=matrix("output"),
+        decay=lora("w"),
+        rate=lora("a"),
+        gate=lora("g"),
+        v_blend=lora("v") if i else None,
+        head_norm=_norm(reader, att + "ln_x", device),
+    )

@@ -1,0 +1,178 @@
+"""A model that is ready to use: its weights on a backend, its tokenizer, its prompt template.
+
+``RWKV`` offers the same to programs written for the ``rwkv`` package.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.backends.base import Backend, IsCancelled, Progress
+from engine.checkpoint import ModelInfo, inspect
+from engine.errors import EngineError, NotEnoughMemory
+from engine.sampling import uncounted_ids
+from engine.strategy import Strategy
+from engine.templates import Template, load_templates, template_for
+from engine.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.hardware import Hardware
+    from engine.plan import Plan
+    from engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a chat needs of a loaded model.
+
+    plan: where it runs and why. unused: ids that no text has, never to be drawn.
+    uncounted: ids whose repetition is no fault (space, tab, digits): no penalty grows on them.
+    """
+
+    info: ModelInfo
+    backend: Backend
+    tokenizer: Tokenizer
+    template: Template
+    plan: "Plan"
+    unused: tuple[int, ...]
+    uncounted: frozenset[int]
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        self.backend.close()
+
+
+def load_model(
+    path: Path,
+    strategy: Strategy,
+    hardware: "Hardware",
+    *,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Model:
+    """Inspect, plan and load a checkpoint.
+
+    Raises what ``plan_model`` and ``load_planned`` raise.
+    """
+    info, plan = plan_model(path, strategy, hardware)
+    return load_planned(info, plan, progress=progress, cancelled=cancelled)
+
+
+def plan_model(
+    path: Path, strategy: Strategy, hardware: "Hardware"
+) -> "tuple[ModelInfo, Plan]":
+    """Say what a file holds and where it will run; ``auto`` lets the plan choose.
+
+    Raises NotEnoughMemory, UnsupportedModel, DamagedFile or UnsafeFile; nothing is loaded.
+    """
+    from engine.plan import choose
+
+    info = inspect(path)
+    plan = choose(info.shape, hardware, None if strategy.is_auto else strategy)
+    if plan.verdict == "too_large":
+        raise _too_large(info, plan, choose(info.shape, hardware))
+    return info, plan
+
+
+def load_planned(
+    info: ModelInfo,
+    plan: "Plan",
+    *,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Model:
+    """Load a model as planned. progress: called with bytes read and bytes in all.
+
+    Raises NotEnoughMemory, UnsupportedStrategy, DamagedFile, or Cancelled.
+    """
+    # The tokenizer first: it is quick, and without it the weights are of no use.
+    tokenizer = load_tokenizer(info)
+    backend = _load_backend(info, plan.strategy, progress, cancelled)
+    return Model(
+        info,
+        backend,
+        tokenizer,
+        template_for(info.name, load_templates()),
+        plan,
+        unused=tuple(i for i in range(1, info.shape.vocab) if not _text_of(tokenizer, i)),
+        uncounted=frozenset(uncounted_ids(tokenizer)),
+    )
+
+
+def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
+    return tokenizer.token_bytes(token) if token < tokenizer.vocab_size else b""
+
+
+def _load_backend(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> Backend:
+    import torch
+
+    from engine.backends.torch import TorchBackend
+
+    try:
+        return TorchBackend(info, strategy, progress, cancelled)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise NotEnoughMemory(
+            f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
+            "Close other programs, or choose a strategy with smaller weights.",
+        ) from error
+    except RuntimeError as error:
+        raise EngineError(
+            f"{info.name} could not be loaded as '{strategy}': {_first_line(error)}",
+            "Try another strategy; the log has the details.",
+        ) from error
+
+
+def _too_large(info: ModelInfo, plan: "Plan", best: "Plan") -> NotEnoughMemory:
+    fitting = "" if best.verdict == "too_large" else str(best.strategy)
+    hint = f"It fits as '{fitting}'." if fitting else "Choose a smaller model."
+    return NotEnoughMemory(f"{info.name} does not fit: {plan.reason}", hint, fitting)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+class RWKV:
+    """The interface of ``rwkv.model.RWKV``, so that existing programs need one changed import.
+
+    Unlike there, the state that is handed in is left as it was.
+    """
+
+    def __init__(self, model: str | Path, strategy: str = "auto", verbose: bool = False) -> None:
+        """Load ``model`` (with or without its ``.pth``).
+
+        Raises what ``load_model`` raises. verbose: print the plan's reason.
+        """
+        from engine.folders import Folders
+        from engine.hardware import detect
+
+        path = Path(model)
+        path = path if path.exists() else path.with_name(path.name + ".pth")
+        hardware = detect(Folders.standard().cache)
+        self._model = load_model(path, Strategy.parse(strategy), hardware)
+        if verbose:
+            print(self._model.plan.reason)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the file holds."""
+        return self._model.info
+
+    def forward(
+        self, tokens: Sequence[int], state: "State | None" = None, full_output: bool = False
+    ) -> "tuple[Tensor, State]":
+        """Read tokens on top of ``state`` (None: nothing read yet).
+
+        Returns logits fp32 [V] of the last token ([T, V] with full_output) and the new state.
+        """
+        backend = self._model.backend
+        new = backend.new_state() if state is None else state.clone()
+        return backend.forward(list(tokens), new, all_logits=full_output), new

@@ -1,0 +1,70 @@
+"""A chat as the model reads it: one list of tokens per node, each with the key of its prefix.
+
+Knows templates and tokens; knows nothing of states. Every node is encoded by itself, so that
+the tokens of a chat never depend on where it was interrupted.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.model import Model
+from engine.store import Node
+from engine.templates import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one node adds to the sequence.
+
+    key: hash of all that is read before this node's end (of a reply: before its beginning; how
+    much of it is read is told by a position). Equal keys and positions mean equal prefixes.
+    """
+
+    node: Node
+    tokens: tuple[int, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMaker:
+    """Renders the path of one chat for one model."""
+
+    model: Model
+    template: Template
+    system: str
+
+    def segments(self, path: Sequence[Node]) -> list[Segment]:
+        """Return one segment per node, root first.
+
+        path: users and assistants in turn, ending in the reply that is to be written.
+        """
+        made: list[Segment] = []
+        key = _hash("", self.template.name)
+        for i, node in enumerate(path):
+            if node.role == "user":
+                text = self._question(node.text, path[i + 1].think, first=i == 0)
+                key = _hash(key, text)
+                made.append(Segment(node, self._encode(text, first=i == 0), key))
+            else:
+                made.append(Segment(node, self._reply_tokens(node), _hash(key, "reply")))
+                key = _hash(key, node.text)
+        return made
+
+    def _question(self, text: str, think: str, *, first: bool) -> str:
+        opening = self.template.opening(self.system) if first else ""
+        return opening + self.template.turn(text, think, first)
+
+    def _encode(self, text: str, *, first: bool) -> tuple[int, ...]:
+        beginning = (0,) if first else ()
+        return (*beginning, *self.model.tokenizer.encode(text))
+
+    def _reply_tokens(self, node: Node) -> tuple[int, ...]:
+        """Return the very tokens that this model drew, or those of the text another one wrote."""
+        if node.tokens and node.fingerprint == self.model.info.fingerprint:
+            return node.tokens
+        return tuple(self.model.tokenizer.encode(node.text))
+
+
+def _hash(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key}\0{text}".encode(errors="surrogatepass")).hexdigest()[:32]

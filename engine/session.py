@@ -1,0 +1,311 @@
+"""A session: chats on one loaded model, each going on from the nearest saved state.
+
+Knows the model, the store and the archive; knows nothing of windows or terminals. It runs on
+the engine thread and tells what happens by frozen events.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from engine.archive import StateArchive
+from engine.backends.base import IsCancelled
+from engine.errors import Cancelled, EngineError
+from engine.events import Event, Finished, Reading, ReplyStats, Turn
+from engine.generate import Generation
+from engine.model import Model
+from engine.sampling import Sampler
+from engine.segments import Segment, SegmentMaker
+from engine.snapshot import Snapshot
+from engine.store import Store
+from engine.templates import load_templates
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.state import State
+
+SAVE_TEXT_SECONDS = 0.4
+"""A kill loses at most this much of a reply's text."""
+
+SAVE_STATE_SECONDS = 3.0
+"""A kill costs at most this much writing to be gone through again; more for large states."""
+
+SAVE_STATE_BYTES_PER_S = 5e6
+"""Spares the disk: states written during a reply average no more than this."""
+
+DISK_TOKENS = 64
+"""A state that is fewer new tokens than this ahead stays in memory: reading is quicker."""
+
+Emit = Callable[[Event], None]
+
+
+class Session:
+    """Runs turns on one model, over one store and one archive of states."""
+
+    def __init__(self, model: Model, store: Store, archive: StateArchive) -> None:
+        self._model = model
+        self._store = store
+        self._archive = archive
+        self._templates = load_templates()
+
+    def run(self, turn: Turn, emit: Emit, cancelled: IsCancelled) -> Finished:
+        """Write one reply into its node; the store always has the text so far.
+
+        The last event is the returned ``Finished``. Raises EngineError after the node was
+        marked as failed with its sentence.
+        """
+        template = self._templates.get(turn.template, self._model.template)
+        maker = SegmentMaker(self._model, template, turn.system)
+        run = _Run(self._model, self._store, self._archive, maker, turn, emit)
+        try:
+            finished = run(cancelled)
+        except EngineError as error:
+            words = f"{error.message} {error.hint}".strip()
+            self._store.update_node(turn.reply, status="failed", error=words)
+            raise
+        emit(finished)
+        return finished
+
+
+@dataclass(slots=True)
+class _Start:
+    """A state and how far it has read: up to ``position`` of segment ``index``."""
+
+    index: int
+    position: int
+    snapshot: Snapshot | None
+    from_disk: bool
+
+
+class _Run:
+    """One turn in the making."""
+
+    def __init__(
+        self,
+        model: Model,
+        store: Store,
+        archive: StateArchive,
+        maker: SegmentMaker,
+        turn: Turn,
+        emit: Emit,
+    ) -> None:
+        self._model = model
+        self._store = store
+        self._archive = archive
+        self._maker = maker
+        self._turn = turn
+        self._emit = emit
+        self._fingerprint = model.info.fingerprint
+        self._sampler = Sampler(
+            turn.sampling,
+            model.info.shape.vocab,
+            unused=model.unused,
+            uncounted=model.uncounted,
+        )
+        self._state: State = model.backend.new_state()
+        self._logits: Tensor | None = None
+        self._opener = self._open_reply()
+
+    def __call__(self, cancelled: IsCancelled) -> Finished:
+        segments = self._maker.segments(self._store.path_to(self._turn.reply))
+        start = self._nearest(segments)
+        began = time.perf_counter()
+        try:
+            read = self._read(segments, start, cancelled)
+        except Cancelled:
+            self._store.update_node(self._turn.reply, status="stopped")
+            return Finished("cancelled", ReplyStats())
+        stats = ReplyStats(
+            read_tokens=read,
+            read_seconds=time.perf_counter() - began,
+            resumed_tokens=self._state.tokens_read - read,
+            from_disk=start.from_disk,
+            read_again=start.snapshot is None and len(segments) > 2,
+        )
+        return self._write(segments[-1], stats, cancelled)
+
+    def _open_reply(self) -> int:
+        """Put the words that open a fresh reply into its node; return how many tokens they are."""
+        template, tokenizer = self._maker.template, self._model.tokenizer
+        text = template.reply_start(self._turn.think)
+        node = self._store.node(self._turn.reply)
+        tokens = tuple(tokenizer.encode(text))
+        if not node.text:
+            self._store.update_node(
+                node.id, text=text, tokens=tokens, fingerprint=self._fingerprint
+            )
+        return len(tokens)
+
+    # -- finding a state
+
+    def _nearest(self, segments: list[Segment]) -> _Start:
+        """Find the last point of the sequence whose state is kept, and take it over."""
+        for i in range(len(segments) - 1, -1, -1):
+            segment = segments[i]
+            found = self._archive.find(segment.node.id, segment.key, self._fingerprint)
+            if found is None:
+                continue
+            ahead = sum(len(s.tokens) for s in segments[i:]) - found.position
+            known = found.snapshot.logits is not None
+            if found.position <= len(segment.tokens) and (ahead > 0 or known):
+                self._take_over(found.snapshot, last=segment is segments[-1])
+                return _Start(i, found.position, found.snapshot, found.from_disk)
+        return _Start(0, 0, None, from_disk=False)
+
+    def _take_over(self, snapshot: Snapshot, *, last: bool) -> None:
+        import torch
+
+        self._state.copy_from(snapshot.state)
+        if snapshot.logits is not None:
+            self._logits = torch.from_numpy(snapshot.logits)
+        if last and snapshot.sampler is not None:
+            self._sampler.restore(snapshot.sampler)
+
+    # -- reading
+
+    def _read(self, segments: list[Segment], start: _Start, cancelled: IsCancelled) -> int:
+        """Bring state and logits to where the next token is drawn; return tokens read."""
+        *before, reply = segments
+        positions = [0] * len(segments)
+        positions[: start.index] = [len(s.tokens) for s in segments[: start.index]]
+        positions[start.index] = start.position
+        total = sum(len(s.tokens) for s in segments) - sum(positions)
+        done = 0
+        for segment, position in zip(before, positions[:-1], strict=True):
+            if position < len(segment.tokens):
+                self._read_segment(segment, position, done, total, cancelled)
+                done += len(segment.tokens) - position
+        self._read_own(reply.tokens, positions[-1], cancelled)
+        return total
+
+    def _read_segment(
+        self, segment: Segment, position: int, done: int, total: int, cancelled: IsCancelled
+    ) -> None:
+        """Read the rest of a question or of an earlier reply, and keep the state after it."""
+        tokens = segment.tokens[position:]
+        before = self._state.tokens_read
+        self._emit(Reading(done, total))
+        try:
+            self._logits = self._model.backend.forward(
+                tokens,
+                self._state,
+                progress=lambda part, _all: self._emit(Reading(done + part, total)),
+                cancelled=cancelled,
+            )
+        except Cancelled:
+            # What was read so far is not lost: the next try goes on from here.
+            self._logits = None
+            position += self._state.tokens_read - before
+            self._keep(segment, position, disk=position >= DISK_TOKENS)
+            raise
+        if segment.node.role == "user":
+            self._keep(segment, len(segment.tokens), disk=len(tokens) >= DISK_TOKENS)
+
+    def _read_own(self, tokens: tuple[int, ...], position: int, cancelled: IsCancelled) -> None:
+        """Read what the reply has already: its opening words at once, drawn tokens one by one.
+
+        One by one, as they were drawn: so a reply that a kill interrupted goes on bit for bit
+        as if nothing had happened.
+        """
+        opener = tokens[position : self._opener]
+        if opener:
+            self._logits = self._model.backend.forward(opener, self._state)
+        for token in tokens[max(position, self._opener) :]:
+            if cancelled():
+                raise Cancelled
+            self._sampler.accept(token)
+            self._logits = self._model.backend.forward([token], self._state)
+
+    # -- writing
+
+    def _write(self, reply: Segment, stats: ReplyStats, cancelled: IsCancelled) -> Finished:
+        sampling, template = self._turn.sampling, self._maker.template
+        assert self._logits is not None, "something was read, or the snapshot had logits"
+        generation = Generation(
+            self._model.backend,
+            self._model.tokenizer,
+            self._sampler,
+            self._state,
+            self._logits,
+            stops=(*template.stops, *sampling.stop),
+            stop_tokens=(0, *template.stop_tokens),
+            max_tokens=sampling.max_tokens,
+        )
+        writer = _Writer(self._store, reply, self._fingerprint)
+        began = time.perf_counter()
+        save_every = max(SAVE_STATE_SECONDS, self._state.nbytes / SAVE_STATE_BYTES_PER_S)
+        saved = began
+        for token in generation.run(cancelled):
+            self._emit(token)
+            now = time.perf_counter()
+            writer.save_text(generation, now)
+            if generation.at_rest and now - saved > save_every:
+                saved = now
+                self._keep_reply(reply, generation)
+        stats = _with_writing(stats, len(generation.tokens), time.perf_counter() - began)
+        # The state first: whoever sees a finished reply finds its state, too.
+        self._keep_reply(reply, generation)
+        writer.finish(generation, stats)
+        return Finished(generation.reason, stats)
+
+    def _keep_reply(self, reply: Segment, generation: Generation) -> None:
+        self._logits = generation.logits
+        position = len(reply.tokens) + len(generation.tokens)
+        self._keep(reply, position, disk=True, sampler=self._sampler)
+
+    def _keep(
+        self, segment: Segment, position: int, *, disk: bool, sampler: Sampler | None = None
+    ) -> None:
+        """Hand a copy of the state to the archive, which writes it in the background."""
+        logits = None if self._logits is None else self._logits.cpu().numpy().copy()
+        snapshot = Snapshot(
+            self._state.clone().to("cpu"), logits, sampler.save() if sampler else None
+        )
+        self._archive.put(
+            segment.node.id, segment.key, position, self._fingerprint, snapshot, disk=disk
+        )
+
+
+class _Writer:
+    """Keeps a reply's node up to date while it grows."""
+
+    def __init__(self, store: Store, reply: Segment, fingerprint: str) -> None:
+        self._store = store
+        self._id = reply.node.id
+        self._text = reply.node.text
+        self._tokens = reply.tokens
+        self._saved = time.perf_counter()
+        store.update_node(
+            self._id, tokens=reply.tokens, status="writing", error="", fingerprint=fingerprint
+        )
+
+    def save_text(self, generation: Generation, now: float) -> None:
+        """Save what is shown and what the state has read, at most every SAVE_TEXT_SECONDS.
+
+        Only at rest: text and tokens then say the same.
+        """
+        if now - self._saved < SAVE_TEXT_SECONDS or not generation.at_rest:
+            return
+        self._saved = now
+        self._store.update_node(self._id, **self._content(generation))
+
+    def finish(self, generation: Generation, stats: ReplyStats) -> None:
+        """Save the whole reply with its end."""
+        self._store.update_node(
+            self._id,
+            **self._content(generation),
+            status="stopped" if generation.reason == "cancelled" else "done",
+            stats=asdict(stats) | {"reason": generation.reason},
+        )
+
+    def _content(self, generation: Generation) -> dict[str, object]:
+        return {
+            "text": self._text + generation.text,
+            "tokens": (*self._tokens, *generation.tokens),
+        }
+
+
+def _with_writing(stats: ReplyStats, tokens: int, seconds: float) -> ReplyStats:
+    return ReplyStats(**(asdict(stats) | {"tokens": tokens, "seconds": seconds}))
