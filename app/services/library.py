@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -41,8 +42,8 @@ class Hub(Protocol):
         """Return the models behind a repository or an address; raises EngineError."""
         ...
 
-    def cached_at(self) -> float | None:
-        """Return when the cached list was read (seconds since 1970), or None."""
+    def saved(self) -> datetime | None:
+        """Return when the cached list was read (UTC), or None when there is none."""
         ...
 
 
@@ -89,6 +90,7 @@ class ModelLibrary(QObject):
         self.scanning = False
         self.refreshing = False
         self.offline: EngineError | None = None
+        self.catalogue_time: datetime | None = None
         self._hub, self._machine, self._folders, self._tasks = hub, machine, folders, tasks
         self._local: list[LocalModel] = []
         self._files: list[Path] = []
@@ -96,16 +98,14 @@ class ModelLibrary(QObject):
         self._added: list[RemoteModel] = []
         self._plans: dict[ModelShape, Plan] = {}
 
-    @property
-    def catalogue_time(self) -> float | None:
-        """When the list on show was read from the hub (seconds since 1970), or None."""
-        return self._hub.cached_at()
-
     def start(self) -> None:
         """Show what is known, then look at the disk, the machine and the hub."""
         self.rescan()
         self._tasks.run_in_background(self._machine.detect, self._on_hardware, self._on_unknown)
-        self._tasks.run_in_background(self._hub.cached, self._on_cached, self._on_unknown)
+        hub = self._hub
+        self._tasks.run_in_background(
+            lambda: (hub.cached(), hub.saved()), self._on_cached, self._on_unknown
+        )
         self.refresh()
 
     # What can be asked for
@@ -192,14 +192,16 @@ class ModelLibrary(QObject):
         self._publish()
         self.hardware_changed.emit()
 
-    def _on_cached(self, models: list[RemoteModel]) -> None:
-        if not self._remote:  # the live list may have been faster
-            self._remote = models
-            self._publish()
+    def _on_cached(self, held: tuple[list[RemoteModel], datetime | None]) -> None:
+        if self._remote:  # the live list was faster
+            return
+        self._remote, self.catalogue_time = held
+        self._publish()
+        self.status_changed.emit()
 
     def _on_refreshed(self, models: list[RemoteModel]) -> None:
         self.refreshing, self.offline = False, None
-        self._remote = models
+        self._remote, self.catalogue_time = models, datetime.now(UTC)
         self._publish()
         self.status_changed.emit()
 

@@ -4,36 +4,49 @@ A job runs on one of a few pool threads; what it returns or raises comes back on
 """
 
 import logging
+import queue
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 T = TypeVar("T")
+JOIN_TIMEOUT_S = 3.0
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    fn: Callable[[], Any]
+    done: Callable[[Any], None] | None
+    failed: Callable[[Exception], None] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """What a job left behind: exactly one of value and error counts."""
 
-    value: Any
-    error: Exception | None
-    done: Callable[[Any], None] | None
-    failed: Callable[[Exception], None] | None
+    job: _Job
+    value: Any = None
+    error: Exception | None = None
 
 
 class Tasks(QObject):
-    """A small thread pool whose results arrive on the thread that owns this object."""
+    """A few threads whose results arrive on the thread that owns this object."""
+
+    idle = Signal()
+    """The last job that was asked for has been delivered."""
 
     _settled = Signal(object)
-    idle = Signal()
 
-    def __init__(self, workers: int = 2, parent: QObject | None = None) -> None:
+    def __init__(self, workers: int = 4, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="skein-task")
+        self._workers = workers
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self._closed = False
         self._running = 0
         self._settled.connect(self._on_settled, Qt.ConnectionType.QueuedConnection)
@@ -56,27 +69,32 @@ class Tasks(QObject):
         if self._closed:
             return
         self._running += 1
-        self._pool.submit(fn).add_done_callback(lambda future: self._settle(future, done, failed))
+        if len(self._threads) < min(self._workers, self._running):
+            # Daemons: a job that waits for the network must not hold up the end of the app.
+            worker = threading.Thread(target=self._work, name="skein-task", daemon=True)
+            self._threads.append(worker)
+            worker.start()
+        self._jobs.put(_Job(fn, done, failed))
 
     def close(self) -> None:
-        """Drop what waits, join what runs, deliver nothing more. May be called twice."""
+        """Drop what waits, join what runs for at most 3 seconds, deliver nothing more."""
         self._closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for _ in self._threads:
+            self._jobs.put(None)
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _settle(
-        self,
-        future: Future[T],
-        done: Callable[[T], None] | None,
-        failed: Callable[[Exception], None] | None,
-    ) -> None:
-        # On a pool thread; after close() also on the closing one, for the jobs that were dropped.
-        if self._closed or future.cancelled():
-            return
-        error = future.exception()
-        if error is not None and not isinstance(error, Exception):
-            raise error
-        value = None if error is not None else future.result()
-        self._settled.emit(_Settled(value, error, done, failed))
+    def _work(self) -> None:
+        """Run jobs until close(); the only code on a pool thread."""
+        while (job := self._jobs.get()) is not None and not self._closed:
+            try:
+                settled = _Settled(job, value=job.fn())
+            except Exception as error:
+                settled = _Settled(job, error=error)
+            if self._closed:
+                return
+            self._settled.emit(settled)
 
     @Slot(object)
     def _on_settled(self, settled: _Settled) -> None:
@@ -84,17 +102,17 @@ class Tasks(QObject):
         if self._closed:
             return
         try:
-            self._deliver(settled)
+            self._deliver(settled.job, settled)
         finally:
             if not self._running:
                 self.idle.emit()
 
     @staticmethod
-    def _deliver(settled: _Settled) -> None:
+    def _deliver(job: _Job, settled: _Settled) -> None:
         if settled.error is None:
-            if settled.done is not None:
-                settled.done(settled.value)
-        elif settled.failed is not None:
-            settled.failed(settled.error)
+            if job.done is not None:
+                job.done(settled.value)
+        elif job.failed is not None:
+            job.failed(settled.error)
         else:
             log.error("A background job failed", exc_info=settled.error)
