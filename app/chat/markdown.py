@@ -1,0 +1,250 @@
+"""Cuts growing Markdown into pieces that can be rendered once and never again.
+
+Pure functions of text: knows nothing of Qt, colours or widgets. Works on whole lines, so the
+result does not depend on how the text was chunked on its way here.
+
+A piece ends where a new top-level block surely begins: a line at the left margin after a blank
+one, outside every list and fence, or a fence. Those cuts are exact. While a reply streams, long
+lists are cut too (``provisional``), which may look slightly different from the whole; such cuts
+are marked, so that the finished reply can be rendered again from there.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+LONG_TAIL = 1200
+"""Characters of an open list after which a streaming reply is cut at the next item."""
+
+_FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(.*)$")
+_MARKER = re.compile(r"[ ]{0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_DEFINITION = re.compile(r"[ ]{0,3}\[[^\]\n]+\]:[ \t]*\S")
+_ONLY_MARKUP = re.compile(
+    r"[ \t]*(?:[`~*_#>|=+\-\\:$ \t]+|`{3,}[\w+#.\-]*|~{3,}[\w+#.\-]*|\d{1,3}[.)]?[ ]?)$"
+)
+_PLAIN = re.compile(r"[^*_`~\[\])<>$\\|&:@\n\r\t\x00-\x1f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of source: Markdown blocks, or the content of one fenced code block.
+
+    start and end: character offsets in the source. exact: both cuts are true block boundaries.
+    """
+
+    kind: Literal["markdown", "code"]
+    text: str
+    start: int
+    end: int
+    language: str = ""
+    exact: bool = True
+
+
+@dataclass(slots=True)
+class _Fence:
+    mark: str
+    indent: int
+    language: str
+    nested: bool  # inside a list item
+    apart: bool  # becomes a piece of its own
+
+    def closes(self, line: str) -> bool:
+        text = line.strip()
+        return (
+            len(text) >= len(self.mark)
+            and text == self.mark[0] * len(text)
+            and (self.nested or len(line) - len(line.lstrip(" ")) <= 3)
+        )
+
+    def content(self, line: str) -> str:
+        """Return ``line`` without the indentation that belongs to the fence."""
+        blanks = len(line) - len(line.lstrip(" "))
+        return line[min(blanks, self.indent) :]
+
+
+class Splitter:
+    """Fed with text as it comes; yields finished pieces and knows the open one.
+
+    provisional: also cut inside lists, so that the open piece stays short while streaming.
+    ``exact`` turns false with the first such cut; ``definitions`` collects the link targets that
+    any piece may refer to.
+    """
+
+    def __init__(self, *, provisional: bool = False) -> None:
+        self.definitions: list[str] = []
+        self.exact = True
+        self._provisional = provisional
+        self._done: list[Piece] = []
+        self._open: list[str] = []  # whole lines of the open piece, without line ends
+        self._line = ""  # the last, unfinished line
+        self._start = 0  # offset of the open piece
+        self._position = 0  # offset of the unfinished line
+        self._fence: _Fence | None = None
+        self._in_list = False
+        self._after_blank = True
+        self._size = 0
+        self._starts_exactly = True
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take more text; return the pieces that it finished."""
+        first, *more = text.split("\n")
+        self._line += first
+        for following in more:
+            line, self._line = self._line, following
+            self._take(line, len(line) + 1)
+        return self._collect()
+
+    def finish(self) -> list[Piece]:
+        """Take the last line as whole; return all remaining pieces."""
+        line, self._line = self._line, ""
+        if line:
+            self._take(line, len(line))
+        if self._fence is not None and self._fence.apart:
+            self._cut_code(self._fence)
+        else:
+            self._cut(self._position, exact=True)
+        return self._collect()
+
+    @property
+    def open_piece(self) -> Piece:
+        """The piece still growing, with its unfinished line."""
+        end = self._position + len(self._line)
+        fence, line = self._fence, self._line.removesuffix("\r")
+        if fence is None or not fence.apart:
+            text = "\n".join([*self._open, line])
+            return Piece("markdown", text, self._start, end, "", self._starts_exactly)
+        # What may become the closing fence is not shown as code first.
+        closing = bool(line.strip()) and not line.strip().strip(fence.mark[0])
+        text = "\n".join([*self._open, "" if closing else fence.content(line)])
+        return Piece("code", text, self._start, end, fence.language, self._starts_exactly)
+
+    # ---- one line -------------------------------------------------------------------------
+
+    def _take(self, line: str, length: int) -> None:
+        line, start = line.removesuffix("\r"), self._position
+        self._position += length
+        if self._fence is not None:
+            self._take_code(self._fence, line)
+        elif (fence := self._opening(line)) is not None:
+            self._take_opening(fence, line, start)
+        elif not line.strip():
+            self._after_blank = True
+            self._keep(line)
+        else:
+            self._take_text(line, start)
+
+    def _take_text(self, line: str, start: int) -> None:
+        if _MARKER.match(line):
+            if not self._in_list and self._after_blank:
+                self._cut(start, exact=True)
+            elif self._in_list and self._provisional and self._size > LONG_TAIL:
+                self._cut(start, exact=False)
+            self._in_list = True
+        elif self._after_blank and line[0] not in " \t":
+            self._cut(start, exact=True)
+            self._in_list = False
+        if _DEFINITION.match(line):
+            self.definitions.append(line)
+        self._after_blank = False
+        self._keep(line)
+
+    def _opening(self, line: str) -> _Fence | None:
+        match = _FENCE.match(line)
+        if match is None:
+            return None
+        indent = len(match[1].expandtabs(4))
+        nested = self._in_list and indent >= 2
+        if indent > 3 and not nested:
+            return None
+        words = match[3].split()
+        language = words[0].strip("{}.").lower() if words else ""
+        return _Fence(match[2], indent, language, nested, apart=not nested or self._provisional)
+
+    def _take_opening(self, fence: _Fence, line: str, start: int) -> None:
+        self._fence = fence
+        self._after_blank = False
+        if not fence.apart:
+            self._keep(line)
+            return
+        self._cut(start, exact=not fence.nested)
+        self._in_list = fence.nested
+
+    def _take_code(self, fence: _Fence, line: str) -> None:
+        if not fence.closes(line):
+            self._keep(fence.content(line) if fence.apart else line)
+        elif fence.apart:
+            self._cut_code(fence)
+        else:
+            self._keep(line)
+            self._fence = None
+
+    # ---- pieces ---------------------------------------------------------------------------
+
+    def _keep(self, line: str) -> None:
+        self._open.append(line)
+        self._size += len(line) + 1
+
+    def _cut(self, end: int, *, exact: bool) -> None:
+        """Finish the open Markdown before offset ``end``."""
+        text = "\n".join(self._open).strip("\n")
+        if text.strip():
+            fits = exact and self._starts_exactly
+            self._done.append(Piece("markdown", text, self._start, end, "", fits))
+        self._begin(end, exact)
+
+    def _cut_code(self, fence: _Fence) -> None:
+        """Finish the open code block here."""
+        exact = not fence.nested
+        text = "\n".join(self._open)
+        self._done.append(Piece("code", text, self._start, self._position, fence.language, exact))
+        self._fence = None
+        self._after_blank = True
+        self._begin(self._position, exact)
+
+    def _begin(self, start: int, exact: bool) -> None:
+        self.exact = self.exact and exact
+        self._open, self._size = [], 0
+        self._start = start
+        self._starts_exactly = exact
+
+    def _collect(self) -> list[Piece]:
+        done, self._done = self._done, []
+        return done
+
+
+def pieces_of(text: str) -> tuple[list[Piece], list[str]]:
+    """Return the exact pieces of a finished text, and its link definitions."""
+    splitter = Splitter()
+    pieces = splitter.feed(text) + splitter.finish()
+    return pieces, splitter.definitions
+
+
+def source_of(piece: Piece, definitions: list[str]) -> str:
+    """Return the Markdown of a piece, with the link targets that it may refer to."""
+    if not definitions or "[" not in piece.text:
+        return piece.text
+    return piece.text + "\n\n" + "\n".join(definitions)
+
+
+def presentable(text: str) -> str:
+    """Return an open piece as it should look now: half-written markup neither shows nor jumps.
+
+    A last line that is only markup so far is left out; an open code span or bold run is closed.
+    """
+    head, newline, last = text.rpartition("\n")
+    if last and _ONLY_MARKUP.match(last):
+        return head
+    ticks = last.count("`")
+    if ticks % 2 and "``" not in last:
+        return head + newline + last.rstrip("`") + ("`" if last.rstrip("`").count("`") % 2 else "")
+    stripped = last.rstrip()
+    if stripped.count("**") % 2 and not ticks:
+        if stripped.endswith("**"):
+            return head + newline + stripped[:-2].rstrip()
+        return head + newline + stripped.removesuffix("*") + "**"
+    return text
+
+
+def is_plain(text: str) -> bool:
+    """Whether ``text`` can join the end of a rendered paragraph as it is."""
+    return _PLAIN.fullmatch(text) is not None
