@@ -1,0 +1,82 @@
+"""The table that every reader yields: where each tensor lies in the file, and as what.
+
+Knows number types and byte ranges, not which tensors a model needs.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.errors import DamagedFile
+
+ITEM_BYTES: Mapping[str, int] = {
+    "bf16": 2,
+    "fp16": 2,
+    "fp32": 4,
+    "fp64": 8,
+    "fp8": 1,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "uint16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "int64": 8,
+    "uint64": 8,
+    "bool": 1,
+    "complex64": 8,
+    "complex128": 16,
+}
+"""Bytes per element of every number type that a checkpoint may name."""
+
+NUMPY_TYPES: Mapping[str, str] = {
+    "bf16": "<u2",  # numpy has no bfloat16: its bits travel as uint16
+    "fp16": "<f2",
+    "fp32": "<f4",
+}
+"""The weight types that are run, as the numpy types that carry them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """One tensor: contiguous, row-major, little-endian, ``size_bytes`` long at ``offset``."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileTable:
+    """What a reader found in a file: its format and its tensors by name."""
+
+    format: str
+    entries: dict[str, TensorEntry]
+
+
+def element_count(shape: tuple[int, ...]) -> int:
+    """Return how many elements a shape has (1 for a scalar)."""
+    return math.prod(shape)
+
+
+def is_size(value: object) -> bool:
+    """Tell whether a value from a file may be a size: an int, not a bool, 0 <= it < 2**62."""
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+def check_ranges(entries: Iterable[TensorEntry], file_bytes: int, file_name: str) -> None:
+    """Raise DamagedFile when a tensor's bytes do not lie inside the file."""
+    end = max((e.offset + e.size_bytes for e in entries), default=0)
+    if end > file_bytes:
+        raise cut_short(file_name, file_bytes, end)
+
+
+def cut_short(file_name: str, file_bytes: int, expected_bytes: int) -> DamagedFile:
+    """Return the error for a file that ends before its contents do."""
+    return DamagedFile(
+        f"{file_name} is cut short: it has {file_bytes:,} bytes, "
+        f"and its table of contents needs at least {expected_bytes:,}.",
+        "Download it again, or copy it again from where it came.",
+    )

@@ -1,0 +1,80 @@
+"""Identifies a model by the signs of some of its weights.
+
+The signs survive every cast between fp32, bf16 and fp16 (also underflow to zero keeps its
+sign), so one model has one fingerprint in all three, whatever the file's name, place and format.
+A fine-tune of the matrices flips some of the several thousand signs that are sampled from each.
+
+Limits: it is no protection against someone who wants two models to look alike; a change so
+small that no sampled weight crosses zero is not seen; a quantised copy has small weights rounded
+to zero, so its fingerprint must come from the file it was made from, or from its metadata.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+from engine.checkpoint.entries import ITEM_BYTES, TensorEntry
+from engine.checkpoint.names import unused_tensors
+from engine.checkpoint.shape import ModelShape
+
+SAMPLED_ELEMENTS = 4096
+"""At most this many of a row; vectors are sampled whole up to the same number."""
+
+
+Reader = Callable[[int, memoryview], None]
+"""Fills the buffer with the file's bytes from that offset on."""
+
+
+def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Reader) -> str:
+    """Return 32 hex digits: SHA-256 over the sizes and, by name in sorted order, the signs.
+
+    Sampled are the whole of each vector (r_k counts as one) and of each matrix, as BlinkDL
+    orients it, the first and the middle row; at most ``SAMPLED_ELEMENTS`` of each. Layer 0's
+    unused tensors are left out: files have or lack them. ``entries`` are canonical ones.
+    """
+    unused = unused_tensors(shape)
+    used = [entries[name] for name in sorted(entries) if name not in unused]
+    digest = hashlib.sha256(repr(_sizes(shape)).encode())
+    digest.update(np.packbits(_signs(used, read)).tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _sizes(shape: ModelShape) -> tuple[int, ...]:
+    r = shape.ranks
+    return (
+        shape.layers, shape.width, shape.ffn, shape.vocab, shape.head_size, r.w, r.a, r.v, r.g,
+    )  # fmt: skip
+
+
+def _signs(entries: Iterable[TensorEntry], read: Reader) -> np.ndarray:
+    """Return one 0 or 1 per sampled element, uint8."""
+    pieces = [(e.offset + at, size, ITEM_BYTES[e.dtype]) for e in entries for at, size in _runs(e)]
+    data = bytearray(sum(size for _, size, _ in pieces))
+    view, filled = memoryview(data), 0
+    for offset, size, _ in pieces:
+        read(offset, view[filled : filled + size])
+        filled += size
+    return np.concatenate([*_sign_bits(np.frombuffer(data, np.uint8), pieces)])
+
+
+def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
+    """Yield the sampled byte runs of a tensor as (offset inside it, size)."""
+    item = ITEM_BYTES[entry.dtype]
+    if len(entry.shape) == 1 or entry.name.endswith(".r_k"):
+        yield 0, min(entry.size_bytes, SAMPLED_ELEMENTS * item)
+        return
+    rows, columns = entry.shape
+    sampled = min(columns, SAMPLED_ELEMENTS) * item
+    yield 0, sampled
+    yield rows // 2 * columns * item, sampled
+
+
+def _sign_bits(data: np.ndarray, pieces: list[tuple[int, int, int]]) -> Iterator[np.ndarray]:
+    """Yield the top bit of each little-endian element, one array per run of equal item sizes."""
+    at = start = 0
+    for i, (_, size, item) in enumerate(pieces):
+        at += size
+        if i + 1 == len(pieces) or pieces[i + 1][2] != item:
+            yield data[start + item - 1 : at : item] >> 7
+            start = at

@@ -1,0 +1,28 @@
+"""What one model file holds, as a record. Knows nothing of how it was read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.checkpoint.shape import ModelShape
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model file in brief, read without its weights.
+
+    parameters: elements in use, of the whole model. size_bytes: the file's.
+    weights: the number type of all tensors, or "mixed".
+    fingerprint: identifies the weights, see ``engine.checkpoint.fingerprint``.
+    """
+
+    path: Path
+    name: str
+    architecture: Literal["rwkv7"]
+    format: Literal["pth", "safetensors"]
+    shape: ModelShape
+    weights: Literal["bf16", "fp16", "fp32", "mixed"]
+    parameters: int
+    size_bytes: int
+    tokenizer: Literal["world", "tokenizer.json"]
+    fingerprint: str

@@ -1,0 +1,60 @@
+"""``skein inspect FILE``: what a model file holds, without loading it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.checkpoint import ModelInfo, inspect
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("inspect")(inspect_command)
+
+
+def inspect_command(
+    file: Annotated[Path, typer.Argument(help="A .pth or .safetensors model file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a model file holds: sizes, number type, parameters, fingerprint."""
+    info = inspect(file)
+    if as_json:
+        typer.echo(json.dumps(as_plain(info), ensure_ascii=False, indent=2))
+    else:
+        _print_table(info)
+
+
+def as_plain(info: ModelInfo) -> dict[str, Any]:
+    """Return the info as plain values; heads and the bytes of a state are added to ``shape``."""
+    shape = info.shape
+    more = {"heads": shape.heads, "state_bytes": shape.state_bytes}
+    return asdict(info) | {"path": str(info.path), "shape": asdict(shape) | more}
+
+
+def _print_table(info: ModelInfo) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for label, value in _rows(info):
+        table.add_row(label, value)
+    Console(soft_wrap=True).print(table)
+
+
+def _rows(info: ModelInfo) -> list[tuple[str, str]]:
+    shape, ranks = info.shape, info.shape.ranks
+    return [
+        ("File", str(info.path)),
+        ("Architecture", f"RWKV-7 ({info.format}, {info.weights})"),
+        ("Parameters", f"{info.parameters:,}"),
+        ("File size", f"{info.size_bytes:,} bytes"),
+        ("Layers, width, ffn", f"{shape.layers}, {shape.width}, {shape.ffn}"),
+        ("Heads x size", f"{shape.heads} x {shape.head_size}"),
+        ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}"),
+        ("Vocabulary", f"{shape.vocab} ({info.tokenizer})"),
+        ("State of one chat", f"{shape.state_bytes:,} bytes, whatever its length"),
+        ("Fingerprint", info.fingerprint),
+    ]
