@@ -22,6 +22,13 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The turn begins; ``text`` is what its reply holds already (opening words, a first half)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Tokens read, of the tokens to be read before the reply can begin."""
 
@@ -80,4 +87,4 @@ class Finished:
     stats: ReplyStats
 
 
-Event = Reading | Token | Finished
+Event = Opened | Reading | Token | Finished

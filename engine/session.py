@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.archive import StateArchive
 from engine.backends.base import IsCancelled
 from engine.errors import Cancelled, EngineError
-from engine.events import Event, Finished, Reading, ReplyStats, Turn
+from engine.events import Event, Finished, Opened, Reading, ReplyStats, Turn
 from engine.generate import Generation
 from engine.model import Model
 from engine.sampling import Sampler
@@ -136,6 +136,7 @@ class _Run:
             self._store.update_node(
                 node.id, text=text, tokens=tokens, fingerprint=self._fingerprint
             )
+        self._emit(Opened(node.text or text))
         return len(tokens)
 
     # -- finding a state

@@ -90,6 +90,10 @@ class EngineService(QObject):
         self._lock = threading.Lock()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="skein-engine")
+        self.loaded_name = ""
+        """The model in use, as told to the window last; empty when there is none."""
+        self.model_ready.connect(self._on_ready)
+        self.model_ejected.connect(self._on_ejected)
         # What follows belongs to the engine thread alone.
         self._model: Model | None = None
         self._session: Session | None = None
@@ -119,9 +123,12 @@ class EngineService(QObject):
         """Write a reply; its events carry the id of the reply's node."""
         self._jobs.put(_Write(turn))
 
-    def stop(self) -> None:
-        """Stop the reply that is being written; its state is kept."""
-        self._cancel_current(_Write)
+    def stop(self, reply: int) -> None:
+        """Stop this reply, whether it is being written or waits; its state is kept."""
+        with self._lock:
+            for job in (self._current, *self._jobs.queue):
+                if isinstance(job, _Write) and job.turn.reply == reply:
+                    job.cancel.set()
 
     def close(self) -> None:
         """Stop, keep the state, wait for the thread. May be called twice."""
@@ -130,6 +137,12 @@ class EngineService(QObject):
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join()
+
+    def _on_ready(self, model: LoadedModel) -> None:
+        self.loaded_name = model.info.name
+
+    def _on_ejected(self) -> None:
+        self.loaded_name = ""
 
     def _cancel_current(self, *kinds: type[_Job]) -> None:
         """Cancel the job under way and those that wait, if they are of these kinds."""
