@@ -1,0 +1,94 @@
+"""Vocabulary files in the World format: a line is ``id literal length``.
+
+The literal is a Python str or bytes literal, the length counts bytes. Knows nothing of how text
+is cut into tokens.
+"""
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.errors import DamagedFile, EngineError
+
+WORLD_FILE = "rwkv_vocab_v20230424.txt"
+
+
+def world_vocabulary_path() -> Path:
+    """Return where the ``rwkv`` package keeps the World vocabulary, without importing it.
+
+    Raises EngineError when the package or the file is missing.
+    """
+    spec = importlib.util.find_spec("rwkv")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / WORLD_FILE
+        if path.is_file():
+            return path
+    raise EngineError(
+        "The World vocabulary was not found, because the package 'rwkv' is missing or incomplete.",
+        "Install Skein again.",
+    )
+
+
+def read_vocabulary(path: Path) -> dict[int, bytes]:
+    """Read a whole file: id -> the bytes of the token; id 0 (end of document) is never in it.
+
+    Every single byte must be a token, so that every byte string can be encoded.
+    Raises EngineError when the file cannot be opened, DamagedFile when it says something else.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise EngineError(f"The vocabulary {path.name} cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise DamagedFile(f"The vocabulary {path.name} is not UTF-8 text.") from error
+    tokens = dict(_entries(text, path.name))
+    found = set(tokens.values())
+    if 0 in tokens or any(bytes((byte,)) not in found for byte in range(256)):
+        raise DamagedFile(
+            f"The vocabulary {path.name} is incomplete: it needs all 256 single bytes and "
+            "leaves id 0 free for the end of a document."
+        )
+    if len(found) != len(tokens):
+        raise DamagedFile(f"The vocabulary {path.name} holds the same token twice.")
+    return tokens
+
+
+def _entries(text: str, name: str) -> Iterator[tuple[int, bytes]]:
+    # Not splitlines(): a literal may hold characters that it takes for line ends.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line or line == "\r":
+            continue
+        try:
+            first, last = line.index(" "), line.rindex(" ")
+            token = parse_literal(line[first + 1 : last])
+            if len(token) != int(line[last:]) or not token:
+                raise ValueError("the length does not match")
+            yield int(line[:first]), token
+        except (ValueError, SyntaxError) as error:
+            raise DamagedFile(f"Line {number} of the vocabulary {name} makes no sense.") from error
+
+
+def parse_literal(literal: str) -> bytes:
+    """Return the bytes that a str (as UTF-8) or bytes literal stands for.
+
+    The same as ``ast.literal_eval``, which is only asked where a backslash or an unusual quote
+    makes it necessary: it is forty times slower. Raises ValueError or SyntaxError.
+    """
+    body = literal[2:-1] if literal.startswith("b") else literal[1:-1]
+    quote = literal[-1:]
+    plain = (
+        quote in ("'", '"')
+        and literal[: -len(body) - 1] in (quote, "b" + quote)
+        and "\\" not in body
+        and quote not in body
+        and (body.isascii() or literal[0] != "b")
+    )
+    if plain and body:
+        return body.encode("utf-8")
+    value = ast.literal_eval(literal)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return value
+    raise ValueError("neither text nor bytes")
