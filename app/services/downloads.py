@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.services.download_list import DownloadList, Unfinished
 from app.services.offers import download_id
-from engine.errors import Cancelled, EngineError
+from engine.errors import DownloadFailed, EngineError
 from engine.hub.download import DownloadProgress
 from engine.hub.remote_model import RemoteModel
 
@@ -34,7 +34,10 @@ class Transfer(Protocol):
     def run(
         self, progress: Callable[[DownloadProgress], None], stop: threading.Event
     ) -> Path:
-        """Return the complete, verified file; raise EngineError, or Cancelled after ``stop``."""
+        """Return the whole, verified file.
+
+        Raises EngineError; DownloadFailed of kind "stopped" after ``stop``.
+        """
         ...
 
     def discard(self) -> None:
@@ -255,7 +258,7 @@ class DownloadService(QObject):
             self.removed.emit(ended.id)
         elif job.wanted == "cancel":
             self._discard(job)
-        elif ended.error is not None and not isinstance(ended.error, Cancelled):
+        elif ended.error is not None and not _was_stopped(ended.error):
             self._fail(job, ended.error)
         self._start_next()
 
@@ -279,6 +282,10 @@ class DownloadService(QObject):
             self._list.save([Unfinished(e.model, e.received) for e in self.entries()])
         except OSError as error:
             log.warning("The list of downloads could not be saved: %s", error)
+
+
+def _was_stopped(error: EngineError) -> bool:
+    return isinstance(error, DownloadFailed) and error.kind == "stopped"
 
 
 class _Throttle:

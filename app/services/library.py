@@ -49,11 +49,25 @@ class Hub(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How the engine is asked about this computer; functions, so that a test can answer."""
+    """How the engine is asked about this computer; functions, so that a test can answer.
+
+    ``detect`` is quick; ``measure`` fills in what takes a second (the memory's bandwidth).
+    """
 
     detect: Callable[[], Hardware]
+    measure: Callable[[Hardware], Hardware]
     choose: Callable[[ModelShape, Hardware, Strategy | None], Plan]
     scan: Callable[[Sequence[Path]], list[LocalModel]]
+
+
+def this_machine(cache: Path) -> Machine:
+    """Return the computer that the app runs on; ``cache`` is the folder of measurements."""
+    from engine.bandwidth import measured
+    from engine.hardware import detect
+    from engine.hub.library import scan
+    from engine.plan import choose
+
+    return Machine(lambda: detect(cache), lambda found: measured(found, cache), choose, scan)
 
 
 class ModelLibrary(QObject):
@@ -101,7 +115,7 @@ class ModelLibrary(QObject):
     def start(self) -> None:
         """Show what is known, then look at the disk, the machine and the hub."""
         self.rescan()
-        self._tasks.run_in_background(self._machine.detect, self._on_hardware, self._on_unknown)
+        self._tasks.run_in_background(self._machine.detect, self._on_detected, self._on_unknown)
         hub = self._hub
         self._tasks.run_in_background(
             lambda: (hub.cached(), hub.saved()), self._on_cached, self._on_unknown
@@ -125,8 +139,11 @@ class ModelLibrary(QObject):
             return
         self.refreshing = True
         self.status_changed.emit()
+        hub = self._hub
         self._tasks.run_in_background(
-            self._hub.refresh, self._on_refreshed, self._on_refresh_failed
+            hub.refresh,
+            lambda models: self._on_refreshed(hub, models),
+            lambda error: self._on_refresh_failed(hub, error),
         )
 
     def set_hub(self, hub: Hub) -> None:
@@ -186,7 +203,14 @@ class ModelLibrary(QObject):
         self.status_changed.emit()
         self._on_unknown(error)
 
-    def _on_hardware(self, hardware: Hardware) -> None:
+    def _on_detected(self, hardware: Hardware) -> None:
+        self._set_hardware(hardware)
+        if hardware.ram_bandwidth is None:
+            self._tasks.run_in_background(
+                lambda: self._machine.measure(hardware), self._set_hardware, self._on_unknown
+            )
+
+    def _set_hardware(self, hardware: Hardware) -> None:
         self.hardware = hardware
         self._plans.clear()
         self._publish()
@@ -199,13 +223,17 @@ class ModelLibrary(QObject):
         self._publish()
         self.status_changed.emit()
 
-    def _on_refreshed(self, models: list[RemoteModel]) -> None:
+    def _on_refreshed(self, hub: Hub, models: list[RemoteModel]) -> None:
+        if hub is not self._hub:  # another endpoint was chosen meanwhile
+            return
         self.refreshing, self.offline = False, None
         self._remote, self.catalogue_time = models, datetime.now(UTC)
         self._publish()
         self.status_changed.emit()
 
-    def _on_refresh_failed(self, error: Exception) -> None:
+    def _on_refresh_failed(self, hub: Hub, error: Exception) -> None:
+        if hub is not self._hub:
+            return
         self.refreshing, self.offline = False, _as_engine_error(error)
         self.status_changed.emit()
 

@@ -1,0 +1,228 @@
+"""The card of one model on the hub: what it is, whether it fits, its download, its other files.
+
+Shows an AvailableRow and says what was asked for; does nothing itself.
+"""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
+
+from app.models.model_list import AvailableRow
+from app.models.units import date_text, parameters_text, size_text, speed_text
+from app.services.downloads import DownloadEntry
+from app.services.offers import AvailableModel
+from app.theme import Theme
+from app.widgets.download_controls import DownloadControls
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.flow_layout import FlowLayout
+from app.widgets.parts import label, row
+from app.widgets.plan_line import PlanLine
+
+
+class _Asking(QWidget):
+    """A part of a card that passes on what its controls ask for."""
+
+    download_clicked = Signal(str)
+    pause_clicked = Signal(str)
+    resume_clicked = Signal(str)
+    cancel_clicked = Signal(str)
+    load_clicked = Signal(object)  # Path
+    free_space_clicked = Signal()
+
+    def pass_on(self, source: "DownloadControls | _Asking") -> None:
+        """Emit again whatever ``source`` emits."""
+        source.download_clicked.connect(self.download_clicked)
+        source.pause_clicked.connect(self.pause_clicked)
+        source.resume_clicked.connect(self.resume_clicked)
+        source.cancel_clicked.connect(self.cancel_clicked)
+        source.load_clicked.connect(self.load_clicked)
+        source.free_space_clicked.connect(self.free_space_clicked)
+
+
+class FileRow(_Asking):
+    """One more file of the same model: older, quantised, or in another format."""
+
+    def __init__(self, theme: Theme, model: AvailableModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("file_row")
+        self.setProperty("model_id", model.id)
+        self._name = ElidedLabel(model.remote.name)
+        self._facts = label("", "faint", wrap=True)
+        self.controls = DownloadControls(theme, model, model.remote.name, self)
+        self.pass_on(self.controls)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self._name)
+        words.addWidget(self._facts)
+        across = row()
+        across.addLayout(words, 1)
+        across.addWidget(self.controls.buttons)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 0, 4)
+        column.setSpacing(6)
+        column.addLayout(across)
+        column.addWidget(self.controls.bar)
+
+    def show_file(
+        self, model: AvailableModel, entry: DownloadEntry | None, loaded: Path | None
+    ) -> None:
+        """Show how it is now."""
+        self._facts.setText(" · ".join(self._words(model)))
+        is_loaded = loaded is not None and model.path == loaded
+        self.controls.show_state(model, entry, primary=False, loaded=is_loaded)
+
+    def _words(self, model: AvailableModel) -> list[str]:
+        remote = model.remote
+        words = [size_text(remote.size_bytes), date_text(remote.date), remote.repo]
+        if not remote.supported:
+            words.append(remote.note)
+        elif model.plan is not None and model.plan.verdict == "too_large":
+            words.append(self.tr("too large for this computer"))
+        elif model.plan is not None and model.plan.write_tokens_per_s:
+            words.append(speed_text(model.plan.write_tokens_per_s))
+        return [word for word in words if word]
+
+
+class ModelCard(_Asking):
+    """One model: the file to take on top, the others folded away below."""
+
+    def __init__(self, theme: Theme, first: AvailableRow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        best = first.group.best
+        self._theme, self._row, self._loaded = theme, first, None
+        self._files: dict[str, FileRow] = {}
+        title = best.remote.title
+        self.setObjectName("model_card")
+        self.setProperty("model_id", best.id)
+        self.setAccessibleName(title)
+        self._name = label(title, "heading", wrap=False)
+        self._name.setObjectName("model_name")
+        self._recommended = label(self.tr("Recommended"), "badge")
+        self._recommended.setObjectName("recommended_badge")
+        self._recommended.setProperty("tone", "accent")
+        self._here = label(self.tr("On this computer"), "badge")
+        self._here.setObjectName("here_badge")
+        self._facts = label("", "muted", wrap=True)
+        self._facts.setObjectName("model_facts")
+        self.plan = PlanLine()
+        self.controls = DownloadControls(theme, best, title, self)
+        self.pass_on(self.controls)
+        self._more = QToolButton()
+        self._more.setObjectName("more_files_button")
+        self._more.setProperty("kind", "link")
+        self._more.setProperty("model_id", best.id)
+        self._more.setCheckable(True)
+        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._more.toggled.connect(self._on_more)
+        self._list = QWidget()
+        self._list_column = QVBoxLayout(self._list)
+        self._build()
+
+    @property
+    def best_id(self) -> str:
+        """The id of the file that the card offers first."""
+        return self._row.group.best.id
+
+    def show_row(self, shown: AvailableRow, loaded: Path | None, *, waiting: bool) -> None:
+        """Show how the model is now; ``waiting``: the machine is not known yet."""
+        self._row, self._loaded = shown, loaded
+        best = shown.group.best
+        is_recommended = bool(shown.recommended) and best.id == shown.recommended
+        self._recommended.setVisible(is_recommended)
+        self._here.setVisible(best.path is not None)
+        self._facts.setText(" · ".join(self._words(best)))
+        note = "" if best.remote.supported else best.remote.note
+        self.plan.show_plan(best.plan, note=note, waiting=waiting)
+        self.controls.show_state(
+            best,
+            shown.downloads[0],
+            primary=is_recommended,
+            loaded=loaded is not None and best.path == loaded,
+        )
+        self.setAccessibleDescription(f"{self._facts.text()}. {self.plan.text}")
+        self.controls.download.setAccessibleDescription(self.accessibleDescription())
+        self._show_others()
+
+    def _words(self, best: AvailableModel) -> list[str]:
+        remote = best.remote
+        words: list[str] = []
+        if best.parameters:
+            words.append(self.tr("{0} parameters").format(parameters_text(best.parameters)))
+        if remote.size_bytes:
+            words.append(size_text(remote.size_bytes))
+        words.append(date_text(remote.date))
+        words.append(self.tr("release {0}").format(remote.release) if remote.release else "")
+        words.append(self._form(best))
+        words.append(remote.repo if best.added else "")
+        return [word for word in words if word]
+
+    def _form(self, model: AvailableModel) -> str:
+        form = {"gguf": "GGUF", "folder": self.tr("transformers folder")}
+        return f"{form.get(model.remote.format, model.remote.format)} {model.remote.quantisation}"
+
+    # The other files
+
+    def _show_others(self) -> None:
+        others = list(zip(self._row.group.variants, self._row.downloads, strict=True))[1:]
+        self._more.setVisible(bool(others))
+        count = len(others)
+        self._more.setText(
+            self.tr("1 other file") if count == 1 else self.tr("{0} other files").format(count)
+        )
+        self._more.setAccessibleName(f"{self._more.text()}: {self._name.text()}")
+        if any(entry is not None for _, entry in others) and not self._more.isChecked():
+            self._more.setChecked(True)  # builds them too
+            return
+        if self._more.isChecked():
+            self._sync_files(others)
+
+    def _sync_files(self, others: list[tuple[AvailableModel, DownloadEntry | None]]) -> None:
+        wanted = [model.id for model, _ in others]
+        for key in [key for key in self._files if key not in wanted]:
+            self._files.pop(key).deleteLater()
+        for place, (model, entry) in enumerate(others):
+            found = self._files.get(model.id)
+            if found is None:
+                found = self._files[model.id] = FileRow(self._theme, model)
+                self.pass_on(found)
+            if self._list_column.indexOf(found) != place:
+                self._list_column.insertWidget(place, found)
+            found.show_file(model, entry, self._loaded)
+
+    def _on_more(self, open_: bool) -> None:
+        self._theme.set_icon(self._more, "chevron_down" if open_ else "chevron_right", "accent")
+        self._list.setVisible(open_)
+        if open_:
+            others = zip(self._row.group.variants, self._row.downloads, strict=True)
+            self._sync_files(list(others)[1:])
+
+    def _build(self) -> None:
+        head = FlowLayout()
+        for widget in (self._name, self._recommended, self._here):
+            head.addWidget(widget)
+        words = QVBoxLayout()
+        words.setSpacing(6)
+        words.addLayout(head)
+        words.addWidget(self._facts)
+        across = row(spacing=16)
+        across.addLayout(words, 1)
+        across.addWidget(self.controls.buttons, 0, Qt.AlignmentFlag.AlignTop)
+        self._list_column.setContentsMargins(0, 0, 0, 0)
+        self._list_column.setSpacing(0)
+        self._list.hide()
+        self._theme.set_icon(self._more, "chevron_right", "accent")
+        frame = QFrame()
+        frame.setProperty("surface", "card")
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(16, 14, 16, 12)
+        column.setSpacing(8)
+        column.addLayout(across)
+        column.addWidget(self.plan)
+        column.addWidget(self.controls.bar)
+        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._list)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
