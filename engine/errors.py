@@ -46,7 +46,7 @@ class DownloadFailed(EngineError):
     """A download stopped; what was received is kept.
 
     ``kind`` is one of: offline, refused (401, 403), missing (404), busy (429), server (5xx),
-    damaged (wrong hash), full (disk), stopped.
+    damaged (wrong hash), full (disk), disk (the folder cannot be written), stopped.
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "offline") -> None:

@@ -43,7 +43,7 @@ def _from_url(url: str, endpoint: str) -> Address:
     if split.netloc.lower() not in (urlsplit(endpoint).netloc.lower(), *_HUB_HOSTS):
         raise EngineError(
             f"{split.netloc or url} is not the Hugging Face hub.",
-            "Paste the address of a page of the hub, or set this address as the mirror in Settings.",
+            "Paste the address of a page of the hub, or make this one the mirror in Settings.",
         )
     parts = [unquote(part) for part in split.path.strip("/").split("/")]
     if parts[0] in ("datasets", "spaces", "api"):

@@ -83,7 +83,7 @@ class Catalogue:
         self._seed = seed
 
     def cached(self) -> list[RemoteModel]:
-        """Return the models of the last refresh; none when there was no such or it is unreadable."""
+        """Return the models of the last refresh; none when there was none that can be read."""
         return [model for models in self._saved().values() for model in models]
 
     def saved(self) -> datetime | None:

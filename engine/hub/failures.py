@@ -11,10 +11,7 @@ _TOKEN_HINT = (
     "Open the repository's page in a browser, accept its terms if it asks for that, and enter a "
     "Hugging Face token that may read it in Settings."
 )
-_NETWORK_HINT = (
-    "Check the connection, or choose a mirror or a proxy in Settings. "
-    "What was received is kept; the download goes on from there."
-)
+_NETWORK_HINT = "Check the connection, or choose a mirror or a proxy in Settings."
 # Transport exceptions of the HTTP library that huggingface-hub brings, most specific first.
 _REASONS = {
     "ProxyError": "the proxy refused the connection",
@@ -28,11 +25,13 @@ _REASONS = {
 }
 
 
-class HubBusy(DownloadFailed):
-    """Too many requests; ``wait_s`` is how long the hub asks to wait, None when it does not say."""
+class Passing(DownloadFailed):
+    """A failure that may pass by itself; ``wait_s`` is the wait the hub asks for, if it says so."""
 
-    def __init__(self, message: str, hint: str, wait_s: float | None) -> None:
-        super().__init__(message, hint, kind="busy")
+    def __init__(
+        self, message: str, hint: str = "", kind: str = "offline", wait_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint, kind)
         self.wait_s = wait_s
 
 
@@ -56,7 +55,7 @@ def translate(error: Exception, subject: str, endpoint: str) -> EngineError:
     response: Any = getattr(error, "response", None)
     if response is not None:
         return _from_answer(error, response, subject, host)
-    return DownloadFailed(f"No connection to {host}: {_reason(error)}.", _NETWORK_HINT)
+    return Passing(f"No connection to {host}: {_reason(error)}.", _NETWORK_HINT)
 
 
 def _reason(error: Exception) -> str:
@@ -106,26 +105,26 @@ def _from_status(status: int, response: Any, subject: str, host: str) -> Downloa
     if status == 429:
         return _busy(response.headers, host)
     if status == 408 or status >= 500:
-        return DownloadFailed(
+        return Passing(
             f"{host} has trouble of its own (error {status}).",
-            "Try again in a few minutes, or choose a mirror in Settings. What was received is kept.",
+            "Try again in a few minutes, or choose a mirror in Settings.",
             "server",
         )
     return DownloadFailed(
         f"{host} answered with error {status} when asked for {subject}.",
         "Refresh the list of models and try again.",
-        "server" if status < 400 else "missing",
+        "missing",
     )
 
 
-def _busy(headers: Mapping[str, str], host: str) -> HubBusy:
+def _busy(headers: Mapping[str, str], host: str) -> DownloadFailed:
     wait_s = wait_asked(headers)
     when = f"in {_duration(wait_s)}" if wait_s is not None else "in a few minutes"
-    return HubBusy(
-        f"{host} has had too many requests from this address.",
-        f"Try again {when}. A Hugging Face token in Settings raises the limit.",
-        wait_s,
-    )
+    message = f"{host} has had too many requests from this address."
+    hint = f"Try again {when}. A Hugging Face token in Settings raises the limit."
+    if wait_s is None:
+        return DownloadFailed(message, hint, "busy")
+    return Passing(message, hint, "busy", wait_s)
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:

@@ -5,7 +5,7 @@ Knows what names and sizes say; has never seen the weights.
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.hub.file_names import ModelName, model_format, parse_file_name
@@ -33,6 +33,7 @@ _OTHER_USES = {
     "chess": "a game",
     "puzzle": "a game",
 }
+_FROM_HUB = {"repo": str, "file": str, "revision": str, "size_bytes": int, "sha256": str}
 _PARTS = {"state": "a saved state", "lora": "a LoRA adapter", "mmproj": "a vision adapter"}
 
 
@@ -69,16 +70,13 @@ class RemoteModel:
         return (self.file or self.repo).rsplit("/", 1)[-1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for JSON; the shape is worked out again when read."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "shape"}
-        return values
+        """Return what the hub said, as plain values; the rest is worked out again when read."""
+        return {name: getattr(self, name) for name in _FROM_HUB}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RemoteModel":
         """Return the model that ``to_json`` wrote. Raises TypeError or KeyError on nonsense."""
-        known = {f.name for f in fields(cls)} - {"shape"}
-        kept = {name: value for name, value in values.items() if name in known}
-        return cls(**kept, shape=released_shape(kept.get("parameters_label", "")))
+        return describe(*(_typed(values[name], kind) for name, kind in _FROM_HUB.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +152,12 @@ def parameter_count(label: str) -> float:
     """Return "1.5B" as 1.5e9 and "191M" as 1.91e8; 0.0 for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([BM])", label)
     return float(found[1]) * (1e9 if found[2] == "B" else 1e6) if found else 0.0
+
+
+def _typed(value: Any, kind: type) -> Any:  # noqa: ANN401
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
+    return value
 
 
 def _complete(name: ModelName, repo: str) -> ModelName:

@@ -1,0 +1,286 @@
+"""One file from a hub to the models folder: whole and verified, or not there under its name.
+
+Why not ``hf_hub_download``: since 2.0 it receives into a file with a random name and removes it
+when anything goes wrong, so neither a pause nor a restart could resume; nor can it be stopped
+while it waits for the network. What it is made of is public and used here: the address, the
+metadata (size, SHA-256, commit), the headers and the HTTP session of huggingface-hub, and
+through them mirrors, proxies and tokens.
+
+Knows one file and one folder; not which model is wanted, nor what the window shows.
+"""
+
+import errno
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DownloadFailed
+from engine.hub.connection import Hub, Opened
+from engine.hub.failures import Passing
+from engine.hub.file_names import is_safe_path, local_name
+from engine.hub.meter import DownloadProgress, Meter
+from engine.hub.partial import PartFile, Wanted
+from engine.hub.pump import Stopped, pump, wait_for
+from engine.hub.remote_model import RemoteModel
+
+MARGIN_BYTES = 256 * 2**20
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_TRIES_TO_ASK = 2
+_LONGEST_WAIT_S = 20.0
+_HASH_BYTES = 4 * 2**20
+_KEPT = "What was received is kept; the download can go on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told of the progress, and who may stop it."""
+
+    meter: Meter
+    stop: threading.Event
+
+
+class Download:
+    """The download of one model's file into one folder; ``run`` may be called again and again.
+
+    ``margin_bytes`` stays free on the disk; ``free_bytes`` tells what is free in a folder.
+    ``pauses_s``: how long to wait after the first, second, ... failure in a row that may pass by
+    itself; after the last one it gives up.
+    """
+
+    def __init__(
+        self,
+        model: RemoteModel,
+        folder: Path,
+        *,
+        hub: Hub | None = None,
+        margin_bytes: int = MARGIN_BYTES,
+        free_bytes: Callable[[Path], int] | None = None,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        self.model = model
+        self.folder = folder
+        self._hub = hub or Hub()
+        self._margin_bytes = margin_bytes
+        self._free_bytes = free_bytes or _free_bytes
+        self._pauses_s = tuple(pauses_s)
+
+    def run(self, progress: Callable[[DownloadProgress], None], stop: threading.Event) -> Path:
+        """Return the path of the whole, verified file; ``stop`` pauses within a fraction of 1 s.
+
+        Goes on where an earlier run, of any process, ended; a file that is there already is
+        verified and returned. Raises DownloadFailed (kind "stopped" after ``stop``); what was
+        received stays, unless its hash is wrong.
+        """
+        watch = _Watch(Meter(progress), stop)
+        try:
+            self._check_kind()
+            watch.meter.show("starting", self.received, self.model.size_bytes)
+            wanted = self._ask(stop)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            found = self._place(wanted, watch)
+            return found if isinstance(found, Path) else self._complete(found, wanted, watch)
+        except Stopped:
+            raise DownloadFailed(
+                f"The download of {self.model.name} is paused.", _KEPT, kind="stopped"
+            ) from None
+        except OSError as error:
+            raise _disk_failure(error, self.model.name, self.folder) from error
+
+    @property
+    def received(self) -> int:
+        """Bytes that earlier runs left here."""
+        part = self._begun()
+        return part.received if part else 0
+
+    def discard(self) -> None:
+        """Remove what was received (Cancel). Not while ``run`` is at work."""
+        part = self._begun()
+        if part:
+            part.discard()
+
+    def _check_kind(self) -> None:
+        if self.model.format == "folder" or not is_safe_path(self.model.file):
+            raise DownloadFailed(
+                f"{self.model.name} is not a single model file.",
+                self.model.note or "Choose a file of the repository.",
+                kind="missing",
+            )
+
+    def _ask(self, stop: threading.Event) -> Wanted:
+        """Ask the hub what the file is now."""
+        model, failures = self.model, 0
+        while True:
+            try:
+                facts = wait_for(
+                    lambda: self._hub.file(model.repo, model.file, model.revision), stop
+                )
+                break
+            except Passing as error:
+                failures += 1
+                _pause(error, failures, self._pauses_s[:_TRIES_TO_ASK], stop)
+        size_bytes = facts.size_bytes or model.size_bytes
+        if not size_bytes:
+            raise DownloadFailed(
+                f"The hub does not say how large {model.name} is.",
+                "Choose another mirror in Settings.",
+                kind="server",
+            )
+        return Wanted(model.repo, model.file, facts.revision, size_bytes, facts.sha256)
+
+    def _place(self, wanted: Wanted, watch: _Watch) -> PartFile | Path:
+        """Return where to receive it, or the path of the file that is there already."""
+        for target in self._targets():
+            if target.exists():
+                if _is_there(target, wanted, watch):
+                    return target
+            elif self._is_ours(PartFile(target)):
+                return PartFile(target)
+        raise DownloadFailed(f"{self.folder} holds too many files named {self.model.name}.")
+
+    def _targets(self) -> Iterator[Path]:
+        """Yield local names: the file's own, then with its owner, then numbered."""
+        plain = Path(local_name(self.model.file))
+        owner = local_name(self.model.repo.split("/")[0])
+        yield self.folder / plain
+        yield self.folder / f"{plain.stem} ({owner}){plain.suffix}"
+        for number in range(2, 100):
+            yield self.folder / f"{plain.stem} ({owner} {number}){plain.suffix}"
+
+    def _is_ours(self, part: PartFile) -> bool:
+        """Say whether nobody has begun this file, or an earlier run of this download has."""
+        begun = part.wanted()
+        return begun is None or (begun.repo, begun.file) == (self.model.repo, self.model.file)
+
+    def _begun(self) -> PartFile | None:
+        """Return the partial file that an earlier run left, if there is one."""
+        for target in self._targets():
+            part = PartFile(target)
+            if part.wanted() and self._is_ours(part):
+                return part
+            if not part.wanted() and not target.exists():
+                return None
+        return None
+
+    def _complete(self, part: PartFile, wanted: Wanted, watch: _Watch) -> Path:
+        with part.locked():
+            part.begin(wanted)
+            self._check_space(wanted.size_bytes - part.received)
+            self._receive(part, wanted, watch)
+            self._verify(part, wanted, watch)
+            return part.finish()
+
+    def _check_space(self, missing: int) -> None:
+        free = self._free_bytes(self.folder)
+        if missing and free < missing + self._margin_bytes:
+            raise DownloadFailed(
+                f"The disk is too full for {self.model.name}: {_size(missing)} are still to come, "
+                f"and only {_size(free)} are free in {self.folder}.",
+                "Free some space, or choose another folder for models in Settings.",
+                kind="full",
+            )
+
+    def _receive(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+        """Fetch what is missing, over as many connections as it takes."""
+        failures = 0
+        while part.received < wanted.size_bytes:
+            before = part.received
+            try:
+                self._receive_once(part, wanted, watch)
+            except Passing as error:
+                failures = 1 if part.received > before else failures + 1
+                _pause(error, failures, self._pauses_s, watch.stop)
+
+    def _receive_once(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+        start = part.received
+
+        def source() -> Iterator[Opened | bytes]:
+            return self._hub.read(wanted.repo, wanted.file, wanted.revision, start)
+
+        with closing(pump(source, watch.stop)) as stream:
+            opened = next(stream)
+            if not isinstance(opened, Opened) or opened.start not in (0, start):
+                raise Passing("The hub sent another part than was asked for.", _KEPT, "server")
+            # A server that knows no ranges begins again at 0, and so must the file.
+            with part.path.open("r+b" if start else "wb") as file:
+                file.truncate(opened.start)
+                position = file.seek(opened.start)
+                watch.meter.show("downloading", position, wanted.size_bytes)
+                for piece in stream:
+                    if isinstance(piece, bytes):
+                        position += file.write(piece[: wanted.size_bytes - position])
+                        watch.meter.show("downloading", position, wanted.size_bytes)
+        if part.received < wanted.size_bytes:
+            raise Passing(f"The connection was cut while {self.model.name} came in.", _KEPT)
+
+    def _verify(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+        if wanted.sha256 and _sha256(part.path, watch) != wanted.sha256:
+            part.discard()
+            raise DownloadFailed(
+                f"{self.model.name} arrived damaged: its SHA-256 is not the one that the hub "
+                "promises. It was removed.",
+                "Download it again; if that fails too, choose another mirror in Settings.",
+                kind="damaged",
+            )
+
+
+def _pause(error: Passing, failures: int, pauses_s: Sequence[float], stop: threading.Event) -> None:
+    """Wait before the next try; raise the error when there shall be none."""
+    asked_s = error.wait_s or 0.0
+    if failures > len(pauses_s) or asked_s > _LONGEST_WAIT_S:
+        raise error
+    if stop.wait(max(asked_s, pauses_s[failures - 1])):
+        raise Stopped
+
+
+def _is_there(target: Path, wanted: Wanted, watch: _Watch) -> bool:
+    if not target.is_file() or target.stat().st_size != wanted.size_bytes:
+        return False
+    return not wanted.sha256 or _sha256(target, watch) == wanted.sha256
+
+
+def _sha256(path: Path, watch: _Watch) -> str:
+    """Return the SHA-256 of what lies on the disk, reporting the phase "verifying"."""
+    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(_HASH_BYTES):
+            if watch.stop.is_set():
+                raise Stopped
+            digest.update(data)
+            done += len(data)
+            watch.meter.show("verifying", done, total)
+    return digest.hexdigest()
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _size(size_bytes: int) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.1f} {unit}"
+    return f"{max(0, size_bytes) / 1e3:.0f} kB"
+
+
+def _disk_failure(error: OSError, name: str, folder: Path) -> DownloadFailed:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return DownloadFailed(
+            f"The disk is full: {name} could not be written to {folder}.",
+            f"Free some space, or choose another folder for models in Settings. {_KEPT}",
+            kind="full",
+        )
+    if error.errno == errno.EFBIG:
+        return DownloadFailed(
+            f"The file system of {folder} cannot hold a file as large as {name}.",
+            "FAT32 ends at 4 GB: choose a folder on another drive in Settings.",
+            kind="full",
+        )
+    return DownloadFailed(
+        f"{name} could not be written to {folder}: {error.strerror or error}.",
+        "Choose a folder that can be written in Settings.",
+        kind="disk",
+    )
