@@ -98,7 +98,7 @@ def _checksum(file: StateFile) -> str:
     for name in sorted(arrays):
         data = arrays[name].detach().cpu().contiguous().view(-1)
         if data.numel():
-            crc = zlib.crc32(memoryview(data.numpy()).cast("B"), crc)
+            crc = zlib.crc32(data.numpy().data.cast("B"), crc)
     return f"{crc:08x}"
 
 

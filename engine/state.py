@@ -3,9 +3,6 @@
 Knows tensors and safetensors; knows nothing of chats, nodes or where files belong.
 """
 
-import contextlib
-import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from engine.errors import DamagedFile, StateMismatch
+from engine.files import write_atomically
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelShape
@@ -48,9 +46,7 @@ class State:
         def zero(*size: int) -> Tensor:
             return torch.zeros(*size, dtype=torch.float32, device=device)
 
-        return cls(
-            zero(layers, shape.width), zero(layers, heads, n, n), zero(layers, shape.width)
-        )
+        return cls(zero(layers, shape.width), zero(layers, heads, n, n), zero(layers, shape.width))
 
     def clone(self) -> "State":
         """Return an independent copy on the same device."""
@@ -120,31 +116,6 @@ def save_state(
         tensors[f"extra.{name}"] = tensor.detach().cpu().contiguous()
     words = {**metadata, "format_version": FORMAT_VERSION, "tokens_read": str(state.tokens_read)}
     write_atomically(path, save(tensors, words))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name, force to disk, then rename."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can (not on Windows)."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def load_state(path: Path) -> StateFile:
