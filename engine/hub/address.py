@@ -39,7 +39,10 @@ def is_repo(text: str) -> bool:
 
 
 def _from_url(url: str, endpoint: str) -> Address:
-    split = urlsplit(url)
+    try:
+        split = urlsplit(url)
+    except ValueError as error:
+        raise EngineError(f"“{url[:120]}” is not an address.", _HINT) from error
     if split.netloc.lower() not in (urlsplit(endpoint).netloc.lower(), *_HUB_HOSTS):
         raise EngineError(
             f"{split.netloc or url} is not the Hugging Face hub.",

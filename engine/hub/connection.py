@@ -6,6 +6,7 @@ token.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,17 @@ class Opened:
 
 
 def endpoint_or_default(endpoint: str = "", environ: Mapping[str, str] | None = None) -> str:
-    """Return the hub's address: the one given, else ``HF_ENDPOINT``, else the hub itself."""
+    """Return the hub's address: the one given, else ``HF_ENDPOINT``, else the hub itself.
+
+    Raises EngineError when that is no http address.
+    """
     chosen = endpoint or (os.environ if environ is None else environ).get("HF_ENDPOINT", "")
-    return (chosen or DEFAULT_ENDPOINT).rstrip("/")
+    address = (chosen or DEFAULT_ENDPOINT).strip().rstrip("/")
+    if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", address, re.I):
+        raise EngineError(
+            f"“{address}” is not the address of a hub.", "Write it as https://mirror.example."
+        )
+    return address
 
 
 def use_proxy(address: str) -> None:

@@ -205,8 +205,7 @@ class Download:
             if not isinstance(opened, Opened) or opened.start not in (0, start):
                 raise Passing("The hub sent another part than was asked for.", _KEPT, "server")
             # A server that knows no ranges begins again at 0, and so must the file.
-            with part.path.open("r+b" if start else "wb") as file:
-                file.truncate(opened.start)
+            with part.path.open("r+b" if opened.start else "wb") as file:
                 position = file.seek(opened.start)
                 watch.meter.show("downloading", position, wanted.size_bytes)
                 for piece in stream:
