@@ -14,7 +14,7 @@ import re
 import weakref
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSize, Qt, QTemporaryDir, Signal
+from PySide6.QtCore import QLocale, QObject, QSize, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -115,9 +115,8 @@ class Theme(QObject):
         return DARK if dark else LIGHT
 
     def _on_system_scheme(self) -> None:
-        if self._app is not None and self.mode == "system":
-            if self._wanted_colors() is not self.colors:
-                self.apply(self._app, self.mode, self.scale)
+        if self._app is not None and self._wanted_colors() is not self.colors:
+            self.apply(self._app, self.mode, self.scale)
 
     # ---- type and spacing -----------------------------------------------------------------
 
@@ -197,7 +196,7 @@ class Theme(QObject):
 
     def _dress(self, button: QAbstractButton, name: str, color: str | None) -> None:
         button.setIcon(self.icon(name, color))
-        button.setIconSize(QSize(self.px(18), self.px(18)))
+        button.setIconSize(QSize(self.px(20), self.px(20)))
 
     def _refresh_buttons(self) -> None:
         for button, (name, color) in list(self._buttons.items()):
@@ -255,8 +254,6 @@ def _mono_families() -> list[str]:
 
 def _east_asian_families() -> list[str]:
     """Chinese forms first, unless the user reads Japanese: the same code points differ."""
-    from PySide6.QtCore import QLocale
-
     chinese, japanese = _installed(_CHINESE_FAMILIES), _installed(_JAPANESE_FAMILIES)
     if QLocale().language() == QLocale.Language.Japanese:
         return [*japanese, *chinese]

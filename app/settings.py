@@ -1,0 +1,55 @@
+"""The settings as the window sees them: one frozen value, and a signal when a part changes.
+
+Knows the file only through engine.settings; what a setting does is the business of whoever
+listens to ``changed``.
+"""
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from engine.errors import EngineError
+from engine.settings import Settings, SettingsFile
+
+log = logging.getLogger(__name__)
+SAVE_DELAY_MS = 300
+
+
+class SettingsStore(QObject):
+    """Loads at once, saves a moment after the last change; ``flush`` saves now."""
+
+    changed = Signal(str)
+    """The name of the setting that is new."""
+    failed = Signal(str, str)
+    """A sentence and a hint: the settings could not be saved."""
+
+    def __init__(self, path: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._file = SettingsFile(path)
+        self.values: Settings = self._file.load()
+        self._timer = QTimer(self, singleShot=True, interval=SAVE_DELAY_MS)
+        self._timer.timeout.connect(self.flush)
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - the type is that of the field
+        """Return one setting. Raises AttributeError when there is none of that name."""
+        return getattr(self.values, name)
+
+    def set(self, name: str, value: object) -> None:
+        """Change one setting; says so only when it is really new."""
+        if getattr(self.values, name) == value:
+            return
+        self.values = dataclasses.replace(self.values, **{name: value})
+        self._timer.start()
+        self.changed.emit(name)
+
+    def flush(self) -> None:
+        """Write what is not yet on disk. A failure is logged and told, never raised."""
+        self._timer.stop()
+        try:
+            self._file.save(self.values)
+        except EngineError as error:
+            log.warning("The settings were not saved: %s", error.message)
+            self.failed.emit(error.message, error.hint)

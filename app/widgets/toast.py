@@ -1,0 +1,102 @@
+"""A short message at the bottom of the window, with one way back (Undo). Knows no chat.
+
+It goes by itself, but never while the pointer or the keyboard is on it.
+"""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from app.theme import Theme
+from app.widgets.parts import icon_button, label, push_button
+
+SHOWN_MS = 8000
+
+
+class Toast(QFrame):
+    """One message over ``parent``; a new one takes the place of the old."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("toast")
+        self.setAccessibleName(self.tr("Message"))
+        self.setProperty("surface", "toast")
+        self._action: Callable[[], None] | None = None
+        self._text = label("")
+        self._text.setObjectName("toast_text")
+        self._button = push_button(
+            self.tr("Undo"), "toast_action", kind="link", clicked=self._on_action
+        )
+        self._close = icon_button(theme, "close", "toast_close", self.tr("Close message"))
+        self._close.clicked.connect(self.dismiss)
+        column = QHBoxLayout(self)
+        column.setContentsMargins(16, 6, 8, 6)
+        column.setSpacing(8)
+        column.addWidget(self._text, 1)
+        column.addWidget(self._button)
+        column.addWidget(self._close)
+        self._timer = QTimer(self, singleShot=True, interval=SHOWN_MS)
+        self._timer.timeout.connect(self._on_timeout)
+        parent.installEventFilter(self)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is being said, or "" when nothing is."""
+        return self._text.text() if not self.isHidden() else ""
+
+    def say(
+        self, text: str, action: Callable[[], None] | None = None, action_text: str = ""
+    ) -> None:
+        """Show ``text``; with ``action`` also a button (Undo unless ``action_text``)."""
+        self._action = action
+        self._text.setText(text)
+        self._button.setText(action_text or self.tr("Undo"))
+        self._button.setAccessibleName(f"{self._button.text()}: {text}")
+        self._button.setVisible(action is not None)
+        self.show()
+        self._place()
+        self.raise_()
+        self._timer.start()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
+    def dismiss(self) -> None:
+        """Take the message away; its action is then no longer offered."""
+        self._timer.stop()
+        self._action = None
+        self.hide()
+
+    def _on_action(self) -> None:
+        action = self._action
+        self.dismiss()
+        if action is not None:
+            action()
+
+    def _on_timeout(self) -> None:
+        if self.underMouse() or self.isAncestorOf(self.focusWidget() or self.parentWidget()):
+            self._timer.start()
+        else:
+            self.dismiss()
+
+    def _place(self) -> None:
+        outer = self.parentWidget().rect()
+        self._text.setWordWrap(False)
+        width = self.sizeHint().width()
+        if width > outer.width() - 32:
+            self._text.setWordWrap(True)
+            width = outer.width() - 32
+        self.resize(width, max(self.heightForWidth(width), self.sizeHint().height()))
+        self.move((outer.width() - width) // 2, outer.height() - self.height() - 24)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and not self.isHidden():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
