@@ -4,6 +4,7 @@ Laid out once per formula in the background, at a fixed size, and scaled when dr
 document only through the character that stands for a formula.
 """
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,9 +51,7 @@ class Drawing:
 
 def draw(formula: Formula) -> Drawing:
     """Lay a formula out. Slow (5 to 20 ms); safe on any one thread."""
-    import ziamath
-
-    ziamath.config.svg2 = False  # QtSvg knows no symbols: glyphs must be paths
+    ziamath = _ziamath()
     try:
         latex = ziamath.Latex(formula.tex, size=_UNIT, color=_INK, inline=not formula.display)
         svg = latex.svg()
@@ -67,6 +66,14 @@ def draw(formula: Formula) -> Drawing:
     return Drawing(svg, (width + margin) / _UNIT, (height + margin) / _UNIT, depth / _UNIT)
 
 
+def _ziamath():  # noqa: ANN202 - a module without types
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its use of importlib.resources
+        import ziamath
+    ziamath.config.svg2 = False  # QtSvg knows no symbols: glyphs must be paths
+    return ziamath
+
+
 class FormulaShelf(QObject):
     """The formulas laid out so far, and their renderers by colour."""
 
@@ -79,6 +86,8 @@ class FormulaShelf(QObject):
 
     def drawing(self, formula: Formula) -> Drawing | None:
         """Return the layout, or None while there is none."""
+        if formula in self._drawings:
+            self._drawings.move_to_end(formula)
         return self._drawings.get(formula)
 
     def request(self, formula: Formula, ready: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ LONG_TAIL = 1200
 
 _FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(.*)$")
 _MARKER = re.compile(r"[ ]{0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_UNDECIDED = "-*+0123456789`~"  # may begin a list item or a fence
 _DEFINITION = re.compile(r"[ ]{0,3}\[[^\]\n]+\]:[ \t]*\S")
 _ONLY_MARKUP = re.compile(
     r"[ \t]*(?:[`~*_#>|=+\-\\:$ \t]+|`{3,}[\w+#.\-]*|~{3,}[\w+#.\-]*|\d{1,3}[.)]?[ ]?)$"
@@ -92,6 +93,7 @@ class Splitter:
         for following in more:
             line, self._line = self._line, following
             self._take(line, len(line) + 1)
+        self._look_ahead()
         return self._collect()
 
     def finish(self) -> list[Piece]:
@@ -127,11 +129,19 @@ class Splitter:
             self._take_code(self._fence, line)
         elif (fence := self._opening(line)) is not None:
             self._take_opening(fence, line, start)
-        elif not line.strip():
+        elif not line.strip(" \t"):
             self._after_blank = True
             self._keep(line)
         else:
             self._take_text(line, start)
+
+    def _look_ahead(self) -> None:
+        """Cut before an unfinished line already, when its first character says enough."""
+        line = self._line
+        decided = line and not line[0].isspace() and line[0] not in _UNDECIDED
+        if decided and self._open and self._after_blank and self._fence is None:
+            self._cut(self._position, exact=True)
+            self._in_list = False
 
     def _take_text(self, line: str, start: int) -> None:
         if _MARKER.match(line):
