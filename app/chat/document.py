@@ -96,6 +96,7 @@ class DocumentWriter(QObject):
         document.setDocumentMargin(0)
         document.documentLayout().registerHandler(OBJECT_TYPE, self._object)
         self.set_style(style)
+        self._shrink()
 
     # ---- the whole ------------------------------------------------------------------------
 
@@ -111,6 +112,7 @@ class DocumentWriter(QObject):
         self._cursor = QTextCursor(self.document)
         self.code_blocks = []
         self._fresh = True
+        self._shrink()
 
     def mark(self) -> Mark:
         """Remember the end of the document."""
@@ -128,8 +130,7 @@ class DocumentWriter(QObject):
         self._fresh = mark.fresh
         del self.code_blocks[mark.code_blocks :]
         if mark.fresh:
-            cursor.setBlockFormat(self.style.spacer())
-            cursor.setBlockCharFormat(self.style.tiny())
+            self._shrink()
 
     def edit(self) -> "_Edit":
         """Return a context in which changes are laid out once, at its end."""
@@ -244,12 +245,10 @@ class DocumentWriter(QObject):
         """Start a table at the end of the document."""
         self._cursor.movePosition(_END)
         if self._fresh:
-            self._cursor.setBlockFormat(self.style.spacer())
-            self._cursor.setBlockCharFormat(self.style.tiny())
+            self._shrink()
         table = self._cursor.insertTable(rows, columns, self.style.table())
         self._cursor.movePosition(_END)
-        self._cursor.setBlockFormat(self.style.spacer())
-        self._cursor.setBlockCharFormat(self.style.tiny())
+        self._shrink()
         self._fresh = True
         return table
 
@@ -286,6 +285,11 @@ class DocumentWriter(QObject):
         while not cursor.isNull():
             yield cursor
             cursor = self.document.find(text, cursor, flags)
+
+    def _shrink(self) -> None:
+        """Let the empty block at the end take no room."""
+        self._cursor.setBlockFormat(self.style.spacer())
+        self._cursor.setBlockCharFormat(self.style.tiny())
 
     def _begin(self, format_: QTextBlockFormat, chars: QTextCharFormat) -> None:
         cursor = self._cursor
