@@ -24,7 +24,8 @@ def inspect_command(
     if as_json:
         typer.echo(json.dumps(as_plain(info), ensure_ascii=False, indent=2))
     else:
-        _print_table(info)
+        for label, value in _rows(info):
+            typer.echo(f"{label:20}{value}")
 
 
 def as_plain(info: ModelInfo) -> dict[str, Any]:
@@ -32,16 +33,6 @@ def as_plain(info: ModelInfo) -> dict[str, Any]:
     shape = info.shape
     more = {"heads": shape.heads, "state_bytes": shape.state_bytes}
     return asdict(info) | {"path": str(info.path), "shape": asdict(shape) | more}
-
-
-def _print_table(info: ModelInfo) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for label, value in _rows(info):
-        table.add_row(label, value)
-    Console(soft_wrap=True).print(table)
 
 
 def _rows(info: ModelInfo) -> list[tuple[str, str]]:
