@@ -118,7 +118,7 @@ class _RowModel(QAbstractListModel):
         super().__init__(parent)
         self._rows: list[Any] = []
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         return 0 if parent.isValid() else len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
@@ -129,7 +129,7 @@ class _RowModel(QAbstractListModel):
             role = Role.NAME
         return self._value(row, role)
 
-    def roleNames(self) -> dict[int, Any]:  # noqa: N802
+    def roleNames(self) -> dict[int, Any]:
         return super().roleNames() | {role.value: role.name.lower().encode() for role in Role}
 
     def rows(self) -> list[Any]:

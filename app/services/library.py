@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Signal
 
@@ -19,10 +19,12 @@ from app.services.tasks import Tasks
 from engine.checkpoint.shape import ModelShape
 from engine.errors import EngineError
 from engine.hardware import Hardware
-from engine.hub.library import LocalModel
 from engine.hub.remote_model import RemoteModel
 from engine.plan import Plan
 from engine.strategy import Strategy
+
+if TYPE_CHECKING:
+    from engine.hub.library import LocalModel
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +59,15 @@ class Machine:
     detect: Callable[[], Hardware]
     measure: Callable[[Hardware], Hardware]
     choose: Callable[[ModelShape, Hardware, Strategy | None], Plan]
-    scan: Callable[[Sequence[Path]], list[LocalModel]]
+    scan: Callable[[Sequence[Path]], "list[LocalModel]"]
 
 
 def this_machine(cache: Path) -> Machine:
     """Return the computer that the app runs on; ``cache`` is the folder of measurements."""
+    from engine.hub.library import scan
+
     from engine.bandwidth import measured
     from engine.hardware import detect
-    from engine.hub.library import scan
     from engine.plan import choose
 
     return Machine(lambda: detect(cache), lambda found: measured(found, cache), choose, scan)
@@ -192,7 +195,7 @@ class ModelLibrary(QObject):
 
     # What came back
 
-    def _on_scanned(self, found: list[LocalModel]) -> None:
+    def _on_scanned(self, found: "list[LocalModel]") -> None:
         self.scanning = False
         self._local = found
         self._publish()

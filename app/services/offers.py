@@ -6,10 +6,13 @@ Plain values and pure functions; no Qt, no disk, no network.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.hub.library import LocalModel
 from engine.hub.remote_model import RemoteModel, parameter_count
 from engine.plan import Plan
+
+if TYPE_CHECKING:
+    from engine.hub.library import LocalModel
 
 COMFORTABLE_TOKENS_PER_S = 10.0
 """Faster than most people read."""
@@ -42,7 +45,7 @@ class AvailableModel:
 class ReadyModel:
     """A file on this computer with its plan."""
 
-    local: LocalModel
+    local: "LocalModel"
     plan: Plan | None = None
 
     @property

@@ -34,11 +34,11 @@ class ProblemLine(QWidget):
         words.addWidget(self.hint)
         words.addSpacing(4)
         words.addLayout(self.buttons)
-        across = row(self._icon)
-        across.setAlignment(self._icon, Qt.AlignmentFlag.AlignTop)
+        across = row()
+        across.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         across.addLayout(words, 1)
         self.setLayout(across)
-        on_theme(theme, self, self._dress)
+        on_theme(theme, self._dress)
         self.hide()
 
     def say(self, message: str, hint: str = "") -> None:

@@ -3,6 +3,7 @@
 Shows an AvailableRow and says what was asked for; does nothing itself.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -124,6 +125,10 @@ class ModelCard(_Asking):
     def best_id(self) -> str:
         """The id of the file that the card offers first."""
         return self._row.group.best.id
+
+    def holds(self, keys: Sequence[str]) -> bool:
+        """Say whether one of these files is on the card."""
+        return any(model.id in keys for model in self._row.group.variants)
 
     def show_row(self, shown: AvailableRow, loaded: Path | None, *, waiting: bool) -> None:
         """Show how the model is now; ``waiting``: the machine is not known yet."""
