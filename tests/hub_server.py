@@ -4,8 +4,10 @@ Speaks the model and search API, HEAD/GET resolve with the hub's headers, and re
 to a storage address of another origin ("localhost"), as the hub does, with ranges there.
 """
 
+import contextlib
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -74,6 +76,7 @@ class HubServer:
             return
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join()
 
     @property
@@ -109,6 +112,24 @@ class HubServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     hub: HubServer
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._lines: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._lines.add(request)
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        self._lines.discard(request)
+        super().close_request(request)
+
+    def hang_up(self) -> None:
+        """Break the connections that clients keep for their next request."""
+        for line in list(self._lines):
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that leave in the middle are what many tests are about."""

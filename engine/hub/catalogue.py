@@ -5,7 +5,6 @@ Knows repositories and file names; neither the machine that a model shall run on
 
 import json
 import logging
-import os
 import tomllib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DownloadFailed, EngineError
+from engine.files import write_atomically
 from engine.hub.address import parse_address
 from engine.hub.connection import Hub, HubFile
 from engine.hub.file_names import is_safe_path, model_format, parse_file_name
@@ -203,11 +203,9 @@ class Catalogue:
             "endpoint": self.hub.endpoint,
             "models": [model.to_json() for models in by_repo.values() for model in models],
         }
-        fresh = self._file.with_suffix(".json.new")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps(values, indent=1, ensure_ascii=False), "utf-8")
-            os.replace(fresh, self._file)
+            write_atomically(self._file, json.dumps(values, indent=1).encode())
         except OSError as error:
             log.warning("the catalogue could not be saved: %s", error)
 

@@ -59,10 +59,13 @@ def use_proxy(address: str) -> None:
     hub = _library()
     from huggingface_hub.utils import get_session
 
-    client = type(get_session())
+    standard = get_session()
+    client, hooks = type(standard), dict(standard.event_hooks)  # the hooks know HF_HUB_OFFLINE
 
     def make() -> Any:  # noqa: ANN401
-        return client(proxy=address or None, follow_redirects=True, timeout=None)
+        return client(
+            proxy=address or None, follow_redirects=True, timeout=None, event_hooks=hooks
+        )
 
     try:
         make().close()

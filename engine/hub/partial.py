@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import DownloadFailed
+from engine.files import write_atomically
 
 PART = ".part"
 NOTE = ".part.json"
@@ -77,9 +78,7 @@ class PartFile:
         if before is None or not wanted.same_content(before) or self.received > wanted.size_bytes:
             self.discard()
         if before != wanted or not self._note.exists():
-            fresh = self._note.with_name(self._note.name + ".new")
-            fresh.write_text(json.dumps(asdict(wanted)), "utf-8")
-            os.replace(fresh, self._note)
+            write_atomically(self._note, json.dumps(asdict(wanted)).encode())
 
     def finish(self) -> Path:
         """Give the whole file its own name, safely on disk first."""

@@ -12,17 +12,29 @@ from engine.hub.file_names import is_safe_path, local_name, parse_file_name
         ("rwkv7-g1a3-1.5b-20251015-ctx8192.pth", "RWKV-7 G1 1.5B", "g1a3", "20251015", 8192),
         ("rwkv7-g1-2.9b-20250519-ctx4096.pth", "RWKV-7 G1 2.9B", "g1", "20250519", 4096),
         ("rwkv7-g0a3-13.3b-20251031-ctx8k.pth", "RWKV-7 G0 13.3B", "g0a3", "20251031", 8192),
-        ("RWKV-x070-World-0.4B-v2.9-20250107-ctx4096.pth", "RWKV-7 World 0.4B", "v2.9", "20250107", 4096),
+        (
+            "RWKV-x070-World-0.4B-v2.9-20250107-ctx4096.pth",
+            "RWKV-7 World 0.4B",
+            "v2.9",
+            "20250107",
+            4096,
+        ),
         ("RWKV/RWKV7-Goose-World2.8-0.1B-HF", "RWKV-7 World 0.1B", "v2.8", "", 0),
         ("fla-hub/rwkv7-191M-world", "RWKV-7 World 0.1B", "", "", 0),
         ("fla-hub/rwkv7-7.2B-g0a", "RWKV-7 G0 7.2B", "g0a", "", 0),
         ("shoumenchougou/RWKV7-G1e-13.3b-GGUF", "RWKV-7 G1 13.3B", "g1e", "", 0),
         ("WebRWKV/rwkv7-g1d-0.1b-20260129-ctx8192.st", "RWKV-7 G1 0.1B", "g1d", "20260129", 8192),
-        ("rwkv7-0.4B-g1d-translate-20260607-ctx4096.pth", "RWKV-7 G1 Translate 0.4B", "g1d", "20260607", 4096),
+        (
+            "rwkv7-0.4B-g1d-translate-20260607-ctx4096.pth",
+            "RWKV-7 G1 Translate 0.4B",
+            "g1d",
+            "20260607",
+            4096,
+        ),
         ("RWKV-x070-Pile-168M-20241120-ctx4096.pth", "RWKV-7 Pile 168M", "", "20241120", 4096),
         ("rwkv7-g2-7.2b-20270101-ctx16384.pth", "RWKV-7 G2 7.2B", "g2", "20270101", 16384),
     ],
-)  # fmt: skip
+)
 def test_the_name_says_what_it_is(name, title, release, date, context):
     parsed = parse_file_name(name)
     assert (parsed.title, parsed.release, parsed.date, parsed.context) == (
@@ -56,8 +68,18 @@ def test_any_name_is_parsed_without_an_error(name):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/etc/passwd", "../x.pth", "a/../../x.pth", "a//x.pth", "C:/x.pth", "c:x", "a\\..\\x", "x\n"],
-)  # fmt: skip
+    [
+        "",
+        "/etc/passwd",
+        "../x.pth",
+        "a/../../x.pth",
+        "a//x.pth",
+        "C:/x.pth",
+        "c:x",
+        "a\\..\\x",
+        "x\n",
+    ],
+)
 def test_paths_that_leave_the_repository_are_refused(path):
     assert not is_safe_path(path)
 
