@@ -1,0 +1,207 @@
+"""What this computer has, what Skein chose because of it and why, and how to choose otherwise.
+
+Shows engine.hardware.Hardware and engine.plan.Plan; detects and chooses nothing itself.
+"""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.units import rate_text, size_text, speed_text
+from app.pages.sections.section import Section
+from app.settings import SettingsStore
+from app.theme import Theme
+from app.widgets.parts import label, push_button, restyle, row
+from app.widgets.setting_row import text_field
+from engine.errors import EngineError
+from engine.strategy import Strategy, refuse_unsupported
+
+if TYPE_CHECKING:
+    from engine.hardware import Gpu, Hardware
+    from engine.plan import Plan
+
+
+class InferenceSection(Section):
+    """Detected, chosen, overridden."""
+
+    look_again_requested = Signal()
+
+    def __init__(self, theme: Theme, settings: SettingsStore) -> None:
+        super().__init__(theme, "settings_inference", "")
+        self.setAccessibleName(self.tr("Inference"))
+        self._settings = settings
+        self._add_strategy()
+        self._add_hardware()
+        theme.changed.connect(self._fit_table)
+
+    def _add_strategy(self) -> None:
+        chosen = self.card(self.tr("How models run"))
+        self._chosen = label(self.tr("No model is loaded"), "strong", wrap=True, select=True)
+        self._chosen.setObjectName("chosen_strategy")
+        self._why = label(
+            self.tr("The strategy is chosen when a model is loaded."),
+            "muted",
+            wrap=True,
+            select=True,
+        )
+        self._why.setObjectName("strategy_reason")
+        self._speed = label("", "muted", wrap=True, select=True)
+        self._speed.setObjectName("strategy_speed")
+        self._speed.hide()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (self._chosen, self._why, self._speed):
+            column.addWidget(widget)
+        chosen.add(holder)
+        chosen.setting(
+            self.tr("Strategy"),
+            self.tr(
+                "auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu bf16” or "
+                "“cuda fp16 *20 -> cpu fp32”. It counts from the next load on."
+            ),
+            self._override(),
+            wide=True,
+        )
+        self._problem = label("", "danger", wrap=True)
+        self._problem.setObjectName("strategy_problem")
+        self._problem.hide()
+        chosen.column.addWidget(self._problem)
+
+    def _override(self) -> QWidget:
+        self.field: QLineEdit = text_field(
+            self._settings, "strategy", "strategy_override", self.tr("Strategy"), "auto"
+        )
+        self.field.returnPressed.connect(self._take)
+        apply = push_button(self.tr("Apply"), "apply_strategy", clicked=self._take)
+        reset = push_button(self.tr("Auto"), "auto_strategy", kind="quiet", clicked=self._reset)
+        holder = QWidget()
+        holder.setLayout(row(self.field, apply, reset))
+        return holder
+
+    def _take(self) -> None:
+        try:
+            strategy = Strategy.parse(self.field.text().strip() or "auto")
+            refuse_unsupported(strategy)
+        except EngineError as error:
+            self._show_problem(f"{error.message} {error.hint}".strip())
+            return
+        self._show_problem("")
+        self._settings.set("strategy", str(strategy))
+        self.field.setText(str(strategy))
+
+    def _reset(self) -> None:
+        self.field.setText("auto")
+        self._take()
+
+    def _show_problem(self, text: str) -> None:
+        self._problem.setText(text)
+        self._problem.setVisible(bool(text))
+        restyle(self.field, problem="true" if text else "")
+
+    # ---- hardware -------------------------------------------------------------------------
+
+    def _add_hardware(self) -> None:
+        found = self.card(self.tr("This computer"))
+        self.table = QTableWidget(0, 2)
+        self.table.setObjectName("hardware_table")
+        self.table.setAccessibleName(self.tr("What was detected"))
+        self.table.horizontalHeader().hide()
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(True)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setTabKeyNavigation(False)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self._looking = label(self.tr("Looking at this computer…"), "muted")
+        again = push_button(
+            self.tr("Look again"), "look_again", clicked=self.look_again_requested.emit
+        )
+        found.column.addWidget(self._looking)
+        found.column.addWidget(self.table)
+        found.column.addLayout(row(again, stretch=True))
+        self.table.hide()
+
+    def show_hardware(self, hardware: "Hardware", plan: "Plan | None", model: str = "") -> None:
+        """Show what was detected, and the plan of the model that is loaded."""
+        rows = self._rows(hardware)
+        self.table.setRowCount(len(rows))
+        for place, (name, value) in enumerate(rows):
+            self.table.setItem(place, 0, QTableWidgetItem(name))
+            self.table.setItem(place, 1, QTableWidgetItem(value))
+        self._looking.hide()
+        self.table.show()
+        self._fit_table()
+        self._show_plan(plan, model)
+
+    def _show_plan(self, plan: "Plan | None", model: str) -> None:
+        self._speed.setVisible(plan is not None)
+        if plan is None:
+            self._chosen.setText(self.tr("No model is loaded"))
+            self._why.setText(self.tr("The strategy is chosen when a model is loaded."))
+            return
+        strategy = str(plan.strategy)
+        self._chosen.setText(f"{model}: {strategy}" if model else strategy)
+        self._why.setText(plan.reason)
+        parts = [
+            self.tr("{0}: {1}").format(need.device, size_text(need.total_bytes))
+            for need in plan.needs
+        ]
+        if plan.write_tokens_per_s:
+            parts.append(self.tr("writes {0}").format(speed_text(plan.write_tokens_per_s)))
+        self._speed.setText(" · ".join(parts))
+
+    def _rows(self, hardware: "Hardware") -> list[tuple[str, str]]:
+        memory = self.tr("{0}, {1} free").format(
+            size_text(hardware.ram_total), size_text(hardware.ram_free)
+        )
+        speed = hardware.ram_bandwidth
+        rows = [
+            (self.tr("System"), hardware.system),
+            (self.tr("Processor"), hardware.cpu_name),
+            (
+                self.tr("Cores"),
+                self.tr("{0} cores, {1} threads").format(hardware.cores, hardware.threads),
+            ),
+            (self.tr("Instructions"), ", ".join(hardware.instruction_sets) or "–"),
+            (self.tr("Memory"), memory),
+            (
+                self.tr("Memory speed"),
+                rate_text(speed) if speed else self.tr("Not measured yet"),
+            ),
+        ]
+        rows += [(self.tr("Graphics"), self._gpu_text(gpu)) for gpu in hardware.gpus]
+        if not hardware.gpus:
+            rows.append((self.tr("Graphics"), self.tr("No card that can compute was found")))
+        rows.append((self.tr("PyTorch"), hardware.torch_build or self.tr("Not found")))
+        return rows
+
+    def _gpu_text(self, gpu: "Gpu") -> str:
+        text = self.tr("{0}, {1}, {2} free").format(
+            gpu.name, size_text(gpu.vram_total), size_text(gpu.vram_free)
+        )
+        if gpu.driver:
+            text += self.tr(", driver {0}").format(gpu.driver)
+        return text if gpu.usable else self.tr("{0}. Not usable: {1}").format(text, gpu.why_not)
+
+    def _fit_table(self) -> None:
+        """Make the table as high as its rows: the page scrolls, not the table in it."""
+        self.table.resizeRowsToContents()
+        self.table.setFixedHeight(self.table.verticalHeader().length() + 4)
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._fit_table()
