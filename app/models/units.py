@@ -13,6 +13,11 @@ def size_text(size_bytes: float) -> str:
     return f"{int(size_bytes)} B"
 
 
+def memory_text(size_bytes: float) -> str:
+    """Return memory as systems and makers of cards count it, in units of 1024: 16 GB."""
+    return f"{size_bytes / 2**30:.1f}".removesuffix(".0") + " GB"
+
+
 def rate_text(bytes_per_s: float) -> str:
     """Return a transfer rate: 12.4 MB/s."""
     return f"{size_text(bytes_per_s)}/s"

@@ -20,7 +20,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QFileDialog,
-    QLabel,
     QMessageBox,
     QScrollArea,
     QTabBar,
@@ -38,9 +37,10 @@ from app.widgets.add_panel import AddPanel
 from app.widgets.card_column import CardColumn
 from app.widgets.empty import EmptyState
 from app.widgets.filter_chips import FilterChips
+from app.widgets.flow_layout import FlowLayout
 from app.widgets.model_card import ModelCard
 from app.widgets.notice import Notice
-from app.widgets.parts import icon_button, label, push_button, row
+from app.widgets.parts import icon_button, label, on_theme, push_button, restyle
 from app.widgets.ready_card import ReadyCard
 from app.widgets.search_field import SearchField
 from engine.errors import EngineError
@@ -87,6 +87,8 @@ class ModelsPage(QWidget):
         self._on_status()
         self._on_hardware()
         self._show_tab()
+        on_theme(self._theme, self._dress)
+        self.setFocusProxy(self._search)
 
     # What the application says
 
@@ -181,30 +183,26 @@ class ModelsPage(QWidget):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def _build(self) -> None:
-        title: QLabel = label(self.tr("Models"), "title")
-        top = row(title, spacing=8)
-        top.addStretch(1)
-        for button in (self._add, self._open):
-            top.addWidget(button)
-        top.addWidget(self._refresh)
-        tabs = row(self._tabs)
-        tabs.addStretch(1)
-        tabs.addWidget(self._search, 1)
-        self._search.setMaximumWidth(self._theme.px(320))
+        top, tabs = FlowLayout(), FlowLayout()
+        top.addWidget(label(self.tr("Models"), "title"))
+        for button in (self._add, self._open, self._refresh):
+            top.add_right(button)
+        tabs.addWidget(self._tabs)
+        tabs.add_right(self._search)
         head = QVBoxLayout()
-        head.setContentsMargins(24, 20, 24, 8)
+        head.setContentsMargins(24, 20, 24, 4)
         head.setSpacing(10)
         head.addLayout(top)
-        head.addWidget(self._machine)
-        for widget in (self._panel, self._notice):
-            head.addWidget(widget)
         head.addLayout(tabs)
-        head.addWidget(self._chips)
+        # All that can be long scrolls: a small window with large text still shows the cards.
         inside = QWidget()
         column = QVBoxLayout(inside)
-        column.setContentsMargins(24, 4, 14, 24)
-        for widget in (self._ready_cards, self._available_cards, self._empty):
+        column.setContentsMargins(24, 8, 14, 24)
+        column.setSpacing(12)
+        for widget in (self._panel, self._notice, self._machine, self._chips):
             column.addWidget(widget)
+        for widget in (self._ready_cards, self._available_cards, self._empty):
+            column.addWidget(widget, 1)
         self._scroll.setWidget(inside)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -213,12 +211,11 @@ class ModelsPage(QWidget):
         whole.addWidget(self._scroll, 1)
 
     def _connect(self) -> None:
-        self._tabs.currentChanged.connect(self._show_tab)
-        self._tabs.tabBarClicked.connect(self._on_tab_chosen)
+        self._tabs.currentChanged.connect(self._on_tab)
         self._search.textChanged.connect(self._on_filter)
         self._chips.changed.connect(self._on_filter)
         self._refresh.clicked.connect(self.refresh)
-        self._add.clicked.connect(self._panel.open_)
+        self._add.clicked.connect(self._open_panel)
         self._open.clicked.connect(self._choose_file)
         self._panel.asked.connect(self._library.look_up)
         self._panel.closed.connect(self._add.setFocus)
@@ -300,6 +297,10 @@ class ModelsPage(QWidget):
         self.ready.set_filter(wanted)
         self.available.set_filter(wanted)
 
+    def _open_panel(self) -> None:
+        self._scroll.verticalScrollBar().setValue(0)
+        self._panel.open_()
+
     def _choose_file(self) -> None:
         patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
         dialog = QFileDialog(self, self.tr("Open a model file"))
@@ -320,7 +321,7 @@ class ModelsPage(QWidget):
             return
         box = QMessageBox(self)
         box.setObjectName("delete_dialog")
-        box.setIcon(QMessageBox.Icon.Warning)
+        box.setIconPixmap(self._theme.pixmap("warning", 32, "danger", self))
         box.setWindowTitle(self.tr("Delete model"))
         box.setText(self.tr("Delete {0} from this computer?").format(shown.title))
         box.setInformativeText(
@@ -330,7 +331,7 @@ class ModelsPage(QWidget):
         )
         delete = box.addButton(self.tr("Delete file"), QMessageBox.ButtonRole.DestructiveRole)
         delete.setObjectName("confirm_delete_button")
-        delete.setProperty("kind", "danger")
+        restyle(delete, kind="danger")
         keep = box.addButton(QMessageBox.StandardButton.Cancel)
         keep.setObjectName("cancel_delete_button")
         box.setDefaultButton(keep)
@@ -352,6 +353,8 @@ class ModelsPage(QWidget):
     def _on_status(self) -> None:
         library = self._library
         self._refresh.setEnabled(not (library.refreshing or library.scanning))
+        if not (self._tab_chosen or library.scanning or library.ready) and library.available:
+            self.show_tab("available")  # the first start: what can be had
         if library.offline is None:
             self._notice.hide()
         elif not library.refreshing:
@@ -398,6 +401,9 @@ class ModelsPage(QWidget):
     def _on_failed(self, key: str, error: EngineError) -> None:
         self._announce(f"{error.message} {error.hint}")
 
+    def _dress(self) -> None:
+        self._search.setFixedWidth(self._theme.px(220))
+
     def _announce(self, text: str) -> None:
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
 
@@ -410,8 +416,9 @@ class ModelsPage(QWidget):
     def _filter_is_empty(self) -> bool:
         return Filter(self._search.text(), self._chips.fits, self._chips.form).is_empty
 
-    def _on_tab_chosen(self, _index: int) -> None:
+    def _on_tab(self) -> None:
         self._tab_chosen = True
+        self._show_tab()
 
     def _show_tab(self) -> None:
         ready = self._tab == "ready"
@@ -425,6 +432,7 @@ class ModelsPage(QWidget):
         for place, (name, count) in enumerate(zip(names, counts, strict=True)):
             self._tabs.setTabText(place, f"{name}  {count}" if count else name)
         self._chips.set_formats(self.available.formats)
+        self._chips.setVisible(any(counts))
         self._show_empty()
 
     def _show_empty(self) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
-from app.models.units import size_text
+from app.models.units import memory_text
 from engine.hardware import Hardware
 
 translate = QCoreApplication.translate
@@ -17,11 +17,11 @@ def machine_text(hardware: Hardware | None) -> str:
     parts = [
         hardware.cpu_name,
         translate("ModelsPage", "{0} of memory, {1} free").format(
-            size_text(hardware.ram_total), size_text(hardware.ram_free)
+            memory_text(hardware.ram_total), memory_text(hardware.ram_free)
         ),
     ]
     for gpu in hardware.gpus:
-        free = translate("ModelsPage", "{0}, {1} free").format(gpu.name, size_text(gpu.vram_free))
+        free = translate("ModelsPage", "{0}, {1} free").format(gpu.name, memory_text(gpu.vram_free))
         parts.append(free)
     return " · ".join(parts)
 

@@ -24,6 +24,9 @@ class FilterChips(QWidget):
         self._sizes, self._forms = QButtonGroup(self), QButtonGroup(self)
         self._all_sizes = self._chip(self.tr("All sizes"), "filter_all_sizes", self._sizes)
         self._fits = self._chip(self.tr("Fits this computer"), "filter_fits", self._sizes)
+        self._gap = QWidget()
+        self._gap.setFixedSize(8, 1)
+        self._flow.addWidget(self._gap)
         self._all_forms = self._chip(self.tr("All formats"), "filter_all_formats", self._forms)
         self._by_form: dict[str, QPushButton] = {}
         self.reset()
@@ -53,6 +56,7 @@ class FilterChips(QWidget):
         for form, chip in self._by_form.items():
             chip.setVisible(form in forms and len(forms) > 1)
         self._all_forms.setVisible(len(forms) > 1)
+        self._gap.setVisible(len(forms) > 1)
 
     def _chip(self, text: str, object_name: str, group: QButtonGroup) -> QPushButton:
         chip = push_button(text, object_name, kind="chip")

@@ -1,17 +1,29 @@
-"""A layout that sets its items side by side and begins a new line where the width ends."""
+"""A layout that sets its items side by side and begins a new line where the width ends.
+
+Knows sizes only.
+"""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Left to right, top to bottom; each line as tall as its tallest item, centred in it."""
+    """Left to right, top to bottom; each line as tall as its tallest item, centred in it.
+
+    Items that ``add_right`` adds last go to the right end of the line that they come to lie in.
+    """
 
     def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
         super().__init__(parent)
         self._items: list[QLayoutItem] = []
+        self._right: list[QWidget] = []
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(spacing)
+
+    def add_right(self, widget: QWidget) -> None:
+        """Add a widget that keeps to the right."""
+        self._right.append(widget)
+        self.addWidget(widget)
 
     def addItem(self, item: QLayoutItem) -> None:
         self._items.append(item)
@@ -55,12 +67,20 @@ class FlowLayout(QLayout):
         for line in self._lines(rect.width()):
             height = max(size.height() for _, size in line)
             if place:
-                x = rect.x()
-                for item, size in line:
-                    item.setGeometry(QRect(QPoint(x, y + (height - size.height()) // 2), size))
-                    x += size.width() + self.spacing()
+                self._place(line, QRect(rect.x(), y, rect.width(), height))
             y += height + self.spacing()
         return max(0, y - rect.y() - self.spacing())
+
+    def _place(self, line: list[tuple[QLayoutItem, QSize]], rect: QRect) -> None:
+        x = rect.x()
+        for place, (item, size) in enumerate(line):
+            if item.widget() in self._right:
+                rest = sum(each.width() + self.spacing() for _, each in line[place:])
+                x = max(x, rect.x() + rect.width() + self.spacing() - rest)
+            item.setGeometry(
+                QRect(QPoint(x, rect.y() + (rect.height() - size.height()) // 2), size)
+            )
+            x += size.width() + self.spacing()
 
     def _lines(self, width: int) -> list[list[tuple[QLayoutItem, QSize]]]:
         lines: list[list[tuple[QLayoutItem, QSize]]] = []

@@ -92,12 +92,13 @@ class ModelCard(_Asking):
         super().__init__(parent)
         best = first.group.best
         self._theme, self._row, self._loaded = theme, first, None
+        self._open = self._unfolded = False
         self._files: dict[str, FileRow] = {}
         title = best.remote.title
         self.setObjectName("model_card")
         self.setProperty("model_id", best.id)
         self.setAccessibleName(title)
-        self._name = label(title, "heading", wrap=False)
+        self._name = ElidedLabel(title, "heading")
         self._name.setObjectName("model_name")
         self._recommended = label(self.tr("Recommended"), "badge")
         self._recommended.setObjectName("recommended_badge")
@@ -113,10 +114,9 @@ class ModelCard(_Asking):
         self._more.setObjectName("more_files_button")
         self._more.setProperty("kind", "link")
         self._more.setProperty("model_id", best.id)
-        self._more.setCheckable(True)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._more.toggled.connect(self._on_more)
+        self._more.clicked.connect(lambda: self._fold(not self._open))
         self._list = QWidget()
         self._list_column = QVBoxLayout(self._list)
         self._build()
@@ -165,7 +165,8 @@ class ModelCard(_Asking):
 
     def _form(self, model: AvailableModel) -> str:
         form = {"gguf": "GGUF", "folder": self.tr("transformers folder")}
-        return f"{form.get(model.remote.format, model.remote.format)} {model.remote.quantisation}"
+        kind = form.get(model.remote.format, model.remote.format)
+        return f"{kind} {model.remote.quantisation}".strip()
 
     # The other files
 
@@ -177,10 +178,10 @@ class ModelCard(_Asking):
             self.tr("1 other file") if count == 1 else self.tr("{0} other files").format(count)
         )
         self._more.setAccessibleName(f"{self._more.text()}: {self._name.text()}")
-        if any(entry is not None for _, entry in others) and not self._more.isChecked():
-            self._more.setChecked(True)  # builds them too
-            return
-        if self._more.isChecked():
+        if any(entry is not None for _, entry in others) and not self._unfolded:
+            self._unfolded = True  # once: whoever folds them away again means it
+            self._fold(True)
+        elif self._open:
             self._sync_files(others)
 
     def _sync_files(self, others: list[tuple[AvailableModel, DownloadEntry | None]]) -> None:
@@ -196,7 +197,8 @@ class ModelCard(_Asking):
                 self._list_column.insertWidget(place, found)
             found.show_file(model, entry, self._loaded)
 
-    def _on_more(self, open_: bool) -> None:
+    def _fold(self, open_: bool) -> None:
+        self._open = open_
         self._theme.set_icon(self._more, "chevron_down" if open_ else "chevron_right", "accent")
         self._list.setVisible(open_)
         if open_:
@@ -226,7 +228,9 @@ class ModelCard(_Asking):
         column.addLayout(across)
         column.addWidget(self.plan)
         column.addWidget(self.controls.bar)
-        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        fold = row(self._more, stretch=True)
+        fold.setContentsMargins(-6, 0, 0, 0)  # its words stand under those above
+        column.addLayout(fold)
         column.addWidget(self._list)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -34,7 +34,7 @@ class ReadyCard(QWidget):
         title, path = first.title, first.path
         self.setObjectName("ready_card")
         self.setAccessibleName(title)
-        self._name = label(title, "heading")
+        self._name = ElidedLabel(title, "heading")
         self._name.setObjectName("model_name")
         self._loaded = label(self.tr("Loaded"), "badge")
         self._loaded.setObjectName("loaded_badge")
