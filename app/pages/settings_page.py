@@ -1,12 +1,15 @@
 """The settings: six sections behind tabs. Sets through SettingsStore, shows what it is told.
 
 Knows neither the engine's thread nor the disk: folders, token, hardware and reports are asked for
-by signals and shown by ``show_`` methods.
+by signals and shown by ``show_`` methods. A section is built when it is first looked at: the
+window is up sooner.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.pages.sections.general import GeneralSection
@@ -42,21 +45,27 @@ class SettingsPage(QWidget):
         super().__init__(parent)
         self.setObjectName("settings_page")
         self.setAccessibleName(self.tr("Settings"))
-        self.general = GeneralSection(theme, settings)
-        self.storage = StorageSection(theme, settings, folders)
-        self.inference = InferenceSection(theme, settings)
-        self.about = AboutSection(theme, folders)
+        self._theme, self._settings, self._folders = theme, settings, folders
         self._tabs = QTabBar()
         self._stack = QStackedWidget()
-        self._names: list[str] = []
+        self._built: dict[str, QWidget] = {}
+        self._hardware: tuple[Hardware, Plan | None, str] | None = None
+        self._storage: tuple[int, int, int] | None = None
+        self._token: tuple[bool, str] | None = None
+        self._makers = self._section_makers()
+        self._names = list(self._makers)
         self._lay_out()
-        self._add("general", self.tr("General"), self.general)
-        self._add("storage", self.tr("Models and storage"), self.storage)
-        self._add("inference", self.tr("Inference"), self.inference)
-        self._add("privacy", self.tr("Privacy"), PrivacySection(theme))
-        self._add("keys", self.tr("Keys"), KeysSection(theme))
-        self._add("about", self.tr("About"), self.about)
-        self._connect()
+
+    def _section_makers(self) -> dict[str, Callable[[], QWidget]]:
+        """Return how each section is built, which happens when it is first looked at."""
+        return {
+            "general": lambda: GeneralSection(self._theme, self._settings),
+            "storage": self._make_storage,
+            "inference": self._make_inference,
+            "privacy": lambda: PrivacySection(self._theme),
+            "keys": lambda: KeysSection(self._theme),
+            "about": self._make_about,
+        }
 
     def _lay_out(self) -> None:
         self._tabs.setObjectName("settings_tabs")
@@ -65,6 +74,17 @@ class SettingsPage(QWidget):
         self._tabs.setDrawBase(False)
         self._tabs.setUsesScrollButtons(True)
         self._tabs.setElideMode(Qt.TextElideMode.ElideNone)
+        titles = (
+            self.tr("General"),
+            self.tr("Models and storage"),
+            self.tr("Inference"),
+            self.tr("Privacy"),
+            self.tr("Keys"),
+            self.tr("About"),
+        )
+        for title in titles:
+            self._tabs.addTab(title)
+        self._tabs.currentChanged.connect(self._show_tab)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 20, 0, 0)
         column.setSpacing(0)
@@ -77,18 +97,39 @@ class SettingsPage(QWidget):
         column.addWidget(line())
         column.addWidget(self._stack, 1)
 
-    def _add(self, name: str, title: str, section: QWidget) -> None:
-        self._names.append(name)
-        self._stack.addWidget(section)
-        self._tabs.addTab(title)
+    def _make_storage(self) -> QWidget:
+        made = StorageSection(self._theme, self._settings, self._folders)
+        made.folder_chosen.connect(self.folder_chosen)
+        made.token_entered.connect(self.token_entered)
+        made.free_space_requested.connect(self.free_space_requested)
+        if self._storage is not None:
+            made.show_storage(*self._storage)
+        if self._token is not None:
+            made.show_token(*self._token)
+        return made
 
-    def _connect(self) -> None:
-        self._tabs.currentChanged.connect(self._stack.setCurrentIndex)
-        self.storage.folder_chosen.connect(self.folder_chosen)
-        self.storage.token_entered.connect(self.token_entered)
-        self.storage.free_space_requested.connect(self.free_space_requested)
-        self.inference.look_again_requested.connect(self.look_again_requested)
-        self.about.report_requested.connect(self.report_requested)
+    def _make_inference(self) -> QWidget:
+        made = InferenceSection(self._theme, self._settings)
+        made.look_again_requested.connect(self.look_again_requested)
+        if self._hardware is not None:
+            made.show_hardware(*self._hardware)
+        return made
+
+    def _make_about(self) -> QWidget:
+        made = AboutSection(self._theme, self._folders)
+        made.report_requested.connect(self.report_requested)
+        return made
+
+    def _show_tab(self, place: int) -> None:
+        name = self._names[place]
+        if name not in self._built:
+            self._built[name] = self._makers[name]()
+            self._stack.addWidget(self._built[name])
+        self._stack.setCurrentWidget(self._built[name])
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._show_tab(self._tabs.currentIndex())
+        super().showEvent(event)
 
     @property
     def section(self) -> str:
@@ -98,17 +139,24 @@ class SettingsPage(QWidget):
     def show_section(self, name: str) -> None:
         """Show a section. Raises ValueError when there is none of that name."""
         self._tabs.setCurrentIndex(self._names.index(name))
+        self._show_tab(self._names.index(name))
 
     def show_hardware(
         self, hardware: "Hardware", plan: "Plan | None" = None, model: str = ""
     ) -> None:
         """Show what was detected, and why the model that is loaded runs as it does."""
-        self.inference.show_hardware(hardware, plan, model)
+        self._hardware = hardware, plan, model
+        if isinstance(made := self._built.get("inference"), InferenceSection):
+            made.show_hardware(*self._hardware)
 
     def show_storage(self, models_bytes: int, states_bytes: int, budget: int) -> None:
         """Show how much room models and states take, and how much states may take."""
-        self.storage.show_storage(models_bytes, states_bytes, budget)
+        self._storage = models_bytes, states_bytes, budget
+        if isinstance(made := self._built.get("storage"), StorageSection):
+            made.show_storage(*self._storage)
 
     def show_token(self, is_saved: bool, note: str = "") -> None:
-        """Say whether a Hugging Face token is kept."""
-        self.storage.show_token(is_saved, note)
+        """Say whether a Hugging Face token is kept; ``note``: what went wrong."""
+        self._token = is_saved, note
+        if isinstance(made := self._built.get("storage"), StorageSection):
+            made.show_token(*self._token)

@@ -67,6 +67,7 @@ class Notice(QFrame):
     def _set_actions(self, actions: tuple[tuple[str, Callable[[], None]], ...]) -> None:
         while self._buttons.count() > 1:
             if widget := self._buttons.takeAt(0).widget():
+                widget.hide()
                 widget.deleteLater()
         for place, (text, action) in enumerate(actions):
             button = push_button(text, f"notice_action_{place + 1}", clicked=action)

@@ -5,22 +5,14 @@ Shows engine.hardware.Hardware and engine.plan.Plan; detects and chooses nothing
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLineEdit,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.models.units import rate_text, size_text, speed_text
 from app.pages.sections.section import Section
 from app.settings import SettingsStore
 from app.theme import Theme
-from app.widgets.parts import label, push_button, restyle, row
+from app.widgets.parts import label, line, push_button, restyle, row
 from app.widgets.setting_row import text_field
 from engine.errors import EngineError
 from engine.strategy import Strategy, refuse_unsupported
@@ -41,7 +33,6 @@ class InferenceSection(Section):
         self._settings = settings
         self._add_strategy()
         self._add_hardware()
-        theme.changed.connect(self._fit_table)
 
     def _add_strategy(self) -> None:
         chosen = self.card(self.tr("How models run"))
@@ -113,19 +104,14 @@ class InferenceSection(Section):
 
     def _add_hardware(self) -> None:
         found = self.card(self.tr("This computer"))
-        self.table = QTableWidget(0, 2)
+        self.table = QWidget()
         self.table.setObjectName("hardware_table")
         self.table.setAccessibleName(self.tr("What was detected"))
-        self.table.horizontalHeader().hide()
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(True)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setTabKeyNavigation(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self._grid = QGridLayout(self.table)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(10)
+        self._grid.setColumnStretch(1, 1)
         self._looking = label(self.tr("Looking at this computer…"), "muted")
         again = push_button(
             self.tr("Look again"), "look_again", clicked=self.look_again_requested.emit
@@ -137,18 +123,26 @@ class InferenceSection(Section):
 
     def show_hardware(self, hardware: "Hardware", plan: "Plan | None", model: str = "") -> None:
         """Show what was detected, and the plan of the model that is loaded."""
-        rows = self._rows(hardware)
-        self.table.setRowCount(len(rows))
-        for place, (name, value) in enumerate(rows):
-            self.table.setItem(place, 0, QTableWidgetItem(name))
-            self.table.setItem(place, 1, QTableWidgetItem(value))
+        while self._grid.count():
+            if widget := self._grid.takeAt(0).widget():
+                widget.hide()
+                widget.deleteLater()
+        for place, (name, value) in enumerate(self._rows(hardware)):
+            self._add_row(place * 2, name, value)
         self._looking.hide()
         self.table.show()
-        self._fit_table()
         self._show_plan(plan, model)
 
+    def _add_row(self, place: int, name: str, value: str) -> None:
+        if place:
+            self._grid.addWidget(line(), place - 1, 0, 1, 2)
+        what = label(value, wrap=True, select=True)
+        what.setAccessibleName(f"{name}: {value}")
+        self._grid.addWidget(label(name, "muted"), place, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(what, place, 1)
+
     def _show_plan(self, plan: "Plan | None", model: str) -> None:
-        self._speed.setVisible(plan is not None)
+        self._speed.setVisible(plan is not None and plan.write_tokens_per_s > 0)
         if plan is None:
             self._chosen.setText(self.tr("No model is loaded"))
             self._why.setText(self.tr("The strategy is chosen when a model is loaded."))
@@ -156,13 +150,11 @@ class InferenceSection(Section):
         strategy = str(plan.strategy)
         self._chosen.setText(f"{model}: {strategy}" if model else strategy)
         self._why.setText(plan.reason)
-        parts = [
-            self.tr("{0}: {1}").format(need.device, size_text(need.total_bytes))
-            for need in plan.needs
-        ]
-        if plan.write_tokens_per_s:
-            parts.append(self.tr("writes {0}").format(speed_text(plan.write_tokens_per_s)))
-        self._speed.setText(" · ".join(parts))
+        self._speed.setText(
+            self.tr("Reads {0}, writes {1}").format(
+                speed_text(plan.read_tokens_per_s), speed_text(plan.write_tokens_per_s)
+            )
+        )
 
     def _rows(self, hardware: "Hardware") -> list[tuple[str, str]]:
         memory = self.tr("{0}, {1} free").format(
@@ -196,12 +188,3 @@ class InferenceSection(Section):
         if gpu.driver:
             text += self.tr(", driver {0}").format(gpu.driver)
         return text if gpu.usable else self.tr("{0}. Not usable: {1}").format(text, gpu.why_not)
-
-    def _fit_table(self) -> None:
-        """Make the table as high as its rows: the page scrolls, not the table in it."""
-        self.table.resizeRowsToContents()
-        self.table.setFixedHeight(self.table.verticalHeader().length() + 4)
-
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
-        self._fit_table()

@@ -1,6 +1,7 @@
 """Privacy, Keys and About: sections that mostly say things."""
 
 import platform
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 
 from PySide6.QtCore import QUrl, Signal, qVersion
@@ -8,7 +9,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.pages.sections.section import Section
-from app.theme import Theme
+from app.theme import RESOURCES, Theme
 from app.widgets.keys_list import KeysList
 from app.widgets.parts import label, on_theme, push_button, row
 from engine.folders import Folders
@@ -132,4 +133,13 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
+        return _source_version() if distribution == "skein" else "–"
+
+
+def _source_version() -> str:
+    """Return the version of a source tree that was never installed."""
+    try:
+        text = (RESOURCES.parent / "pyproject.toml").read_text(encoding="utf-8")
+        return tomllib.loads(text)["project"]["version"]
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
         return "–"

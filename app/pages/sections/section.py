@@ -47,7 +47,6 @@ class Section(QScrollArea):
         across.setContentsMargins(24, 16, 24, 32)
         middle = QWidget()
         middle.setMaximumWidth(theme.px(WIDEST))
-        across.addStretch(0)
         across.addWidget(middle, 1)
         across.addStretch(0)
         self._middle = middle

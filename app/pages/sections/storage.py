@@ -71,6 +71,7 @@ class StorageSection(Section):
     def _show_more_folders(self) -> None:
         while self._more.count():
             if widget := self._more.takeAt(0).widget():
+                widget.hide()  # deleteLater waits for the event loop; the eye does not
                 widget.deleteLater()
         for number, folder in enumerate(self._settings.get("model_folders")):
             self._more.addWidget(self._folder_line(number, folder))
