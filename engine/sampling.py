@@ -148,7 +148,7 @@ class Sampler:
         -inf marks a token as impossible. Raises EngineError for NaN, +inf, or nothing possible.
         """
         token = self._draw(self._adjusted(logits))
-        self._count(token)
+        self.accept(token)
         return token
 
     def _adjusted(self, logits: "NDArray[np.float32]") -> "NDArray[np.float32]":
@@ -182,14 +182,15 @@ class Sampler:
             )
         if params.temperature == 0 or params.top_p == 0:
             return best
-        relative = np.subtract(logits, logits[best], out=logits)
-        _cut(relative, params, self._scratch)
-        # p ** (1 / T) is exp(log p / T), which does not underflow first
-        relative /= np.float32(max(params.temperature, _COLDEST))
+        with np.errstate(over="ignore"):  # to -inf, which is right
+            relative = np.subtract(logits, logits[best], out=logits)
+            _cut(relative, params, self._scratch)
+            # p ** (1 / T) is exp(log p / T), which does not underflow first
+            relative /= np.float32(max(params.temperature, _COLDEST))
         return _pick(np.exp(relative, out=relative), self._rng.random())
 
-    def _count(self, token: int) -> None:
-        """Let all counts decay, then count the token that was drawn."""
+    def accept(self, token: int) -> None:
+        """Let all counts decay, then count a token that was drawn, here or elsewhere."""
         used = len(self._slots)
         self._counts[:used] *= np.float32(self.params.penalty_decay)
         slot = self._slots.get(token)
