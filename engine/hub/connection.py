@@ -63,9 +63,7 @@ def use_proxy(address: str) -> None:
     client, hooks = type(standard), dict(standard.event_hooks)  # the hooks know HF_HUB_OFFLINE
 
     def make() -> Any:  # noqa: ANN401
-        return client(
-            proxy=address or None, follow_redirects=True, timeout=None, event_hooks=hooks
-        )
+        return client(proxy=address or None, follow_redirects=True, timeout=None, event_hooks=hooks)
 
     try:
         make().close()

@@ -1,0 +1,110 @@
+"""``skein models``: what is on this computer; with ``--remote`` what there is on the hub."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from engine.cli.download import hub_of
+from engine.errors import EngineError
+from engine.folders import Folders
+from engine.hub.catalogue import Catalogue
+from engine.hub.connection import DEFAULT_ENDPOINT
+from engine.hub.library import LocalModel, model_places, scan
+from engine.hub.remote_model import RemoteModel, group
+from engine.settings import Settings, SettingsFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("models")(models_command)
+
+
+def models_command(
+    remote: Annotated[bool, typer.Option("--remote", help="Those on the hub.")] = False,
+    endpoint: Annotated[str, typer.Option(help="Another hub or a mirror.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models on this computer, or those that can be downloaded."""
+    folders = Folders.standard()
+    settings = SettingsFile(folders.settings_file).load()
+    if remote:
+        listed = _remote(folders, settings, endpoint)
+        plain, rows = [_remote_as_plain(m) for m in listed], _remote_rows(listed)
+    else:
+        found = scan(model_places(folders, settings))
+        plain, rows = [_local_as_plain(m) for m in found], _local_rows(found)
+    if as_json:
+        typer.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+        return
+    for line in _columns(rows):
+        typer.echo(line)
+    if not rows:
+        typer.echo("No model is here yet. `skein models --remote` lists those to download.")
+
+
+def _remote(folders: Folders, settings: Settings, endpoint: str) -> list[RemoteModel]:
+    """Return the hub's list; without the hub the last one, saying so on standard error."""
+    try:
+        return Catalogue(folders.cache, hub=hub_of(settings, endpoint)).refresh()
+    except EngineError as error:
+        kept = Catalogue(folders.cache, DEFAULT_ENDPOINT)
+        models, saved = kept.cached(), kept.saved()
+        if not models:
+            raise
+        when = f"{saved:%Y-%m-%d}" if saved else "an earlier day"
+        typer.echo(f"{error.message} This is the list of {when}.", err=True)
+        return models
+
+
+def _remote_rows(models: Iterable[RemoteModel]) -> list[tuple[str, ...]]:
+    return [
+        (
+            family.title,
+            model.release,
+            model.date,
+            _gigabytes(model.size_bytes),
+            f"{model.repo}/{model.file}".rstrip("/"),
+            model.note,
+        )
+        for family in group(models)
+        for model in family.variants
+    ]
+
+
+def _local_rows(models: Iterable[LocalModel]) -> list[tuple[str, ...]]:
+    return [
+        (
+            model.path.name,
+            f"{model.info.parameters / 1e9:.1f}B" if model.info else "",
+            model.info.weights if model.info else "",
+            _gigabytes(model.info.size_bytes) if model.info else "",
+            str(model.path.parent),
+            model.problem,
+        )
+        for model in models
+    ]
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines, every column as wide as its widest cell but the last."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _remote_as_plain(model: RemoteModel) -> dict[str, Any]:
+    return asdict(model)
+
+
+def _local_as_plain(model: LocalModel) -> dict[str, Any]:
+    info = asdict(model.info) | {"path": str(model.info.path)} if model.info else None
+    return {"path": str(model.path), "info": info, "problem": model.problem}
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.2f} GB"
