@@ -122,8 +122,7 @@ class SettingsFile:
         found = self._document()
         good: dict[str, Any] = {}
         for name in _FIELDS.keys() & found.keys():
-            value = found[name]
-            converted = _converted(name, value.unwrap() if hasattr(value, "unwrap") else value)
+            converted = _converted(name, _unwrapped(found[name]))
             if converted is None:  # the value itself is not logged: it may hold a password
                 _log.warning("settings: %s is not %s; using the default", name, _wanted(name))
             else:
@@ -195,6 +194,11 @@ def _converted(name: str, value: Any) -> Any:  # noqa: ANN401 - anything may be 
     return value if rule is None or rule.allows(value) else None
 
 
+def _unwrapped(value: Any) -> Any:  # noqa: ANN401
+    """Return what tomlkit holds as a plain value."""
+    return value.unwrap() if hasattr(value, "unwrap") else value
+
+
 def _all_text(value: Any, kind: type[list] | type[dict]) -> bool:  # noqa: ANN401
     if not isinstance(value, kind):
         return False
@@ -229,8 +233,9 @@ def _update(document: "TOMLDocument", settings: Settings) -> None:
         if _converted(name, value) is None:
             _log.warning("settings: %s was not saved, it is not %s", name, _wanted(name))
             continue
-        there = document.get(name)
-        if there is None and value == _plain(getattr(_DEFAULTS, name)):
-            continue
-        if there is None or there != value or type(there.unwrap()) is not type(value):
+        if name in document:
+            is_new = _converted(name, _unwrapped(document[name])) != getattr(settings, name)
+        else:
+            is_new = value != _plain(getattr(_DEFAULTS, name))
+        if is_new:
             document[name] = value

@@ -10,6 +10,7 @@ Knows files and tensors; which model a state is for, only its arrays' sizes can 
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,8 +84,7 @@ def export_state(
 
 
 def _format_of(path: Path) -> StateFormat:
-    with path.open("rb") as file:
-        start = file.read(9)
+    start = _start(path)
     if start[:2] == b"PK" or start[:1] == b"\x80":  # zip (torch since 1.6) or a bare pickle
         return "pth"
     if start[8:9] != b"{":
@@ -97,13 +97,21 @@ def _format_of(path: Path) -> StateFormat:
     return "skein" if "att_shift" in names else "web-rwkv"
 
 
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(9)
+
+
 def _read_pth(path: Path) -> dict[str, Tensor]:
     """Read the time_state tensors of a .pth; weights_only keeps it from running anything."""
+    is_zip = zipfile.is_zipfile(path)
+    if not is_zip and _start(path)[:2] == b"PK":
+        raise _damaged(path)  # the end of the archive, with its contents, is missing
     try:
-        # mapped: a file may hold gigabytes of weights beside the state
-        content = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a file, we say ourselves
+            # mapped: a file may hold gigabytes of weights beside the state
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
         raise UnsafeFile(
             f"{path.name} holds more than tensors and could run code when it is opened.",
