@@ -12,11 +12,13 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.command_palette import CommandPalette
+from app.crash import CrashLog
 from app.models.conversations import ConversationModel
 from app.settings import SettingsStore
 from app.shortcuts import Shortcuts
 from app.sidebar import Sidebar
 from app.theme import LARGEST_SCALE, SMALLEST_SCALE, Theme
+from app.widgets.crash_report import CrashReport
 from app.widgets.keys_list import KeysOverlay
 from app.widgets.notice import Notice
 from app.widgets.toast import Toast
@@ -36,6 +38,7 @@ class MainWindow(QMainWindow):
     regenerate, stop, toggle_drawer."""
     page_changed = Signal(str)
     closing = Signal()
+    _crashed = Signal(str)
 
     def __init__(
         self,
@@ -62,6 +65,8 @@ class MainWindow(QMainWindow):
         self.shortcuts = Shortcuts(self)
         self._palette: CommandPalette | None = None
         self._keys: KeysOverlay | None = None
+        self._report: CrashReport | None = None
+        self._crash: CrashLog | None = None
         self._connect()
         self._restore()
         self.show_page(next(iter(self.pages)))
@@ -104,6 +109,7 @@ class MainWindow(QMainWindow):
         self._conversations.failed.connect(self._on_failed)
         self._settings.failed.connect(self._on_failed)
         self.notice.closed.connect(self._notice_frame.hide)
+        self._crashed.connect(self._on_crashed)
         for command_id, action in self.shortcuts.actions.items():
             action.triggered.connect(
                 lambda _checked=False, command_id=command_id: self._on_command(command_id)
@@ -148,6 +154,26 @@ class MainWindow(QMainWindow):
         """Show a banner over the page, until it is closed."""
         self._notice_frame.show()
         self.notice.show_notice(message, hint, tone=tone, actions=actions)
+
+    def watch_crashes(self, crash: CrashLog) -> None:
+        """Offer the report of the last run, and say so when something fails in this one."""
+        self._crash = crash
+        crash.on_report = self._crashed.emit
+        if crash.previous:
+            self.show_notice(
+                self.tr("Skein did not end well last time."),
+                self.tr("Chats are saved while they are written. The report says what happened."),
+                tone="warning",
+                actions=((self.tr("Show report"), lambda: self.show_report(crash.previous)),),
+            )
+
+    def show_report(self, report: str | None = None) -> None:
+        """Show a crash report; without one, the newest that there is."""
+        if report is None:
+            report = self._crash.last() if self._crash is not None else ""
+        if self._report is None:
+            self._report = CrashReport(self._theme, self)
+        self._report.open_report(report)
 
     def bring_to_front(self) -> None:
         """Raise the window, also from the task bar."""
@@ -234,6 +260,14 @@ class MainWindow(QMainWindow):
 
     def _on_failed(self, message: str, hint: str) -> None:
         self.show_notice(message, hint, tone="danger")
+
+    def _on_crashed(self, report: str) -> None:
+        self.show_notice(
+            self.tr("Something unexpected went wrong."),
+            self.tr("You can go on. If Skein behaves strangely, start it again."),
+            tone="danger",
+            actions=((self.tr("Show report"), lambda: self.show_report(report)),),
+        )
 
     # ---- Qt -------------------------------------------------------------------------------
 

@@ -229,7 +229,7 @@ class ModelCard(_Asking):
         column.addWidget(self.plan)
         column.addWidget(self.controls.bar)
         fold = row(self._more, stretch=True)
-        fold.setContentsMargins(-6, 0, 0, 0)  # its words stand under those above
+        fold.setContentsMargins(-12, 0, 0, 0)  # its words stand under those above
         column.addLayout(fold)
         column.addWidget(self._list)
         outer = QVBoxLayout(self)
