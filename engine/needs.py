@@ -1,0 +1,147 @@
+"""Bytes that a model needs on each device under a strategy. No term grows with a chat's length.
+
+Knows where the backends put what: layers and head where the strategy says, the embedding table
+in main memory, vectors and state in fp32. It does not know whether the devices have the room.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from engine.hardware.facts import Gpu, Hardware
+from engine.strategy import Stage, Strategy
+
+if TYPE_CHECKING:
+    from engine.checkpoint.shape import ModelShape
+
+_SCALES = 2 / 64  # one fp16 scale for every 64 weights
+BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
+    {
+        **{"fp32": 4.0, "bf16": 2.0, "fp16": 2.0},
+        **dict.fromkeys(("fp32i8", "bf16i8", "fp16i8", "int8"), 1 + _SCALES),
+        **dict.fromkeys(("fp32i4", "bf16i4", "fp16i4", "q4"), 0.5 + _SCALES),
+        **dict.fromkeys(("fp32i3", "bf16i3", "fp16i3"), 0.375 + _SCALES),
+    }
+)
+"""Matrices and low-rank pairs. Vectors are fp32 whatever the type."""
+
+VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
+EMBEDDING_BYTES_PER_WEIGHT = 2  # kept as the file has it: bf16 in every released one
+TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
+TORCH_CUDA_BYTES = 1_200_000_000  # main memory once CUDA's libraries are loaded too
+GPU_CONTEXT_BYTES = 500_000_000  # the driver's context, cuBLAS's workspace, code
+READ_CHUNK = 256  # tokens that are read together (engine.backends.torch)
+READ_ROWS = 32  # activations of D floats alive for each of them, chunked recurrence included
+
+SYSTEM_RAM_BYTES = 2_500_000_000  # what a quiet desktop keeps for itself,
+SYSTEM_RAM_SHARE = 0.25  # but on a small one no more than this share
+SYSTEM_VRAM_BYTES = 300_000_000  # what a screen keeps of its card
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceNeed:
+    """Bytes on one device. ``available_bytes`` are free right now, ``capacity_bytes`` at best."""
+
+    device: str
+    weights_bytes: int
+    state_bytes: int
+    workspace_bytes: int
+    available_bytes: int
+    capacity_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Weights, state and workspace together."""
+        return self.weights_bytes + self.state_bytes + self.workspace_bytes
+
+    @property
+    def headroom_bytes(self) -> int:
+        """What should stay free beside the model: a tenth, or half a gigabyte."""
+        return max(self.capacity_bytes // 10, 500_000_000)
+
+
+def layer_bytes(shape: "ModelShape", weights: str) -> int:
+    """Bytes of one layer with its matrices in type ``weights``."""
+    matrices = shape.layer_matrix_parameters + 2 * shape.width * shape.ranks.total
+    return round(matrices * BYTES_PER_WEIGHT[weights]) + 4 * VECTORS_PER_LAYER * shape.width
+
+
+def head_bytes(shape: "ModelShape", weights: str) -> int:
+    """Bytes of the head and the norm before it."""
+    return round(shape.vocab * shape.width * BYTES_PER_WEIGHT[weights]) + 8 * shape.width
+
+
+def embedding_bytes(shape: "ModelShape") -> int:
+    """Bytes of the embedding table; one row of it is read per token."""
+    return shape.vocab * shape.width * EMBEDDING_BYTES_PER_WEIGHT
+
+
+def activation_bytes(shape: "ModelShape") -> int:
+    """Bytes that reading one chunk of tokens takes for a while on a device."""
+    return READ_CHUNK * (READ_ROWS * shape.width + 2 * shape.ffn) * 4
+
+
+def find_gpu(hardware: Hardware, stage: Stage) -> Gpu | None:
+    """Return the usable GPU that a stage names, or None."""
+    same = (gpu for gpu in hardware.usable_gpus if gpu.kind == stage.kind)
+    return next((gpu for gpu in same if gpu.index == stage.index), None)
+
+
+def empty_need(hardware: Hardware, device: str) -> DeviceNeed:
+    """Return what a device has, and what it needs before it holds a single weight.
+
+    A device that is not there, or that torch cannot use, has no capacity.
+    """
+    stage = Stage(device, "fp32")
+    if stage.kind == "cpu":
+        on_cuda = "+cu" in hardware.torch_build and bool(hardware.usable_gpus)
+        workspace = TORCH_CUDA_BYTES if on_cuda else TORCH_BYTES
+        kept = min(SYSTEM_RAM_BYTES, round(hardware.ram_total * SYSTEM_RAM_SHARE))
+        return DeviceNeed("cpu", 0, 0, workspace, hardware.ram_free, hardware.ram_total - kept)
+    gpu = find_gpu(hardware, stage)
+    if gpu is None:
+        return DeviceNeed(device, 0, 0, GPU_CONTEXT_BYTES, 0, 0)
+    workspace = TORCH_BYTES if gpu.kind == "mps" else GPU_CONTEXT_BYTES
+    capacity = max(0, gpu.vram_total - SYSTEM_VRAM_BYTES)
+    return DeviceNeed(device, 0, 0, workspace, gpu.vram_free, capacity)
+
+
+def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tuple[DeviceNeed, ...]:
+    """Return one need per device, in the strategy's order; main memory comes last if it only
+    holds the embedding table. On Apple silicon all of it is one memory, counted once.
+    """
+    placement = strategy.placement(shape.layers)
+    weights: dict[tuple[str, int], int] = {}
+    layers: dict[tuple[str, int], int] = {}
+    names: dict[tuple[str, int], str] = {}
+    for i, stage in enumerate(placement):
+        place = (stage.kind, stage.index)
+        is_head = i == shape.layers
+        size = head_bytes(shape, stage.weights) if is_head else layer_bytes(shape, stage.weights)
+        weights[place] = weights.get(place, 0) + size
+        layers[place] = layers.get(place, 0) + (not is_head)
+        names.setdefault(place, stage.device)
+    home = ("mps", 0) if ("mps", 0) in names else ("cpu", 0)
+    names.setdefault(home, home[0])
+    weights[home] = weights.get(home, 0) + embedding_bytes(shape)
+    return tuple(
+        _need(shape, hardware, device, weights[place], layers.get(place))
+        for place, device in names.items()
+    )
+
+
+def _need(
+    shape: "ModelShape", hardware: Hardware, device: str, weights: int, layers: int | None
+) -> DeviceNeed:
+    """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
+    empty = empty_need(hardware, device)
+    activations = 0 if layers is None else activation_bytes(shape)
+    return DeviceNeed(
+        empty.device,
+        weights,
+        shape.state_bytes * (layers or 0) // shape.layers,
+        empty.workspace_bytes + activations,
+        empty.available_bytes,
+        empty.capacity_bytes,
+    )
