@@ -319,7 +319,7 @@ class StateArchive:
                 for name, path in files.items()
                 if _OWN_FILE.fullmatch(name) and name not in rows
             ]
-            return sum(map(_unlink, [*strays, *self._folder.glob("personas/.*.part")]))
+            return sum(map(_unlink, strays)) + self._personas.remove_leftovers()
 
 
 class _Memory:

@@ -4,8 +4,10 @@ A persona is a conversation's beginning that was read once (or trained) and can 
 Files can be copied in and out by hand; what they are is in their metadata, not in their names.
 """
 
+import contextlib
 import logging
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from engine.state import read_metadata
 
 _log = logging.getLogger(__name__)
+
+_STALE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,17 @@ class Personas:
     def total_bytes(self) -> int:
         """Return the bytes of all files together."""
         return sum(path.stat().st_size for path in self._folder.glob("*.safetensors"))
+
+    def remove_leftovers(self) -> int:
+        """Delete what a kill left behind; return bytes freed. Young ones may be in the making."""
+        freed = 0
+        for path in self._folder.glob(".*.part"):
+            with contextlib.suppress(OSError):
+                about = path.stat()
+                if time.time() - about.st_mtime > _STALE_SECONDS:
+                    path.unlink()
+                    freed += about.st_size
+        return freed
 
 
 _OWN_WORDS = {
