@@ -210,8 +210,12 @@ class CommandPalette(Overlay):
             self.list.setCurrentIndex(self.model.index(place))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        pressed = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
-        if watched is self.search and pressed and self._on_key(event.key()):
+        if (
+            watched is self.search
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and self._on_key(event.key())
+        ):
             return True
         return super().eventFilter(watched, event)
 

@@ -19,7 +19,7 @@ class Command:
     """
 
     id: str
-    title: str
+    title: object  # a str; QT_TRANSLATE_NOOP is typed so
     icon: str
     keys: tuple[str, ...] = ()
     palette: bool = True
@@ -27,7 +27,7 @@ class Command:
     @property
     def text(self) -> str:
         """The title in the user's language."""
-        return QCoreApplication.translate("Shortcuts", self.title)
+        return QCoreApplication.translate("Shortcuts", str(self.title))
 
     @property
     def key_text(self) -> str:

@@ -178,8 +178,12 @@ class Sidebar(QWidget):
         self._chats.setCurrentWidget(self._empty)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        pressed = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
-        if watched is self.search and pressed and self._on_search_key(event):
+        if (
+            watched is self.search
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and self._on_search_key(event)
+        ):
             return True
         return super().eventFilter(watched, event)
 

@@ -28,7 +28,8 @@ _ICON = 16
 class ChatDelegate(QStyledItemDelegate):
     """Draws headings and chats, and the field in which a chat is renamed."""
 
-    menu_requested = Signal(QModelIndex, QPoint)
+    menu_requested = Signal(int, QPoint)
+    """Of a chat, at a point of the viewport."""
 
     def __init__(self, theme: Theme, parent: QAbstractItemView) -> None:
         super().__init__(parent)
@@ -119,7 +120,7 @@ class ChatDelegate(QStyledItemDelegate):
             hit = self.mark_rect(option.rect).adjusted(-room, -room, room, room)
             if not index.data(Role.HEADING) and hit.contains(event.position().toPoint()):
                 if event.type() == QEvent.Type.MouseButtonRelease:
-                    self.menu_requested.emit(QModelIndex(index), hit.bottomLeft())
+                    self.menu_requested.emit(index.data(Role.ID), hit.bottomLeft())
                 return True
         return super().editorEvent(event, model, option, index)
 
@@ -199,9 +200,8 @@ class ChatList(QListView):
         delete.triggered.connect(lambda: self._chats.delete(conversation))
         return made
 
-    def _open_menu(self, index: QModelIndex, where: QPoint) -> None:
-        chat = self._chats.conversation_at(index)
-        made = self.chat_menu(chat.id) if chat is not None else None
+    def _open_menu(self, conversation: int, where: QPoint) -> None:
+        made = self.chat_menu(conversation)
         if made is not None:
             made.popup(self.viewport().mapToGlobal(where))
 
@@ -235,8 +235,9 @@ class ChatList(QListView):
                 return
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            index = self.currentIndex()
-            self._open_menu(index, self.visualRect(index).center())
-        else:
-            self._open_menu(self.indexAt(event.pos()), event.pos())
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        where = self.visualRect(index).center() if by_key else event.pos()
+        chat = self._chats.conversation_at(index)
+        if chat is not None:
+            self._open_menu(chat.id, where)

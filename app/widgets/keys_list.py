@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 from app.shortcuts import COMMANDS
 from app.theme import Theme
 from app.widgets.overlay import Overlay
-from app.widgets.parts import label, push_button, row
+from app.widgets.parts import label, push_button
 
 
 class KeysList(QWidget):
@@ -51,8 +51,7 @@ class KeysOverlay(Overlay):
         self.column.setSpacing(12)
         self.column.addWidget(label(self.tr("Keys"), "heading"))
         self.column.addWidget(scroll, 1)
-        self.column.addLayout(row(self._close))
-        self.column.setAlignment(self.column.itemAt(2), Qt.AlignmentFlag.AlignRight)
+        self.column.addWidget(self._close, 0, Qt.AlignmentFlag.AlignRight)
 
     def open_keys(self) -> None:
         """Show it."""

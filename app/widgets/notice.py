@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.theme import Theme
 from app.widgets.parts import icon_button, label, on_theme, push_button, restyle, row
@@ -33,6 +33,7 @@ class Notice(QFrame):
         self._hint = label("", "muted", wrap=True, select=True)
         self._hint.setObjectName("notice_hint")
         self._buttons = row(stretch=True)
+        self._actions: list[QPushButton] = []
         self._close = icon_button(theme, "close", "notice_close", self.tr("Close notice"))
         self._close.clicked.connect(self.dismiss)
         self._build()
@@ -65,12 +66,14 @@ class Notice(QFrame):
         self.closed.emit()
 
     def _set_actions(self, actions: tuple[tuple[str, Callable[[], None]], ...]) -> None:
-        while self._buttons.count() > 1:
-            if widget := self._buttons.takeAt(0).widget():
-                widget.hide()
-                widget.deleteLater()
+        for old in self._actions:
+            self._buttons.removeWidget(old)
+            old.hide()  # deleteLater waits for the event loop; the eye does not
+            old.deleteLater()
+        self._actions = []
         for place, (text, action) in enumerate(actions):
             button = push_button(text, f"notice_action_{place + 1}", clicked=action)
+            self._actions.append(button)
             self._buttons.insertWidget(place, button)
 
     def _dress(self) -> None:

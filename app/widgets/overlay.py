@@ -20,6 +20,7 @@ class Overlay(QWidget):
         self.setObjectName(object_name)
         self.setAccessibleName(name)
         self.theme = theme
+        self._outer = parent
         self.panel = QFrame(self)
         self.panel.setProperty("surface", "panel")
         self.column = QVBoxLayout(self.panel)
@@ -35,7 +36,7 @@ class Overlay(QWidget):
     def open_over(self, first: QWidget) -> None:
         """Show the panel with the keyboard in ``first``."""
         self._focus_before = QApplication.focusWidget()
-        self.setGeometry(self.parentWidget().rect())
+        self.setGeometry(self._outer.rect())
         self._place()
         self.show()
         self.raise_()
@@ -61,7 +62,7 @@ class Overlay(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and not self.isHidden():
-            self.setGeometry(self.parentWidget().rect())
+            self.setGeometry(self._outer.rect())
             self._place()
         return super().eventFilter(watched, event)
 

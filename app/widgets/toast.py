@@ -23,6 +23,7 @@ class Toast(QFrame):
         self.setObjectName("toast")
         self.setAccessibleName(self.tr("Message"))
         self.setProperty("surface", "toast")
+        self._outer = parent
         self._action: Callable[[], None] | None = None
         self._text = label("")
         self._text.setObjectName("toast_text")
@@ -81,7 +82,7 @@ class Toast(QFrame):
             self.dismiss()
 
     def _place(self) -> None:
-        outer = self.parentWidget().rect()
+        outer = self._outer.rect()
         self._text.setWordWrap(False)
         width = self.sizeHint().width()
         if width > outer.width() - 32:
