@@ -69,7 +69,8 @@ def export_command(
     """Write a state to a file, also for other programs."""
     from engine.state_formats import STATE_FORMATS, export_state
 
-    chosen = next((known for known in STATE_FORMATS if known == format), None)
+    known: dict[str, StateFormat] = {name: name for name in STATE_FORMATS}
+    chosen = known.get(format)
     if format and chosen is None:
         raise typer.BadParameter(f"choose one of {', '.join(STATE_FORMATS)}")
     with _opened() as (store, archive):
