@@ -251,7 +251,7 @@ class ModelsPage(QWidget):
         card = ModelCard(self._theme, shown)
         card.download_clicked.connect(self._download)
         card.pause_clicked.connect(self._downloads.pause)
-        card.resume_clicked.connect(self._downloads.resume)
+        card.resume_clicked.connect(self._resume)
         card.cancel_clicked.connect(self._downloads.cancel)
         card.load_clicked.connect(self.load_requested)
         card.free_space_clicked.connect(lambda: self.show_tab("ready"))
@@ -291,6 +291,12 @@ class ModelsPage(QWidget):
         model = next((m for m in self._library.available if m.id == key), None)
         if model is not None:
             self._downloads.start(model.remote)
+
+    def _resume(self, key: str) -> None:
+        if any(model.id == key for model in self._library.available):
+            self._download(key)
+        else:
+            self._downloads.resume(key)
 
     def _on_filter(self) -> None:
         wanted = Filter(self._search.text(), self._chips.fits, self._chips.form)

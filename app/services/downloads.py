@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 Status = Literal["waiting", "running", "paused", "failed"]
 AT_ONCE = 2
-PROGRESS_INTERVAL_S = 0.1
 JOIN_TIMEOUT_S = 5.0
 
 
@@ -128,6 +127,8 @@ class DownloadService(QObject):
         """Queue a download, or resume it when it is listed already; return its id."""
         key = download_id(model)
         if key in self._jobs:
+            job = self._jobs[key]
+            job.entry = replace(job.entry, model=model)  # the hub may have a newer commit
             self.resume(key)
             return key
         self._jobs[key] = _Job(DownloadEntry(key, model, "waiting"))
@@ -206,7 +207,8 @@ class DownloadService(QObject):
         """Run one transfer; the only code on a worker thread."""
         path, error = None, None
         try:
-            path = self._make_transfer(model).run(_Throttle(key, self._moved.emit), stop)
+            transfer = self._make_transfer(model)
+            path = transfer.run(lambda progress: self._moved.emit(key, progress), stop)
         except EngineError as raised:
             error = raised
         except Exception as raised:
@@ -286,18 +288,3 @@ class DownloadService(QObject):
 
 def _was_stopped(error: EngineError) -> bool:
     return isinstance(error, DownloadFailed) and error.kind == "stopped"
-
-
-class _Throttle:
-    """Passes on a change of phase at once and everything else ten times a second."""
-
-    def __init__(self, key: str, send: Callable[[str, DownloadProgress], None]) -> None:
-        self._key, self._send = key, send
-        self._phase, self._sent_at = "", 0.0
-
-    def __call__(self, progress: DownloadProgress) -> None:
-        now = time.monotonic()
-        if progress.phase == self._phase and now - self._sent_at < PROGRESS_INTERVAL_S:
-            return
-        self._phase, self._sent_at = progress.phase, now
-        self._send(self._key, progress)

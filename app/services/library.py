@@ -114,6 +114,7 @@ class ModelLibrary(QObject):
         self._remote: list[RemoteModel] = []
         self._added: list[RemoteModel] = []
         self._plans: dict[ModelShape, Plan] = {}
+        self._scans = 0
 
     def start(self) -> None:
         """Show what is known, then look at the disk, the machine and the hub."""
@@ -130,10 +131,13 @@ class ModelLibrary(QObject):
     def rescan(self) -> None:
         """Look again at the folders and the files that were opened."""
         self.scanning = True
+        self._scans += 1
+        number, places = self._scans, [*self._folders(), *self._files]
         self.status_changed.emit()
-        places = [*self._folders(), *self._files]
         self._tasks.run_in_background(
-            lambda: self._machine.scan(places), self._on_scanned, self._on_scan_failed
+            lambda: self._machine.scan(places),
+            lambda found: self._on_scanned(number, found),
+            self._on_scan_failed,
         )
 
     def refresh(self) -> None:
@@ -195,7 +199,9 @@ class ModelLibrary(QObject):
 
     # What came back
 
-    def _on_scanned(self, found: "list[LocalModel]") -> None:
+    def _on_scanned(self, number: int, found: "list[LocalModel]") -> None:
+        if number != self._scans:  # a newer look is under way
+            return
         self.scanning = False
         self._local = found
         self._publish()
@@ -293,6 +299,10 @@ def _remove(path: Path) -> None:
     try:
         if path.is_dir():
             shutil.rmtree(path)
+        elif path.is_symlink() and "blobs" in path.resolve().parts:
+            # The hub's own cache: the bytes lie beside it under their hash.
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
