@@ -246,7 +246,8 @@ class DocumentWriter(QObject):
         self._cursor.movePosition(_END)
         if self._fresh:
             self._shrink()
-        table = self._cursor.insertTable(rows, columns, self.style.table())
+        above = self._cursor.block().blockFormat().bottomMargin()  # Qt forgets it before tables
+        table = self._cursor.insertTable(rows, columns, self.style.table(above))
         self._cursor.movePosition(_END)
         self._shrink()
         self._fresh = True

@@ -104,7 +104,7 @@ class DocumentStyle:
         made = QTextBlockFormat()
         made.setProperty(KIND, "rule")
         made.setLineHeight(self.theme.px(8), _FIXED)
-        made.setTopMargin(self.theme.px(8))
+        made.setTopMargin(self.theme.px(16))
         made.setBottomMargin(self.theme.px(16))
         return made
 
@@ -130,8 +130,8 @@ class DocumentStyle:
         made.setLineHeight(self.theme.px(self.base_size * 1.4), _MINIMUM)
         return made
 
-    def table(self) -> QTextTableFormat:
-        """Hairlines all round, generous cells."""
+    def table(self, above: float) -> QTextTableFormat:
+        """Hairlines all round, generous cells; ``above``: pixels left free over it."""
         made = QTextTableFormat()
         made.setBorder(1)
         made.setBorderCollapse(True)
@@ -139,7 +139,7 @@ class DocumentStyle:
         made.setBorderBrush(QBrush(QColor(self.theme.colors.border)))
         made.setCellPadding(self.theme.px(7))
         made.setCellSpacing(0)
-        made.setTopMargin(self.theme.px(4))
+        made.setTopMargin(above)
         made.setBottomMargin(self.theme.px(16))
         made.setHeaderRowCount(1)
         made.setWidth(QTextLength())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.sampling import SamplingParams
 
 if TYPE_CHECKING:
-    from engine.session import ReplyStats
+    from engine.events import ReplyStats
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,484 @@
+"""The open chat, top to bottom: builds only the messages near the view.
+
+Every message has a height, estimated until it was built once. What is on screen stays where it
+is when heights above it become known; the view goes along with a growing reply only when it
+stands at the end. Knows the chat's model and message views; draws nothing itself.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QWidget
+
+from app.chat.document import safe_link
+from app.chat.message_view import OVERHANG, MessageView, ViewTools
+from app.models.message import Message
+from app.widgets.parts import on_theme
+
+if TYPE_CHECKING:
+    from app.models.chat import ChatModel
+
+COLUMN = 760
+"""Widest text column, pixels at 100 % text size."""
+
+FLUSH_MS = 33
+_GAP = 12
+_EDGE = 24
+_NEAR_SCREENS = 1.0  # built ahead of the view, in screens
+_FAR_SCREENS = 4.0  # given up beyond
+_AT_END = 24  # pixels from the end that still count as the end
+
+
+class Transcript(QScrollArea):
+    """Shows ``chat.messages``; asks the chat for what the person wants of a message."""
+
+    copied = Signal(str)
+    link_hovered = Signal(str)
+
+    def __init__(self, tools: ViewTools, chat: "ChatModel", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tools = tools
+        self._theme = tools.theme
+        self._chat = chat
+        self._heights: list[int] = []
+        self._known: list[bool] = []
+        self._tops: list[int] = []
+        self._views: dict[int, MessageView] = {}
+        self._dirty: set[int] = set()
+        self._placing = False
+        self._following = True
+        self._anchor: tuple[int, int] = (0, 0)  # message, pixels of it above the view
+        self._width = 0
+        self._canvas = QWidget()
+        self._canvas.setObjectName("transcript_canvas")
+        self.setObjectName("transcript")
+        self.setAccessibleName(self.tr("Messages"))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(self._canvas)
+        self.verticalScrollBar().setSingleStep(40)
+        self._jump = self._make_jump()
+        self._address = QLabel(self)
+        self._address.setObjectName("link_address")
+        self._address.setProperty("role", "address")
+        self._address.setTextFormat(Qt.TextFormat.PlainText)
+        self._address.hide()
+        self._pump = QTimer(self)
+        self._pump.setSingleShot(True)
+        self._pump.timeout.connect(self._on_pump)
+        self._placer = QTimer(self)
+        self._placer.setSingleShot(True)
+        self._placer.setInterval(0)
+        self._placer.timeout.connect(self._place)
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.link_hovered.connect(self._show_address)
+        self._connect_chat()
+        on_theme(self._theme, self._dress)
+
+    def _connect_chat(self) -> None:
+        chat = self._chat
+        chat.path_reset.connect(self._on_reset)
+        chat.message_added.connect(self._on_added)
+        chat.message_changed.connect(self._on_changed)
+        chat.messages_truncated.connect(self._on_truncated)
+        chat.busy_changed.connect(self._on_busy)
+        chat.reading.connect(self._on_reading)
+        self._on_reset()
+
+    def _make_jump(self) -> QToolButton:
+        button = QToolButton(self)
+        button.setObjectName("jump_button")
+        button.setAccessibleName(self.tr("Jump to the end"))
+        button.setToolTip(self.tr("Jump to the end"))
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(self.jump_to_end)
+        button.hide()
+        return button
+
+    # ---- what others use ------------------------------------------------------------------
+
+    @property
+    def following(self) -> bool:
+        """Whether the view stands at the end and goes along."""
+        return self._following
+
+    @property
+    def built(self) -> dict[int, MessageView]:
+        """The messages that exist as widgets, by index."""
+        return dict(self._views)
+
+    def view(self, index: int) -> MessageView:
+        """Return the widget of a message, scrolled to and built."""
+        self.scroll_to(index)
+        return self._views[index]
+
+    def jump_to_end(self) -> None:
+        """Go to the end and stay there."""
+        self._following = True
+        self._place()
+
+    def scroll_to(self, index: int) -> None:
+        """Bring the beginning of a message to the top of the view."""
+        self._following = False
+        self._anchor = (index, -_EDGE)
+        self._place()
+
+    def edit_last(self) -> None:
+        """Edit the last question."""
+        for index in range(len(self._chat.messages) - 1, -1, -1):
+            if self._chat.messages[index].role == "user":
+                view = self._views.get(index)
+                if view is None or not self._is_visible(index):
+                    view = self.view(index)
+                view.start_edit()
+                return
+
+    def regenerate_last(self) -> None:
+        """Have the last answer written anew."""
+        if self._chat.messages and not self._chat.busy:
+            self._chat.regenerate(len(self._chat.messages) - 1)
+
+    # ---- the chat changed -----------------------------------------------------------------
+
+    def _on_reset(self) -> None:
+        for index in list(self._views):
+            self._drop(index)
+        self._heights = [self._estimate(m) for m in self._chat.messages]
+        self._known = [False] * len(self._heights)
+        self._dirty.clear()
+        self._following = True
+        self._place()
+
+    def _on_added(self, index: int) -> None:
+        message = self._chat.messages[index]
+        self._heights[index:] = [self._estimate(message)]
+        self._known[index:] = [False]
+        if message.role == "user":
+            self._following = True
+        if index > 0:
+            self._refresh([index - 1])
+        self._place()
+
+    def _on_changed(self, index: int) -> None:
+        self._dirty.add(index)
+        self._start_pump(FLUSH_MS)
+
+    def _on_truncated(self, index: int) -> None:
+        for other in [i for i in self._views if i >= index]:
+            self._drop(other)
+        del self._heights[index:], self._known[index:]
+        if index > 0:
+            self._refresh([index - 1])
+        self._place()
+
+    def _on_busy(self, _busy: bool) -> None:
+        self._refresh(self._views)
+
+    def _on_reading(self, done: int, total: int) -> None:
+        last = self._views.get(len(self._chat.messages) - 1)
+        if last is not None:
+            last.show_reading(done, total)
+
+    def _refresh(self, indices: Iterable[int]) -> None:
+        for index in list(indices):
+            view = self._views.get(index)
+            if view is not None and index < len(self._chat.messages):
+                self._show(index, view)
+
+    def _show(self, index: int, view: MessageView) -> None:
+        last = index == len(self._chat.messages) - 1
+        view.show_message(self._chat.messages[index], busy=self._chat.busy, last=last)
+
+    # ---- writing --------------------------------------------------------------------------
+
+    def _start_pump(self, delay_ms: int) -> None:
+        if not self._pump.isActive():
+            self._pump.start(delay_ms)
+
+    def _on_pump(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        self._refresh(dirty)
+        left = False
+        for index in sorted(self._views, key=lambda i: not self._is_visible(i)):
+            view = self._views[index]
+            if view.work():
+                left = True
+                break
+        if left:
+            self._start_pump(0)
+        self._place()
+
+    def _on_height(self, view: MessageView) -> None:
+        if not self._placing:
+            self._placer.start()
+        view.setProperty("stale", True)
+
+    # ---- placing --------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Build what is near the view, measure it, put everything where it belongs."""
+        if self._placing or self._width <= 0:
+            return
+        self._placing = True
+        try:
+            self._measure_stale()
+            self._sum_up()
+            self._aim()
+            for _ in range(8):
+                if not self._build_visible():
+                    break
+                self._sum_up()
+                self._aim()
+            self._move_views()
+        finally:
+            self._placing = False
+        self._drop_far()
+        self._update_jump()
+        if self._next_near() is not None:
+            QTimer.singleShot(0, self, self._build_one_near)
+
+    def _measure_stale(self) -> None:
+        for index, view in self._views.items():
+            if view.property("stale"):
+                self._measure(index, view)
+
+    def _measure(self, index: int, view: MessageView) -> None:
+        self._heights[index] = view.settle(self._width)
+        self._known[index] = True
+        view.setProperty("stale", False)
+
+    def _sum_up(self) -> None:
+        gap, top = self._theme.px(_GAP), self._theme.px(_EDGE)
+        self._tops = []
+        for height in self._heights:
+            self._tops.append(top)
+            top += height + gap
+        height = max(top - gap + self._theme.px(_EDGE), self.viewport().height())
+        self._canvas.resize(self.viewport().width(), height)
+        bar = self.verticalScrollBar()
+        bar.setRange(0, max(0, height - self.viewport().height()))
+
+    def _aim(self) -> None:
+        """Scroll so that the anchor, or the end, is where it was."""
+        bar = self.verticalScrollBar()
+        if self._following or not self._tops:
+            bar.setValue(bar.maximum())
+            return
+        index, above = self._anchor
+        index = min(index, len(self._tops) - 1)
+        bar.setValue(self._tops[index] + above)
+
+    def _build_visible(self) -> bool:
+        """Build and measure what is in view; return whether a height was wrong."""
+        wrong = False
+        for index in self._in_view(0):
+            view = self._views.get(index)
+            if view is None or not self._known[index]:
+                before = self._heights[index]
+                self._build(index)
+                wrong = wrong or before != self._heights[index]
+        return wrong
+
+    def _build(self, index: int) -> None:
+        view = self._views.get(index)
+        if view is None:
+            view = self._make_view(index)
+        self._show(index, view)
+        left = view.work()
+        self._measure(index, view)
+        view.show()
+        if left:
+            self._start_pump(0)
+
+    def _make_view(self, index: int) -> MessageView:
+        view = MessageView(self._tools, self._chat.messages[index].role, self._canvas)
+        self._views[index] = view
+        chat = self._chat
+        asks = {
+            "regenerate": chat.regenerate,
+            "continue": chat.continue_reply,
+            "branch": chat.branch,
+            "delete": chat.delete,
+        }
+        view.asked.connect(lambda action: asks[action](self._index_of(view)))
+        view.edited.connect(lambda text: chat.edit(self._index_of(view), text))
+        view.version_asked.connect(lambda n: self._on_version(self._index_of(view), n))
+        view.height_changed.connect(lambda: self._on_height(view))
+        view.work_waits.connect(lambda: self._start_pump(0))
+        view.copied.connect(self._on_copied)
+        view.link_hovered.connect(self.link_hovered)
+        view.link_asked.connect(self._open_link)
+        return view
+
+    def _index_of(self, view: MessageView) -> int:
+        return next(index for index, known in self._views.items() if known is view)
+
+    def _in_view(self, screens: float) -> list[int]:
+        """Return the messages within so many screens of the view, nearest to its end first."""
+        height = self.viewport().height()
+        top = self.verticalScrollBar().value() - screens * height
+        bottom = self.verticalScrollBar().value() + (1 + screens) * height
+        return [
+            index
+            for index in range(len(self._tops) - 1, -1, -1)
+            if self._tops[index] < bottom and self._tops[index] + self._heights[index] > top
+        ]
+
+    def _is_visible(self, index: int) -> bool:
+        return index in self._in_view(0)
+
+    def _move_views(self) -> None:
+        left = (self.viewport().width() - self._width) // 2
+        for index, view in self._views.items():
+            view.move(left, self._tops[index])
+        self._chain()
+
+    def _chain(self) -> None:
+        """Let Tab go down the messages, whatever order they were built in."""
+        before: QWidget | None = None
+        for index in sorted(self._views):
+            for widget in self._views[index].focus_chain():
+                if before is not None and before.nextInFocusChain() is not widget:
+                    QWidget.setTabOrder(before, widget)
+                before = widget
+
+    def _next_near(self) -> int | None:
+        missing = [i for i in self._in_view(_NEAR_SCREENS) if i not in self._views]
+        return missing[0] if missing else None
+
+    def _build_one_near(self) -> None:
+        """Build one message ahead of the view, when there is nothing better to do."""
+        index = self._next_near()
+        if index is not None and not self._placing:
+            self._build(index)
+            self._place()
+
+    def _drop_far(self) -> None:
+        near = set(self._in_view(_FAR_SCREENS))
+        for index in [i for i in self._views if i not in near and not self._views[i].pinned]:
+            self._drop(index)
+
+    def _drop(self, index: int) -> None:
+        view = self._views.pop(index)
+        view.hide()
+        view.setParent(None)
+        view.deleteLater()
+
+    # ---- estimates ------------------------------------------------------------------------
+
+    def _estimate(self, message: Message) -> int:
+        """Return about how high a message will be, without looking at it closely."""
+        px = self._theme.px
+        width = max(self._width, 200) * (0.8 if message.role == "user" else 1.0)
+        wide = len(message.text.encode("utf-8", "replace")) > 2 * len(message.text)
+        per_line = width / px(15 if wide else 7.4)
+        lines = len(message.text) / per_line + 0.6 * message.text.count("\n") + 0.5
+        if message.role == "user":
+            lines = min(lines, 6000 / per_line)
+        return round(px(70) + lines * px(24))
+
+    # ---- events ---------------------------------------------------------------------------
+
+    def _on_scrolled(self, value: int) -> None:
+        if self._placing:
+            return
+        self._following = value >= self.verticalScrollBar().maximum() - self._theme.px(_AT_END)
+        self._remember_anchor()
+        self._place()
+
+    def _remember_anchor(self) -> None:
+        value = self.verticalScrollBar().value()
+        for index, top in enumerate(self._tops):
+            if top + self._heights[index] > value:
+                self._anchor = (index, value - top)
+                return
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        side = 2 * min(self._theme.px(_EDGE), self.viewport().width() // 12)
+        width = min(self._theme.px(COLUMN), self.viewport().width() - side) + 2 * OVERHANG
+        if width != self._width:
+            self._width = width
+            self._forget_heights()
+        self._place()
+        self._place_floating()
+
+    def _forget_heights(self) -> None:
+        """The width is new: every height is a guess again."""
+        visible = set(self._in_view(0)) if self._tops else set()
+        for index in list(self._views):
+            if index not in visible and not self._views[index].pinned:
+                self._drop(index)
+            else:
+                self._views[index].setProperty("stale", True)
+        for index, message in enumerate(self._chat.messages):
+            self._known[index] = False
+            if index not in self._views:
+                self._heights[index] = self._estimate(message)
+
+    def _dress(self) -> None:
+        self._theme.set_icon(self._jump, "chevron_down", "text")
+        self._width = 0
+        for view in self._views.values():
+            view.restyle()
+        self.resizeEvent(QResizeEvent(self.size(), self.size()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        if event.key() == Qt.Key.Key_Home:
+            bar.setValue(0)
+        elif event.key() == Qt.Key.Key_End:
+            self.jump_to_end()
+        elif event.key() == Qt.Key.Key_Space:
+            bar.triggerAction(bar.SliderAction.SliderPageStepAdd)
+        else:
+            super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, next_: bool) -> bool:
+        moved = super().focusNextPrevChild(next_)
+        focus = QGuiApplication.focusObject()
+        if moved and isinstance(focus, QWidget) and self._canvas.isAncestorOf(focus):
+            self.ensureWidgetVisible(focus, 0, 40)
+        return moved
+
+    # ---- floating things ------------------------------------------------------------------
+
+    def _update_jump(self) -> None:
+        bar = self.verticalScrollBar()
+        away = bar.maximum() - bar.value() > self.viewport().height() // 3
+        if away != self._jump.isVisibleTo(self):
+            self._jump.setVisible(away)
+            self._jump.raise_()
+
+    def _place_floating(self) -> None:
+        side = self._theme.px(36)
+        self._jump.setFixedSize(side, side)
+        self._jump.move((self.viewport().width() - side) // 2, self.height() - side - 12)
+        self._address.move(0, self.height() - self._address.sizeHint().height())
+
+    def _show_address(self, address: str) -> None:
+        self._address.setText(address[:200])
+        self._address.adjustSize()
+        self._address.setVisible(bool(address))
+        self._address.raise_()
+        self._place_floating()
+
+    def _on_copied(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self.copied.emit(text)
+
+    def _open_link(self, address: str) -> None:
+        if safe_link(address):
+            QDesktopServices.openUrl(QUrl(address))
+
+    def _on_version(self, index: int, version: int) -> None:
+        """Show another version; the message stays where it is on screen."""
+        above = self.verticalScrollBar().value() - self._tops[index]
+        self._chat.show_version(index, version)
+        if index < len(self._chat.messages):
+            self._following = False
+            self._anchor = (index, above)
+            self._place()
