@@ -4,23 +4,32 @@ Writing one token reads every weight once, so this number decides the speed on a
 """
 
 import hashlib
+import itertools
 import json
 import logging
 import os
 import platform
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.files import write_atomically
+
 if TYPE_CHECKING:
+    from numpy import uint64
+    from numpy.typing import NDArray
+
     from engine.hardware.facts import Hardware
 
 FILE_NAME = "bandwidth.json"
 BUFFER_BYTES = 256 << 20  # far more than any cache of a desktop processor
 PIECE_BYTES = 4 << 20  # between two looks at the clock: some 0.2 ms
+ROUNDS = 5
 MOST_THREADS = 16  # no memory needs more readers to be busy
 
 _log = logging.getLogger(__name__)
@@ -29,37 +38,41 @@ _log = logging.getLogger(__name__)
 def measure(seconds: float = 1.0, threads: int | None = None) -> float:
     """Return bytes/s that ``threads`` (default: all) read together from main memory.
 
-    Blocks for about ``seconds`` plus a quarter to fill the buffer (256 MB). numpy's reduction
-    reads a sequential stream without the interpreter's lock.
+    The best of five rounds, since other programs only ever make it slower. Blocks for about
+    ``seconds`` plus a quarter to fill the buffer (256 MB).
     """
     import numpy as np
 
     threads = min(threads or os.cpu_count() or 1, MOST_THREADS)
-    shares = np.array_split(np.ones(BUFFER_BYTES // 8, np.uint64), threads)
-    start = threading.Barrier(threads + 1)
-    bytes_read = [0] * threads
-    spans = [0.0] * threads
+    buffer = np.ones(BUFFER_BYTES // 8, np.uint64)
+    shares = np.array_split(buffer, threads)
+    return max(_round(shares, seconds / ROUNDS) for _ in range(ROUNDS))
 
-    def read(number: int) -> None:
-        share, step = shares[number], PIECE_BYTES // 8
-        start.wait()
-        begin = now = time.perf_counter()
-        position = 0
-        while now - begin < seconds:
-            piece = share[position : position + step]
-            np.add.reduce(piece)
-            bytes_read[number] += piece.nbytes
-            position = position + step if position + step < share.size else 0
-            now = time.perf_counter()
-        spans[number] = now - begin
 
-    readers = [threading.Thread(target=read, args=(i,), daemon=True) for i in range(threads)]
-    for reader in readers:
-        reader.start()
+def _round(shares: "Sequence[NDArray[uint64]]", seconds: float) -> float:
+    """Read every share on a thread of its own, over and over; return bytes/s of all together."""
+    start = threading.Barrier(len(shares))
+    with ThreadPoolExecutor(len(shares)) as readers:
+        results = list(readers.map(lambda share: _read_for(share, seconds, start), shares))
+    return sum(n_bytes for n_bytes, _ in results) / max(span for _, span in results)
+
+
+def _read_for(
+    share: "NDArray[uint64]", seconds: float, start: threading.Barrier
+) -> tuple[int, float]:
+    """Return (bytes read, seconds). The reduction holds no interpreter lock and reads in order."""
+    import numpy as np
+
+    pieces = itertools.cycle(np.array_split(share, max(1, share.nbytes // PIECE_BYTES)))
     start.wait()
-    for reader in readers:
-        reader.join()
-    return sum(bytes_read) / max(spans)
+    begin = now = time.perf_counter()
+    n_bytes = 0
+    while now - begin < seconds:
+        piece = next(pieces)
+        np.add.reduce(piece)
+        n_bytes += piece.nbytes
+        now = time.perf_counter()
+    return n_bytes, now - begin
 
 
 def machine_key(hardware: "Hardware") -> str:
@@ -101,10 +114,8 @@ def _read(cache: Path) -> dict:
 def _remember(cache: Path, key: str, speed: float) -> None:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     rows = {**_read(cache), key: {"bytes_per_s": round(speed), "measured": when}}
-    part = cache / f"{FILE_NAME}.{os.getpid()}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(rows, indent=2), encoding="utf-8")
-        part.replace(cache / FILE_NAME)
+        write_atomically(cache / FILE_NAME, json.dumps(rows, indent=2).encode())
     except OSError:
         _log.warning("the measured bandwidth could not be remembered", exc_info=True)

@@ -1,6 +1,6 @@
 """What a turn is asked to do, and the frozen events by which it tells what happens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.sampling import SamplingParams
@@ -72,11 +72,9 @@ class ReplyStats:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ReplyStats | None":
-        """Return the stats that a store holds, or None where it holds none of this shape."""
-        try:
-            return cls(**values) if values else None
-        except TypeError:
-            return None
+        """Return the stats that a store holds; None where it holds none."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**known) if known else None
 
 
 @dataclass(frozen=True, slots=True)

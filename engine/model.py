@@ -61,9 +61,7 @@ def load_model(
     return load_planned(info, plan, progress=progress, cancelled=cancelled)
 
 
-def plan_model(
-    path: Path, strategy: Strategy, hardware: "Hardware"
-) -> "tuple[ModelInfo, Plan]":
+def plan_model(path: Path, strategy: Strategy, hardware: "Hardware") -> "tuple[ModelInfo, Plan]":
     """Say what a file holds and where it will run; ``auto`` lets the plan choose.
 
     Raises NotEnoughMemory, UnsupportedModel, DamagedFile or UnsafeFile; nothing is loaded.
@@ -90,7 +88,7 @@ def load_planned(
     """
     # The tokenizer first: it is quick, and without it the weights are of no use.
     tokenizer = load_tokenizer(info)
-    backend = _load_backend(info, plan.strategy, progress, cancelled)
+    backend = load_backend(info, plan.strategy, progress, cancelled)
     return Model(
         info,
         backend,
@@ -106,12 +104,13 @@ def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
     return tokenizer.token_bytes(token) if token < tokenizer.vocab_size else b""
 
 
-def _load_backend(
+def load_backend(
     info: ModelInfo,
     strategy: Strategy,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> Backend:
+    """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises."""
     import torch
 
     from engine.backends.torch import TorchBackend

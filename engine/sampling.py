@@ -203,6 +203,12 @@ class Sampler:
         if token not in self._uncounted:
             self._counts[slot] += np.float32(1)
 
+    def replay(self, token: int) -> None:
+        """Count a token as if ``sample`` had drawn it just now, random number and all."""
+        if self.params.temperature != 0 and self.params.top_p != 0:
+            self._rng.random()
+        self.accept(token)
+
     def save(self) -> SamplerState:
         """Return a copy of all that decides the next tokens, besides the parameters."""
         used = len(self._slots)

@@ -145,12 +145,12 @@ class _Run:
         """Find the last point of the sequence whose state is kept, and take it over."""
         for i in range(len(segments) - 1, -1, -1):
             segment = segments[i]
-            found = self._archive.find(segment.node.id, segment.key, self._fingerprint)
+            own = len(segment.tokens)
+            found = self._archive.find(segment.node.id, segment.key, self._fingerprint, at_most=own)
             if found is None:
                 continue
             ahead = sum(len(s.tokens) for s in segments[i:]) - found.position
-            known = found.snapshot.logits is not None
-            if found.position <= len(segment.tokens) and (ahead > 0 or known):
+            if ahead > 0 or found.snapshot.logits is not None:
                 self._take_over(found.snapshot, last=segment is segments[-1])
                 return _Start(i, found.position, found.snapshot, found.from_disk)
         return _Start(0, 0, None, from_disk=False)
@@ -216,7 +216,7 @@ class _Run:
         for token in tokens[max(position, self._opener) :]:
             if cancelled():
                 raise Cancelled
-            self._sampler.accept(token)
+            self._sampler.replay(token)
             self._logits = self._model.backend.forward([token], self._state)
 
     # -- writing
@@ -240,13 +240,19 @@ class _Run:
         saved = began
         for token in generation.run(cancelled):
             self._emit(token)
+            if not generation.at_rest:
+                continue
             now = time.perf_counter()
-            writer.save_text(generation, now)
-            if generation.at_rest and now - saved > save_every:
+            if now - saved > save_every:
                 saved = now
+                # The text first: a state that is ahead of its text would be of no use.
+                writer.save(generation)
                 self._keep_reply(reply, generation)
+            elif now - writer.saved_at > SAVE_TEXT_SECONDS:
+                writer.save(generation)
         stats = _with_writing(stats, len(generation.tokens), time.perf_counter() - began)
-        # The state first: whoever sees a finished reply finds its state, too.
+        writer.save(generation)
+        # Before the end is told: whoever sees a finished reply finds its state, too.
         self._keep_reply(reply, generation)
         writer.finish(generation, stats)
         return Finished(generation.reason, stats)
@@ -277,35 +283,27 @@ class _Writer:
         self._id = reply.node.id
         self._text = reply.node.text
         self._tokens = reply.tokens
-        self._saved = time.perf_counter()
+        self.saved_at = time.perf_counter()
         store.update_node(
             self._id, tokens=reply.tokens, status="writing", error="", fingerprint=fingerprint
         )
 
-    def save_text(self, generation: Generation, now: float) -> None:
-        """Save what is shown and what the state has read, at most every SAVE_TEXT_SECONDS.
-
-        Only at rest: text and tokens then say the same.
-        """
-        if now - self._saved < SAVE_TEXT_SECONDS or not generation.at_rest:
-            return
-        self._saved = now
-        self._store.update_node(self._id, **self._content(generation))
-
-    def finish(self, generation: Generation, stats: ReplyStats) -> None:
-        """Save the whole reply with its end."""
+    def save(self, generation: Generation) -> None:
+        """Save the text so far; to be called at rest, when text and tokens say the same."""
+        self.saved_at = time.perf_counter()
         self._store.update_node(
             self._id,
-            **self._content(generation),
+            text=self._text + generation.text,
+            tokens=(*self._tokens, *generation.tokens),
+        )
+
+    def finish(self, generation: Generation, stats: ReplyStats) -> None:
+        """Mark the reply as whole."""
+        self._store.update_node(
+            self._id,
             status="stopped" if generation.reason == "cancelled" else "done",
             stats=asdict(stats) | {"reason": generation.reason},
         )
-
-    def _content(self, generation: Generation) -> dict[str, object]:
-        return {
-            "text": self._text + generation.text,
-            "tokens": (*self._tokens, *generation.tokens),
-        }
 
 
 def _with_writing(stats: ReplyStats, tokens: int, seconds: float) -> ReplyStats:

@@ -50,15 +50,20 @@ class State:
 
     def clone(self) -> "State":
         """Return an independent copy on the same device."""
-        copies = (tensor.clone() for tensor in self.tensors().values())
-        return State(*copies, tokens_read=self.tokens_read)
+        return State(
+            self.att_shift.clone(), self.wkv.clone(), self.ffn_shift.clone(), self.tokens_read
+        )
 
     def to(self, device: str | torch.device) -> "State":
         """Return this state on ``device``: itself when it is there already, else a copy."""
         if self.wkv.device == torch.device(device):
             return self
-        moved = (tensor.to(device) for tensor in self.tensors().values())
-        return State(*moved, tokens_read=self.tokens_read)
+        return State(
+            self.att_shift.to(device),
+            self.wkv.to(device),
+            self.ffn_shift.to(device),
+            self.tokens_read,
+        )
 
     def copy_from(self, other: "State") -> None:
         """Overwrite this state, in place, with another of the same shape."""
@@ -137,7 +142,12 @@ def load_state(path: Path) -> StateFile:
         for name, tensor in tensors.items()
         if name.startswith("extra.")
     }
-    state = State(*(tensors[name] for name in _STATE_NAMES), int(metadata["tokens_read"]))
+    state = State(
+        tensors["att_shift"],
+        tensors["wkv"],
+        tensors["ffn_shift"],
+        int(metadata["tokens_read"]),
+    )
     return StateFile(state, metadata, extras)
 
 

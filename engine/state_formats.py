@@ -43,7 +43,7 @@ def import_state(path: Path, shape: "ModelShape | None" = None) -> State:
     Raises FileNotFoundError, DamagedFile, UnsafeFile (it wants to run code), UnsupportedModel (no
     state in it), StateMismatch (not for that shape).
     """
-    kind = _format_of(path)
+    kind = format_of(path)
     if kind == "skein":
         state = load_snapshot(path)[0].state
     elif kind == "pth":
@@ -83,7 +83,8 @@ def export_state(
     return ""
 
 
-def _format_of(path: Path) -> StateFormat:
+def format_of(path: Path) -> StateFormat:
+    """Tell a state file's format by its content. Raises DamagedFile, UnsupportedModel."""
     start = _start(path)
     if start[:2] == b"PK" or start[:1] == b"\x80":  # zip (torch since 1.6) or a bare pickle
         return "pth"

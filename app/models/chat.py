@@ -214,9 +214,7 @@ class ChatModel(QObject):
     def _ensure_conversation(self, text: str) -> int:
         if self._conversation is None:
             title = _title_of(text)
-            self._conversation = self._store.create_conversation(
-                title, _to_dict(self._settings)
-            ).id
+            self._conversation = self._store.create_conversation(title, _to_dict(self._settings)).id
             self._set_title(title)
             self.conversation_opened.emit(self._conversation)
         return self._conversation
@@ -384,7 +382,7 @@ def _from_dict(values: dict[str, Any]) -> ChatSettings:
     default = ChatSettings()
     try:
         sampling = SamplingParams(**_tuples(values.get("sampling", {}))).validated()
-    except Exception:  # noqa: BLE001 - any nonsense in an old row must not keep a chat shut
+    except Exception:
         sampling = default.sampling
     words = {
         name: values[name]

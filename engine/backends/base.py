@@ -53,9 +53,7 @@ class Backend(Protocol):
         """
         ...
 
-    def forward_batch(
-        self, tokens: Sequence[Sequence[int]], states: Sequence["State"]
-    ) -> "Tensor":
+    def forward_batch(self, tokens: Sequence[Sequence[int]], states: Sequence["State"]) -> "Tensor":
         """Read one list of tokens per state; return fp32 [B, V], one row per last token."""
         ...
 

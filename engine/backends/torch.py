@@ -3,8 +3,8 @@
 Written to be read beside the paper (RWKV-7 "Goose", https://arxiv.org/abs/2503.14456) and to be
 what the native backends are checked against. Names are the paper's: r w k v a g, kk, v_first.
 
-Matrices are held in the strategy's type and multiplied in it; everything else (norms, decay,
-kk, recurrence, state, residual) is fp32. Shapes: B rows of T tokens, D wide, H heads of N.
+Matrices are held in the strategy's type (see ``matrices``); everything else (norms, decay, kk,
+recurrence, state, residual) is fp32. Shapes: B rows of T tokens, D wide, H heads of N.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import group_norm, layer_norm, linear, normalize
+from torch.nn.functional import group_norm, layer_norm, normalize
 
 from engine.backends.base import IsCancelled, Progress
+from engine.backends.matrices import Matrix
 from engine.backends.weights import DTYPES, WeightReader
 from engine.backends.wkv7 import wkv7_chunked, wkv7_step
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
@@ -44,15 +45,15 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A low-rank pair: first [rank, D] and second [D, rank] in the strategy's type; bias [D]."""
+    """A low-rank pair: first [rank, D], second [D, rank]; bias [D] fp32, which the gate lacks."""
 
-    first: Tensor
-    second: Tensor
+    first: Matrix
+    second: Matrix
     bias: Tensor | None = None
 
     def out(self, hidden: Tensor) -> Tensor:
-        """Return bias + hidden @ second, fp32."""
-        y = multiply(hidden, self.second)
+        """Return second @ hidden + bias: [..., rank] -> [..., D] fp32."""
+        y = self.second(hidden)
         return y if self.bias is None else y + self.bias
 
 
@@ -69,10 +70,10 @@ class TimeMix:
     k_k: Tensor
     k_a: Tensor
     r_k: Tensor
-    receptance: Tensor
-    key: Tensor
-    value: Tensor
-    output: Tensor
+    receptance: Matrix
+    key: Matrix
+    value: Matrix
+    output: Matrix
     decay: Lora
     rate: Lora  # "a": how much of what stood at a key is replaced
     gate: Lora
@@ -85,8 +86,8 @@ class ChannelMix:
     """One layer's channel mix: x_k [D] fp32, key [F, D], value [D, F]."""
 
     x_k: Tensor
-    key: Tensor
-    value: Tensor
+    key: Matrix
+    value: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,6 @@ class Layer:
     time_mix: TimeMix
     ln2: Norm
     channel_mix: ChannelMix
-
-
-def multiply(x: Tensor, weight: Tensor) -> Tensor:
-    """Return x @ weight^T as fp32, computed in the weight's type.
-
-    fp16 ends at 65504, which relu^2 can come near: larger values are held there.
-    """
-    if weight.dtype == torch.float16:
-        x = x.clamp(-65504.0, 65504.0)
-    return linear(x.to(weight.dtype), weight).float()
 
 
 def shifted(h: Tensor, last: Tensor) -> Tensor:
@@ -124,17 +115,17 @@ def time_mix(
     """
     dx = shifted(h, att_shift)
     att_shift.copy_(h[:, -1])
-    r = multiply(h + dx * p.x_r, p.receptance)
-    k = multiply(h + dx * p.x_k, p.key)
+    r = p.receptance(h + dx * p.x_r)
+    k = p.key(h + dx * p.x_k)
     x_v = h + dx * p.x_v
-    v = multiply(x_v, p.value)
-    decay = p.decay.out(torch.tanh(multiply(h + dx * p.x_w, p.decay.first)))
-    a = torch.sigmoid(p.rate.out(multiply(h + dx * p.x_a, p.rate.first)))
-    g = p.gate.out(torch.sigmoid(multiply(h + dx * p.x_g, p.gate.first)))
+    v = p.value(x_v)
+    decay = p.decay.out(torch.tanh(p.decay.first(h + dx * p.x_w)))
+    a = torch.sigmoid(p.rate.out(p.rate.first(h + dx * p.x_a)))
+    g = p.gate.out(torch.sigmoid(p.gate.first(h + dx * p.x_g)))
     if v_first is None or p.v_blend is None:
         v_first = v
     else:
-        v = v + (v_first - v) * torch.sigmoid(p.v_blend.out(multiply(x_v, p.v_blend.first)))
+        v = v + (v_first - v) * torch.sigmoid(p.v_blend.out(p.v_blend.first(x_v)))
 
     heads, n = p.r_k.shape
     split = h.shape[:2] + (heads, n)
@@ -148,7 +139,7 @@ def time_mix(
         y.reshape(-1, heads * n), heads, p.head_norm.weight, p.head_norm.bias, _HEAD_NORM_EPS
     ).view(split)
     y = y + (r * k * p.r_k).sum(-1, keepdim=True) * v_heads
-    return multiply(y.view(h.shape) * g, p.output), v_first
+    return p.output(y.view(h.shape) * g), v_first
 
 
 def _recur(wkv: Tensor, *parts: Tensor) -> Tensor:
@@ -165,7 +156,7 @@ def channel_mix(p: ChannelMix, h: Tensor, ffn_shift: Tensor) -> Tensor:
     """Return what to add to the residual; advance ``ffn_shift`` [B, D] in place. h: [B, T, D]."""
     dx = shifted(h, ffn_shift)
     ffn_shift.copy_(h[:, -1])
-    return multiply(torch.relu(multiply(h + dx * p.x_k, p.key)).square(), p.value)
+    return p.value(torch.relu(p.key(h + dx * p.x_k)).square())
 
 
 @dataclass(slots=True)
@@ -179,9 +170,15 @@ class _Rows:
     @classmethod
     def gather(cls, states: Sequence[State]) -> "_Rows":
         if len(states) == 1:
-            return cls(*(tensor.unsqueeze(1) for tensor in states[0].tensors().values()))
-        names = ("att_shift", "wkv", "ffn_shift")
-        return cls(*(torch.stack([getattr(s, name) for s in states], 1) for name in names))
+            state = states[0]
+            return cls(
+                state.att_shift.unsqueeze(1), state.wkv.unsqueeze(1), state.ffn_shift.unsqueeze(1)
+            )
+        return cls(
+            torch.stack([state.att_shift for state in states], 1),
+            torch.stack([state.wkv for state in states], 1),
+            torch.stack([state.ffn_shift for state in states], 1),
+        )
 
     def scatter(self, states: Sequence[State], tokens: int) -> None:
         for i, state in enumerate(states):
@@ -225,7 +222,7 @@ class TorchBackend:
             ]
             device, dtype = stages[-1]
             self._ln_out = _norm(reader, "ln_out", device)
-            self._head = reader.read("head.weight", dtype, device)
+            self._head = reader.matrix("head.weight", dtype, device)
         self._home = self._layers[0].device
         self._resident_bytes = reader.resident_bytes
 
@@ -273,9 +270,7 @@ class TorchBackend:
         return torch.cat(logits) if all_logits else logits[0][0]
 
     @torch.inference_mode()
-    def forward_batch(
-        self, tokens: Sequence[Sequence[int]], states: Sequence[State]
-    ) -> Tensor:
+    def forward_batch(self, tokens: Sequence[Sequence[int]], states: Sequence[State]) -> Tensor:
         """See ``Backend.forward_batch``. Rows of one token share each weight's one reading."""
         if any(len(row) != 1 for row in tokens):
             rows = zip(tokens, states, strict=True)
@@ -324,7 +319,7 @@ class TorchBackend:
 
     def _logits(self, x: Tensor) -> Tensor:
         """Return fp32 logits [..., V] of the residual x [..., D]."""
-        return multiply(self._ln_out(x.to(self._head.device)), self._head)
+        return self._head(self._ln_out(x.to(self._ln_out.weight.device)))
 
     def _require(self, tokens: Sequence[int]) -> None:
         vocab = self.info.shape.vocab
@@ -380,8 +375,8 @@ def _read_layer(
         _norm(reader, block + "ln2", device),
         ChannelMix(
             reader.read(block + "ffn.x_k", torch.float32, device, (-1,)),
-            reader.read(block + "ffn.key.weight", dtype, device),
-            reader.read(block + "ffn.value.weight", dtype, device),
+            reader.matrix(block + "ffn.key.weight", dtype, device),
+            reader.matrix(block + "ffn.value.weight", dtype, device),
         ),
     )
 
@@ -394,12 +389,12 @@ def _read_time_mix(
     def vector(name: str) -> Tensor:
         return reader.read(att + name, torch.float32, device, (-1,))
 
-    def matrix(name: str) -> Tensor:
-        return reader.read(f"{att}{name}.weight", dtype, device)
+    def matrix(name: str) -> Matrix:
+        return reader.matrix(f"{att}{name}.weight", dtype, device)
 
     def lora(letter: str) -> Lora:
-        first = reader.read(f"{att}{letter}1", dtype, device, transpose=True)
-        second = reader.read(f"{att}{letter}2", dtype, device, transpose=True)
+        first = reader.matrix(f"{att}{letter}1", dtype, device, transpose=True)
+        second = reader.matrix(f"{att}{letter}2", dtype, device, transpose=True)
         return Lora(first, second, None if letter == "g" else vector(f"{letter}0"))
 
     return TimeMix(

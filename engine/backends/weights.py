@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress
+from engine.backends.matrices import Matrix, make_matrix
 from engine.errors import Cancelled, DamagedFile
 
 if TYPE_CHECKING:
@@ -53,21 +54,23 @@ class WeightReader:
         dtype: torch.dtype,
         device: str | torch.device,
         shape: Sequence[int] | None = None,
-        *,
-        transpose: bool = False,
     ) -> Tensor:
         """Return tensor ``name`` in ``dtype`` on ``device``, reshaped to ``shape`` if given.
 
-        transpose: swap the two dimensions of a (small) matrix, contiguous afterwards.
         Raises DamagedFile when a value is not finite, Cancelled when asked to stop.
         """
         entry = self._checkpoint.entries[name]
         result = torch.empty(tuple(entry.shape), dtype=dtype, device=device)
         self._fill(name, result.view(-1))
         self.resident_bytes += result.nbytes
-        if shape is not None:
-            result = result.view(*shape)
-        return result.mT.contiguous() if transpose else result
+        return result if shape is None else result.view(*shape)
+
+    def matrix(
+        self, name: str, dtype: torch.dtype, device: str | torch.device, *, transpose: bool = False
+    ) -> Matrix:
+        """Return a matrix [M, K] that is ready to multiply; transpose: the file has [K, M]."""
+        weight = self.read(name, dtype, device)
+        return make_matrix(weight.mT.contiguous() if transpose else weight)
 
     def _fill(self, name: str, flat: Tensor) -> None:
         source = self.file_dtype(name)

@@ -82,7 +82,11 @@ def _split(part: Tensor) -> Tensor:
 
 
 def _scan(
-    state: Tensor, from_state: Tensor, from_values: Tensor, written: Tensor, b_end: Tensor,
+    state: Tensor,
+    from_state: Tensor,
+    from_values: Tensor,
+    written: Tensor,
+    b_end: Tensor,
     decay: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Carry the state from chunk to chunk; return it at each start, and U of each chunk."""

@@ -132,6 +132,8 @@ class Nodes:
         status: Status | None,
         stats: Mapping[str, Any] | None,
         error: str | None,
+        model: str | None,
+        fingerprint: str | None,
     ) -> None:
         """Change what is not None. A node that is gone is no error: its chat was purged."""
         values = {
@@ -140,6 +142,8 @@ class Nodes:
             "status": status,
             "stats": None if stats is None else to_json(dict(stats)),
             "error": None if error is None else storable(error),
+            "model": None if model is None else storable(model),
+            "fingerprint": fingerprint,
         }
         given = {name: value for name, value in values.items() if value is not None}
         if not given:

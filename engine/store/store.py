@@ -186,9 +186,20 @@ class Store:
         status: Status | None = None,
         stats: Mapping[str, Any] | None = None,
         error: str | None = None,
+        model: str | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         """Change what is given; a node that was purged meanwhile is no error."""
-        self._nodes.update(node, text=text, tokens=tokens, status=status, stats=stats, error=error)
+        self._nodes.update(
+            node,
+            text=text,
+            tokens=tokens,
+            status=status,
+            stats=stats,
+            error=error,
+            model=model,
+            fingerprint=fingerprint,
+        )
 
     def path_to(self, node: int) -> list[Node]:
         """Return the nodes from the root to ``node``. Raises StoreError when there is none."""

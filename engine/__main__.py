@@ -1,0 +1,8 @@
+"""``python -m engine``: the command line, without anything of the window."""
+
+import sys
+
+from engine.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""``skein chat``: a chat in the terminal, in the same store as the window's chats."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.loading import StrategyOption, open_model
+from engine.errors import EngineError
+from engine.events import Event, Finished, Opened, Reading, Token, Turn
+from engine.folders import Folders
+
+if TYPE_CHECKING:
+    from engine.archive import StateArchive
+    from engine.model import Model
+    from engine.session import Session
+    from engine.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("chat")(chat_command)
+
+
+def chat_command(
+    file: Annotated[Path | None, typer.Argument(help="A model file.")] = None,
+    conversation: Annotated[
+        int | None, typer.Option("--continue", help="The number of a chat to go on with.")
+    ] = None,
+    system: Annotated[str, typer.Option(help="What the model is told first.")] = "",
+    think: Annotated[str, typer.Option(help="off, fast, think or think_a_lot.")] = "",
+    strategy: StrategyOption = "auto",
+) -> None:
+    """Chat in the terminal; an empty line ends it. The window shows the same chats."""
+    folders = Folders.standard()
+    folders.create()
+    model = open_model(file or _only_model(folders), strategy)
+    try:
+        with _opened(folders) as (store, archive):
+            _Talk(model, store, archive, conversation, system, think).run()
+    finally:
+        model.close()
+
+
+@contextmanager
+def _opened(folders: Folders) -> "Iterator[tuple[Store, StateArchive]]":
+    from engine.archive import StateArchive
+    from engine.settings import SettingsFile
+    from engine.store import Store
+
+    store = Store.open(folders.database)
+    if store.notice:
+        typer.echo(store.notice, err=True)
+    budget = SettingsFile(folders.settings_file).load().state_budget_bytes
+    archive = StateArchive(folders.states, store, budget_bytes=budget)
+    try:
+        yield store, archive
+    finally:
+        archive.close()
+        store.close()
+
+
+def _only_model(folders: Folders) -> Path:
+    """Return the model that was used last, else the only one there is."""
+    from engine.hub.library import model_places, scan
+    from engine.settings import SettingsFile
+
+    settings = SettingsFile(folders.settings_file).load()
+    if settings.last_model and Path(settings.last_model).exists():
+        return Path(settings.last_model)
+    ready = [model.path for model in scan(model_places(folders, settings)) if model.info]
+    if len(ready) == 1:
+        return ready[0]
+    raise EngineError(
+        "Several models are here." if ready else "No model is on this computer yet.",
+        "Name one: skein chat FILE."
+        if ready
+        else "`skein models --remote` lists some to download.",
+    )
+
+
+class _Talk:
+    """One chat at the terminal."""
+
+    def __init__(
+        self,
+        model: "Model",
+        store: "Store",
+        archive: "StateArchive",
+        conversation: int | None,
+        system: str,
+        think: str,
+    ) -> None:
+        from engine.session import Session
+
+        self._model = model
+        self._store = store
+        self._session: Session = Session(model, store, archive)
+        self._system = system
+        self._think = think or model.template.think_modes[0]
+        self._conversation = conversation
+        self._parent: int | None = None
+        if conversation is not None:
+            self._parent = store.conversation(conversation).current_node
+
+    def run(self) -> None:
+        """Ask and answer until an empty line or the end of the input."""
+        typer.echo(f"{self._model.info.name}: {self._model.plan.reason}", err=True)
+        while question := _ask():
+            self._answer(question)
+        if self._conversation is not None:
+            typer.echo(f"Go on later: skein chat --continue {self._conversation}", err=True)
+
+    def _answer(self, question: str) -> None:
+        if self._conversation is None:
+            self._conversation = self._store.create_conversation(
+                question[:48], {"system": self._system, "think": self._think}
+            ).id
+        user = self._store.add_node(self._conversation, self._parent, "user", question)
+        reply = self._store.add_node(
+            self._conversation,
+            user.id,
+            "assistant",
+            "",
+            status="writing",
+            think=self._think,
+            model=self._model.info.name,
+        )
+        self._parent = reply.id
+        sampling = self._model.template.sampling(self._think)
+        _run(self._session, Turn(reply.id, sampling, self._system, self._think))
+
+
+def _ask() -> str:
+    try:
+        return input("\n> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _run(session: "Session", turn: Turn) -> None:
+    """Write one reply to the terminal; Ctrl+C stops it and keeps what there is."""
+    stop = threading.Event()
+    worker = threading.Thread(target=_write, args=(session, turn, stop))
+    worker.start()
+    while worker.is_alive():
+        try:
+            worker.join(0.1)
+        except KeyboardInterrupt:
+            stop.set()
+
+
+def _write(session: "Session", turn: Turn, stop: threading.Event) -> None:
+    try:
+        session.run(turn, _show, stop.is_set)
+    except EngineError as error:
+        typer.echo(f"\n{error.message} {error.hint}", err=True)
+
+
+def _show(event: Event) -> None:
+    if isinstance(event, (Token, Opened)):
+        typer.echo(event.text, nl=False)
+    elif isinstance(event, Reading) and event.total > 512:
+        typer.echo(f"\rReading {event.done} of {event.total} tokens", nl=False, err=True)
+    elif isinstance(event, Finished):
+        typer.echo()
+        typer.echo(f"{event.stats.tokens} tokens, {event.stats.tokens_per_s:.1f}/s", err=True)

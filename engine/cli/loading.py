@@ -1,0 +1,48 @@
+"""What several commands share: the strategy option, and a model loaded with a bar."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.backends.base import Backend, Progress
+from engine.checkpoint import ModelInfo
+from engine.folders import Folders
+from engine.hardware import detect
+from engine.model import Model, load_backend, load_planned, plan_model
+from engine.strategy import Strategy
+
+StrategyOption = Annotated[
+    str, typer.Option(help='Where and how it runs: "cpu fp16", "cuda fp16 *20 -> cpu fp16", auto.')
+]
+
+
+def open_model(file: Path, strategy: str) -> Model:
+    """Plan and load a model with its tokenizer, with a bar on a terminal's standard error."""
+    info, plan = plan_model(file, Strategy.parse(strategy), detect(Folders.standard().cache))
+    with progress_bar(f"Loading {info.name}") as show:
+        return load_planned(info, plan, progress=show)
+
+
+def open_backend(file: Path, strategy: str) -> tuple[ModelInfo, Backend]:
+    """Plan and load the weights alone: enough where ids go in and numbers come out."""
+    info, plan = plan_model(file, Strategy.parse(strategy), detect(Folders.standard().cache))
+    with progress_bar(f"Loading {info.name}") as show:
+        return info, load_backend(info, plan.strategy, show)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """Yield a (done, total) callback that draws a bar on a terminal's standard error."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,56 @@
+"""The command line: every command is one module; failures end in one sentence."""
+
+import sys
+
+import typer
+
+from engine.cli import (
+    bench,
+    chat,
+    download,
+    forward,
+    generate,
+    hardware,
+    inspect,
+    models,
+    plan,
+    states,
+    tokenize,
+)
+from engine.errors import EngineError
+
+_COMMANDS = (
+    chat, generate, download, models, states, inspect, plan, hardware, bench, forward, tokenize,
+)  # fmt: skip
+
+
+def build() -> typer.Typer:
+    """Return the command line with all its commands."""
+    app = typer.Typer(
+        name="skein",
+        help="RWKV-7 on your desktop. Without a command: the window.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for command in _COMMANDS:
+        command.register(app)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, 1 for a failure, 2 for a wrong use."""
+    try:
+        build()(sys.argv[1:] if arguments is None else arguments, standalone_mode=True)
+    except EngineError as error:
+        typer.echo(f"skein: {error.message}", err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
