@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.models.model_list import AvailableList, AvailableRow, Filter, ReadyList, ReadyRow
 from app.models.units import size_text
@@ -122,7 +123,7 @@ class ModelsPage(QWidget):
         self.show_tab("ready")
         card = self._ready_cards.card(str(path))
         if isinstance(card, ReadyCard):
-            self._scroll.ensureWidgetVisible(card)
+            self._scroll_to(card)
             card.take_focus()
 
     @Slot(list)
@@ -388,7 +389,7 @@ class ModelsPage(QWidget):
         self.show_tab("available")
         for card in self._available_cards.cards():
             if isinstance(card, ModelCard) and card.holds(keys):
-                self._scroll.ensureWidgetVisible(card)
+                self._scroll_to(card)
                 break
 
     def _on_lookup_failed(self, address: str, error: EngineError) -> None:
@@ -412,6 +413,15 @@ class ModelsPage(QWidget):
 
     def _announce(self, text: str) -> None:
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
+    def _scroll_to(self, card: QWidget) -> None:
+        """Bring a card into view, as soon as a new one has its place."""
+
+        def scroll() -> None:
+            if isValid(card):
+                self._scroll.ensureWidgetVisible(card, 0, 24)
+
+        QTimer.singleShot(0, self, scroll)
 
     # What is on show
 

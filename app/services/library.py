@@ -64,10 +64,9 @@ class Machine:
 
 def this_machine(cache: Path) -> Machine:
     """Return the computer that the app runs on; ``cache`` is the folder of measurements."""
-    from engine.hub.library import scan
-
     from engine.bandwidth import measured
     from engine.hardware import detect
+    from engine.hub.library import scan
     from engine.plan import choose
 
     return Machine(lambda: detect(cache), lambda found: measured(found, cache), choose, scan)

@@ -65,6 +65,7 @@ class CardColumn(QWidget):
             card = self._cards[key] = self._make(row)
         if self._column.indexOf(card) != place:
             self._column.insertWidget(place, card)
+            card.show()  # now, not when the event loop comes to it: it may be given the keyboard
         self._show(card, row)
 
     def _on_data_changed(self, first: Any, last: Any, *_: object) -> None:  # noqa: ANN401

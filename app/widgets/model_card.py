@@ -195,6 +195,7 @@ class ModelCard(_Asking):
                 self.pass_on(found)
             if self._list_column.indexOf(found) != place:
                 self._list_column.insertWidget(place, found)
+                found.show()
             found.show_file(model, entry, self._loaded)
 
     def _fold(self, open_: bool) -> None:

@@ -12,7 +12,6 @@ from safetensors.numpy import save_file
 from app.services.downloads import DownloadService
 from app.services.library import Machine, ModelLibrary
 from app.services.tasks import Tasks
-from app.theme import Theme
 from engine.folders import Folders
 from engine.hardware import Hardware
 from engine.hub.catalogue import Catalogue, Seed
@@ -90,13 +89,6 @@ def library(tasks: Tasks, server: HubServer, folders: Folders) -> ModelLibrary:
     catalogue = Catalogue(folders.cache, hub=hub, seed=Seed((REPO,)))
     machine = Machine(lambda: LAPTOP, lambda hardware: hardware, choose, scan)
     return ModelLibrary(catalogue, machine, lambda: [folders.models], tasks)
-
-
-@pytest.fixture
-def theme(qapp) -> Theme:
-    made = Theme()
-    made.apply(qapp, "light", 1.0)
-    return made
 
 
 def remote(file: str = SMALL, repo: str = REPO) -> RemoteModel:
