@@ -58,8 +58,8 @@ class Session:
         """
         template = self._templates.get(turn.template, self._model.template)
         maker = SegmentMaker(self._model, template, turn.system)
-        run = _Run(self._model, self._store, self._archive, maker, turn, emit)
         try:
+            run = _Run(self._model, self._store, self._archive, maker, turn, emit)
             finished = run(cancelled)
         except EngineError as error:
             words = f"{error.message} {error.hint}".strip()

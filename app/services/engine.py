@@ -217,7 +217,7 @@ class EngineService(QObject):
     # -- loading, on the engine thread
 
     def _load(self, job: _Load) -> None:
-        """Load beside the model in use where both fit; else in its place, coming back on failure."""
+        """Load beside the model in use if both fit; else in its place, and come back on failure."""
         from engine.hardware import detect
         from engine.model import load_planned, plan_model
 

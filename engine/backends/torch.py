@@ -128,7 +128,7 @@ def time_mix(
         v = v + (v_first - v) * torch.sigmoid(p.v_blend.out(p.v_blend.first(x_v)))
 
     heads, n = p.r_k.shape
-    split = h.shape[:2] + (heads, n)
+    split = (*h.shape[:2], heads, n)
     kk = normalize((k * p.k_k).view(split), dim=-1, eps=1e-12)
     k = (k * (1 + (a - 1) * p.k_a)).view(split)
     r, v_heads, a = r.view(split), v.view(split), a.view(split)

@@ -1,0 +1,264 @@
+"""A chat that was interrupted, killed, edited or branched goes on as if nothing had happened."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.archive import StateArchive
+from engine.errors import EngineError
+from engine.events import Event, Finished, Reading, Token, Turn
+from engine.folders import Folders
+from engine.model import Model
+from engine.sampling import SamplingParams
+from engine.session import Session
+from engine.store import Node, Store
+
+PARAMS = SamplingParams(temperature=1.0, top_p=0.9, seed=5, max_tokens=24)
+
+
+def never() -> bool:
+    return False
+
+
+class Desk:
+    """One start of the program: a store, an archive and a session, closed together."""
+
+    def __init__(self, folders: Folders, model: Model) -> None:
+        self.store = Store.open(folders.database)
+        self.archive = StateArchive(folders.states, self.store)
+        self.session = Session(model, self.store, self.archive)
+        self.events: list[Event] = []
+
+    def close(self) -> None:
+        self.archive.close()
+        self.store.close()
+
+    def ask(self, conversation: int, parent: int | None, text: str, think: str = "off") -> Node:
+        question = self.store.add_node(conversation, parent, "user", text)
+        return self.answer(conversation, question.id, think)
+
+    def answer(self, conversation: int, question: int, think: str = "off") -> Node:
+        reply = self.store.add_node(
+            conversation, question, "assistant", "", status="writing", think=think
+        )
+        self.run(Turn(reply.id, PARAMS, think=think))
+        return self.store.node(reply.id)
+
+    def run(self, turn: Turn, stop_after: int = 0) -> Finished:
+        """Run a turn; with stop_after, cancel it after that many drawn tokens."""
+        self.events = []
+
+        def cancelled() -> bool:
+            drawn = sum(isinstance(event, Token) for event in self.events)
+            return bool(stop_after) and drawn >= stop_after
+
+        return self.session.run(turn, self.events.append, cancelled)
+
+
+@pytest.fixture
+def desk(folders: Folders, tiny_model: Model) -> Iterator[Desk]:
+    opened = Desk(folders, tiny_model)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def chat(desk: Desk) -> int:
+    return desk.store.create_conversation("A chat").id
+
+
+def test_a_reply_is_written_into_its_node(desk: Desk, chat: int) -> None:
+    reply = desk.ask(chat, None, "Hello there")
+    shown = "".join(event.text for event in desk.events if isinstance(event, Token))
+    assert reply.status == "done"
+    assert reply.text == shown != ""
+    assert len(reply.tokens) == PARAMS.max_tokens
+    finished = desk.events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.reason == "length"
+    assert finished.stats.tokens == PARAMS.max_tokens
+    assert finished.stats.resumed_tokens == 0
+
+
+def test_the_second_turn_reads_only_what_is_new(desk: Desk, chat: int, tiny_model: Model) -> None:
+    first = desk.ask(chat, None, "Hello there")
+    desk.ask(chat, first.id, "And then?")
+    readings = [event for event in desk.events if isinstance(event, Reading)]
+    question = tiny_model.template.turn("And then?", "off", first=False)
+    assert readings[-1].total == len(tiny_model.tokenizer.encode(question))
+    finished = desk.events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.stats.resumed_tokens > PARAMS.max_tokens
+    assert not finished.stats.read_again
+
+
+def test_a_chat_after_a_restart_is_the_one_never_interrupted(
+    folders: Folders, tiny_model: Model, tmp_path: Path
+) -> None:
+    one = Desk(folders, tiny_model)
+    chat = one.store.create_conversation().id
+    first = one.ask(chat, None, "My name is Ada.")
+    expected = one.ask(chat, first.id, "What is my name?")
+    one.close()
+
+    elsewhere = Folders.below(tmp_path / "other")
+    elsewhere.create()
+    two = Desk(elsewhere, tiny_model)
+    chat = two.store.create_conversation().id
+    first = two.ask(chat, None, "My name is Ada.")
+    two.close()
+    three = Desk(elsewhere, tiny_model)
+    resumed = three.ask(chat, first.id, "What is my name?")
+    finished = three.events[-1]
+    three.close()
+    assert resumed.tokens == expected.tokens
+    assert isinstance(finished, Finished)
+    assert finished.stats.from_disk
+
+
+def test_logits_after_a_restart_are_the_same_bits(folders: Folders, tiny_model: Model) -> None:
+    one = Desk(folders, tiny_model)
+    chat = one.store.create_conversation().id
+    reply = one.ask(chat, None, "Tell me of geese.")
+    one.archive.flush()
+    rows = one.store.checkpoints.all()
+    kept = one.archive.find(reply.id, _key_of(rows, reply), tiny_model.info.fingerprint)
+    one.close()
+    two = Desk(folders, tiny_model)
+    loaded = two.archive.find(reply.id, _key_of(rows, reply), tiny_model.info.fingerprint)
+    two.close()
+    assert kept is not None
+    assert loaded is not None
+    assert loaded.from_disk
+    states = (kept.snapshot.state.clone(), loaded.snapshot.state.clone())
+    a, b = (tiny_model.backend.forward([7, 8, 9], state) for state in states)
+    assert a.equal(b)
+    assert states[0].wkv.equal(states[1].wkv)
+
+
+def _key_of(rows: list, reply: Node) -> str:  # type: ignore[type-arg]
+    return next(row.key for row in rows if row.node == reply.id)
+
+
+def test_a_stopped_reply_continues_with_the_very_next_token(desk: Desk, chat: int) -> None:
+    question = desk.store.add_node(chat, None, "user", "Count to ten")
+    whole = desk.answer(chat, question.id)
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    assert desk.run(Turn(reply.id, PARAMS), stop_after=9).reason == "cancelled"
+    half = desk.store.node(reply.id)
+    assert half.status == "stopped"
+    assert half.tokens == whole.tokens[: len(half.tokens)]
+    rest = replace(PARAMS, max_tokens=PARAMS.max_tokens - len(half.tokens))
+    desk.run(Turn(reply.id, rest))
+    assert not any(isinstance(event, Reading) for event in desk.events)
+    assert desk.store.node(reply.id).tokens == whole.tokens
+    assert desk.store.node(reply.id).text == whole.text
+
+
+def test_a_reply_that_a_kill_cut_off_goes_on_bit_for_bit(
+    folders: Folders, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill: the text is ahead of the last state on disk, and memory is gone."""
+    one = Desk(folders, tiny_model)
+    chat = one.store.create_conversation().id
+    question = one.store.add_node(chat, None, "user", "Count to ten")
+    whole = one.answer(chat, question.id)
+    reply = one.store.add_node(chat, question.id, "assistant", "", status="writing")
+    one.run(Turn(reply.id, PARAMS), stop_after=6)
+    text = "".join(event.text for event in one.events if isinstance(event, Token))
+    behind = one.store.node(reply.id)
+    one.store.update_node(reply.id, tokens=whole.tokens[:12], status="writing")
+    one.close()
+
+    two = Desk(folders, tiny_model)
+    two.store.recover()
+    rest = replace(PARAMS, max_tokens=PARAMS.max_tokens - 12)
+    two.run(Turn(reply.id, rest))
+    finished = two.store.node(reply.id)
+    two.close()
+    assert len(behind.tokens) == 6
+    assert whole.text.startswith(text)
+    assert finished.tokens == whole.tokens
+
+
+def test_regenerate_and_edit_read_nothing_that_stands_before(desk: Desk, chat: int) -> None:
+    first = desk.ask(chat, None, "word " * 80)
+    second = desk.ask(chat, first.id, "What now?")
+    assert second.parent is not None
+    again = desk.answer(chat, second.parent)
+    assert not any(isinstance(event, Reading) for event in desk.events)
+    assert again.tokens == second.tokens
+    edited = desk.ask(chat, first.id, "What then?")
+    assert edited.text
+    finished = desk.events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.stats.read_tokens < 20
+
+
+def test_another_system_text_is_not_resumed_from_the_old_state(desk: Desk, chat: int) -> None:
+    reply = desk.ask(chat, None, "Hello there")
+    assert reply.parent is not None
+    other = desk.store.add_node(chat, reply.parent, "assistant", "", status="writing")
+    finished = desk.run(Turn(other.id, PARAMS, system="You are a pirate."))
+    assert finished.stats.resumed_tokens == 0
+    assert finished.stats.read_tokens > 0
+
+
+def test_a_lost_state_is_read_again_and_said(folders: Folders, tiny_model: Model) -> None:
+    one = Desk(folders, tiny_model)
+    chat = one.store.create_conversation().id
+    first = one.ask(chat, None, "My name is Ada.")
+    one.close()
+    for file in folders.states.glob("*.safetensors"):
+        file.write_bytes(file.read_bytes()[:100])
+    two = Desk(folders, tiny_model)
+    two.ask(chat, first.id, "What is my name?")
+    finished = two.events[-1]
+    two.close()
+    assert isinstance(finished, Finished)
+    assert finished.stats.read_again
+    assert finished.stats.resumed_tokens == 0
+
+
+def test_stopping_while_reading_keeps_what_was_read(
+    desk: Desk, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.torch.READ_CHUNK", 32)
+    question = desk.store.add_node(chat, None, "user", "word " * 150)
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    events: list[Event] = []
+
+    def after_two_chunks() -> bool:
+        return sum(isinstance(event, Reading) and event.done > 0 for event in events) >= 2
+
+    finished = desk.session.run(Turn(reply.id, PARAMS), events.append, after_two_chunks)
+    assert finished.reason == "cancelled"
+    assert desk.store.node(reply.id).status == "stopped"
+    finished = desk.run(Turn(reply.id, PARAMS))
+    assert finished.stats.resumed_tokens == 64
+    assert len(desk.store.node(reply.id).tokens) == PARAMS.max_tokens
+
+
+def test_a_failure_is_told_and_kept_with_the_reply(desk: Desk, chat: int) -> None:
+    question = desk.store.add_node(chat, None, "user", "Hello")
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    with pytest.raises(EngineError):
+        desk.run(Turn(reply.id, replace(PARAMS, banned=(70000,))))
+    failed = desk.store.node(reply.id)
+    assert failed.status == "failed"
+    assert failed.error
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 20_000, "\ud800 lone", "שלום עולם", "🦢" * 50, "中文" * 200]
+)
+def test_any_text_can_be_asked(desk: Desk, chat: int, text: str) -> None:
+    assert desk.ask(chat, None, text).status == "done"
+
+
+def test_thinking_modes_open_the_reply(desk: Desk, chat: int, tiny_model: Model) -> None:
+    for think in tiny_model.template.think_modes:
+        reply = desk.ask(chat, None, "Why?", think)
+        assert reply.text.startswith(tiny_model.template.reply_start(think))
