@@ -11,7 +11,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.errors import EngineError
 from engine.settings import Settings, SettingsFile
 
 log = logging.getLogger(__name__)
@@ -50,6 +49,10 @@ class SettingsStore(QObject):
         self._timer.stop()
         try:
             self._file.save(self.values)
-        except EngineError as error:
-            log.warning("The settings were not saved: %s", error.message)
-            self.failed.emit(error.message, error.hint)
+        except OSError as error:
+            log.warning("The settings were not saved: %s", error)
+            reason = error.strerror or str(error)
+            self.failed.emit(
+                self.tr("The settings could not be saved: {0}.").format(reason),
+                self.tr("They hold until Skein is closed. Check the disk."),
+            )

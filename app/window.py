@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
 
     def zoom(self, step: int) -> None:
         """Make the text larger (1) or smaller (-1); 0 is the normal size."""
-        scale = 1.0 if step == 0 else round(self._theme.scale + step * ZOOM_STEP, 2)
+        scale = 1.0 if step == 0 else round(self._settings.get("text_scale") + step * ZOOM_STEP, 2)
         self._settings.set("text_scale", min(max(scale, SMALLEST_SCALE), LARGEST_SCALE))
 
     # ---- commands -------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Works on app.models.conversations.ConversationModel. Knows no message and no store.
 """
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -27,9 +27,6 @@ _ICON = 16
 
 class ChatDelegate(QStyledItemDelegate):
     """Draws headings and chats, and the field in which a chat is renamed."""
-
-    menu_requested = Signal(int, QPoint)
-    """Of a chat, at a point of the viewport."""
 
     def __init__(self, theme: Theme, parent: QAbstractItemView) -> None:
         super().__init__(parent)
@@ -108,22 +105,6 @@ class ChatDelegate(QStyledItemDelegate):
         left = row.right() - self._theme.px(_INSET) - side
         return QRect(left, row.center().y() - side // 2 + 1, side, side)
 
-    def editorEvent(
-        self,
-        event: QEvent,
-        model: QAbstractItemModel,
-        option: QStyleOptionViewItem,
-        index: Index,
-    ) -> bool:
-        if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
-            room = self._theme.px(6)
-            hit = self.mark_rect(option.rect).adjusted(-room, -room, room, room)
-            if not index.data(Role.HEADING) and hit.contains(event.position().toPoint()):
-                if event.type() == QEvent.Type.MouseButtonRelease:
-                    self.menu_requested.emit(index.data(Role.ID), hit.bottomLeft())
-                return True
-        return super().editorEvent(event, model, option, index)
-
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         field = QLineEdit(parent)
         field.setObjectName("rename_field")
@@ -150,8 +131,8 @@ class ChatList(QListView):
         self.setAccessibleName(self.tr("Chats"))
         self._theme = theme
         self._chats = model
+        self._pressed_mark: int | None = None
         self.delegate = ChatDelegate(theme, self)
-        self.delegate.menu_requested.connect(self._open_menu)
         self.setItemDelegate(self.delegate)
         self.setModel(model)
         self.setMouseTracking(True)
@@ -214,6 +195,29 @@ class ChatList(QListView):
         at = self._chats.index_of(self._chats.open_id)
         if at.isValid():
             self.setCurrentIndex(at)
+
+    def _chat_at_mark(self, event: QMouseEvent) -> int | None:
+        """Return the chat on whose three dots the pointer is."""
+        where = event.position().toPoint()
+        index = self.indexAt(where)
+        chat = self._chats.conversation_at(index)
+        if chat is None or event.button() != Qt.MouseButton.LeftButton:
+            return None
+        room = self._theme.px(6)
+        mark = self.delegate.mark_rect(self.visualRect(index))
+        return chat.id if mark.adjusted(-room, -room, room, room).contains(where) else None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed_mark = self._chat_at_mark(event)
+        if self._pressed_mark is None:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        pressed, self._pressed_mark = self._pressed_mark, None
+        if pressed is None:
+            super().mouseReleaseEvent(event)
+        elif pressed == self._chat_at_mark(event):
+            self._open_menu(pressed, event.position().toPoint())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         chat = self.current_chat()

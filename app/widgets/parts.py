@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -103,6 +104,14 @@ def row(*widgets: QWidget, spacing: int = 8, stretch: bool = False) -> QHBoxLayo
     if stretch:
         made.addStretch(1)
     return made
+
+
+def empty_layout(layout: QLayout) -> None:
+    """Take every widget out of ``layout`` and end it."""
+    while (item := layout.takeAt(0)) is not None:
+        if widget := item.widget():
+            widget.hide()  # deleteLater waits for the event loop; the eye does not
+            widget.deleteLater()
 
 
 def menu(parent: QWidget, object_name: str, name: str) -> QMenu:

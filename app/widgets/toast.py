@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QWidget
 
 from app.theme import Theme
 from app.widgets.parts import icon_button, label, push_button
@@ -76,7 +76,8 @@ class Toast(QFrame):
             action()
 
     def _on_timeout(self) -> None:
-        if self.underMouse() or self.isAncestorOf(self.focusWidget() or self.parentWidget()):
+        focus = QApplication.focusWidget()
+        if self.underMouse() or (focus is not None and self.isAncestorOf(focus)):
             self._timer.start()
         else:
             self.dismiss()

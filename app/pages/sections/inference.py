@@ -12,7 +12,7 @@ from app.models.units import rate_text, size_text, speed_text
 from app.pages.sections.section import Section
 from app.settings import SettingsStore
 from app.theme import Theme
-from app.widgets.parts import label, line, push_button, restyle, row
+from app.widgets.parts import empty_layout, label, line, push_button, restyle, row
 from app.widgets.setting_row import text_field
 from engine.errors import EngineError
 from engine.strategy import Strategy, refuse_unsupported
@@ -123,10 +123,7 @@ class InferenceSection(Section):
 
     def show_hardware(self, hardware: "Hardware", plan: "Plan | None", model: str = "") -> None:
         """Show what was detected, and the plan of the model that is loaded."""
-        while self._grid.count():
-            if widget := self._grid.takeAt(0).widget():
-                widget.hide()
-                widget.deleteLater()
+        empty_layout(self._grid)
         for place, (name, value) in enumerate(self._rows(hardware)):
             self._add_row(place * 2, name, value)
         self._looking.hide()

@@ -14,7 +14,7 @@ from app.models.units import size_text
 from app.pages.sections.section import Card, Section
 from app.settings import SettingsStore
 from app.theme import Theme
-from app.widgets.parts import icon_button, label, push_button, restyle, row
+from app.widgets.parts import empty_layout, icon_button, label, push_button, restyle, row
 from app.widgets.setting_row import check_box, combo_box, text_field
 from engine.folders import Folders
 
@@ -69,10 +69,7 @@ class StorageSection(Section):
         models.column.addWidget(self._models_size)
 
     def _show_more_folders(self) -> None:
-        while self._more.count():
-            if widget := self._more.takeAt(0).widget():
-                widget.hide()  # deleteLater waits for the event loop; the eye does not
-                widget.deleteLater()
+        empty_layout(self._more)
         for number, folder in enumerate(self._settings.get("model_folders")):
             self._more.addWidget(self._folder_line(number, folder))
         add = push_button(self.tr("Add folder…"), "add_folder", clicked=self._on_add_folder)
