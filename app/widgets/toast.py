@@ -57,8 +57,9 @@ class Toast(QFrame):
         self._button.setText(action_text or self.tr("Undo"))
         self._button.setAccessibleName(f"{self._button.text()}: {text}")
         self._button.setVisible(action is not None)
+        self.ensurePolished()
+        self._place()  # first: shown in the corner, it would think the pointer is on it
         self.show()
-        self._place()
         self.raise_()
         self._timer.start()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
