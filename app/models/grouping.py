@@ -22,6 +22,11 @@ class ModelGroup:
         """The recommended variant, or else the newest that runs here."""
         return self.variants[0]
 
+    @property
+    def card_key(self) -> str:
+        """What tells its card from others: another file on top is another card."""
+        return f"{self.key}\n{self.best.id}"
+
 
 def group_models(models: Sequence[AvailableModel], recommended: str = "") -> list[ModelGroup]:
     """Return one group per model: recommended first, then added ones, then as the hub orders."""

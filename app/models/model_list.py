@@ -172,6 +172,10 @@ class ReadyList(_RowModel):
         """How many there are without the filter."""
         return len(self._library.ready)
 
+    def keys(self) -> set[str]:
+        """Return the ids of all files, without the filter."""
+        return {model.id for model in self._library.ready}
+
     def set_filter(self, wanted: Filter) -> None:
         """Show only what passes."""
         self._filter = wanted
@@ -251,6 +255,7 @@ class AvailableList(_RowModel):
         super().__init__(parent)
         self._library, self._downloads = library, downloads
         self._filter = Filter()
+        self._groups: list[ModelGroup] = []
         library.available_changed.connect(self._refresh)
         library.hardware_changed.connect(self._refresh)
         for signal in (downloads.changed, downloads.removed, downloads.finished):
@@ -261,7 +266,11 @@ class AvailableList(_RowModel):
     @property
     def total(self) -> int:
         """How many models there are without the filter."""
-        return len(group_models(self._models()))
+        return len(self._groups)
+
+    def keys(self) -> set[str]:
+        """Return the keys of all models, without the filter."""
+        return {group.card_key for group in self._groups}
 
     @property
     def formats(self) -> list[str]:
@@ -285,8 +294,9 @@ class AvailableList(_RowModel):
         return listed
 
     def _refresh(self, *_: object) -> None:
-        recommended = self._library.recommended
-        shown = [model for model in self._models() if self._accepts(model)]
+        models, recommended = self._models(), self._library.recommended
+        self._groups = group_models(models, recommended)
+        shown = [model for model in models if self._accepts(model)]
         self._replace([self._row(found) for found in group_models(shown, recommended)])
 
     def _row(self, found: ModelGroup) -> AvailableRow:

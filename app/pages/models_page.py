@@ -134,7 +134,8 @@ class ModelsPage(QWidget):
             self.file_opened.emit(path)
         if paths:
             self.show_tab("ready")
-            self._wanted = str(paths[-1])
+            self._wanted = paths[-1]
+            self._show_wanted()
 
     # Making
 
@@ -157,7 +158,7 @@ class ModelsPage(QWidget):
         self._chips = FilterChips()
         self._notice = Notice(self._theme)
         self._panel = AddPanel(self._theme)
-        self._wanted = ""
+        self._wanted: Path | None = None  # to be shown as soon as the scan has found it
 
     def _make_lists(self) -> None:
         self._ready_cards = CardColumn(
@@ -166,13 +167,15 @@ class ModelsPage(QWidget):
             lambda shown: shown.model.id,
             self._make_ready,
             self._show_ready,
+            self.ready.keys,
         )
         self._available_cards = CardColumn(
             self.available,
             self.available.rows,
-            lambda shown: f"{shown.group.key}\n{shown.group.best.id}",
+            lambda shown: shown.group.card_key,
             self._make_available,
             self._show_available,
+            self.available.keys,
         )
         self._empty_button = push_button("", "empty_action", kind="primary")
         self._empty = EmptyState(self._theme, "models", "", action=self._empty_button)
@@ -244,9 +247,6 @@ class ModelsPage(QWidget):
 
     def _show_ready(self, card: QWidget, shown: ReadyRow) -> None:
         cast("ReadyCard", card).show_row(shown, waiting=self._library.hardware is None)
-        if shown.model.id == self._wanted:
-            self._wanted = ""
-            self.show_file(shown.path)
 
     def _make_available(self, shown: AvailableRow) -> QWidget:
         card = ModelCard(self._theme, shown)
@@ -387,9 +387,11 @@ class ModelsPage(QWidget):
         self._search.clear()
         self._chips.reset()
         self.show_tab("available")
-        for card in self._available_cards.cards():
-            if isinstance(card, ModelCard) and card.holds(keys):
-                self._scroll_to(card)
+        for shown in self.available.rows():
+            if any(variant.id in keys for variant in shown.group.variants):
+                card = self._available_cards.card(shown.group.card_key)
+                if card is not None:
+                    self._scroll_to(card)
                 break
 
     def _on_lookup_failed(self, address: str, error: EngineError) -> None:
@@ -413,6 +415,12 @@ class ModelsPage(QWidget):
 
     def _announce(self, text: str) -> None:
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
+    def _show_wanted(self) -> None:
+        wanted = self._wanted
+        if wanted is not None and self._ready_cards.card(str(wanted)) is not None:
+            self._wanted = None
+            self.show_file(wanted)
 
     def _scroll_to(self, card: QWidget) -> None:
         """Bring a card into view, as soon as a new one has its place."""
@@ -450,6 +458,7 @@ class ModelsPage(QWidget):
         self._chips.set_formats(self.available.formats)
         self._chips.setVisible(any(counts))
         self._show_empty()
+        self._show_wanted()
 
     def _show_empty(self) -> None:
         shown = self.ready.rowCount() if self._tab == "ready" else self.available.rowCount()

@@ -1,13 +1,13 @@
 """The controls of one downloadable file: Download, then its progress, then Load.
 
-Two widgets that a card places where it likes: ``buttons`` and ``bar``. Says what was asked for,
-does nothing itself.
+Two widgets that a card places where it likes: ``buttons`` and ``place`` (of the bar). Says what
+was asked for, does nothing itself.
 """
 
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.services.downloads import DownloadEntry
 from app.services.offers import AvailableModel
@@ -37,7 +37,10 @@ class DownloadControls(QObject):
         )
         self.buttons = QWidget()
         self.buttons.setLayout(row(self.download, self.load))
-        self.bar = DownloadBar(theme, model.id, name)
+        self.place = QWidget()  # of the bar, which is only made when there is a download
+        self._theme, self._name = theme, name
+        self._bar: DownloadBar | None = None
+        self.place.hide()
         for button in (self.download, self.load):
             button.setProperty("model_id", model.id)
         self._connect()
@@ -63,17 +66,28 @@ class DownloadControls(QObject):
         kind = "primary" if primary else ""
         if self.download.property("kind") != kind:
             restyle(self.download, kind=kind)
-        self.bar.show_entry(entry)
-        if had_focus and entry is not None:
-            self.bar.take_focus()
+        self.place.setVisible(entry is not None)
+        if entry is not None and self._bar is None:
+            self._bar = self._make_bar()
+        if self._bar is not None:
+            self._bar.show_entry(entry)
+            if had_focus and entry is not None:
+                self._bar.take_focus()
+
+    def _make_bar(self) -> DownloadBar:
+        bar = DownloadBar(self._theme, self.model_id, self._name)
+        bar.pause_clicked.connect(lambda: self.pause_clicked.emit(self.model_id))
+        bar.resume_clicked.connect(lambda: self.resume_clicked.emit(self.model_id))
+        bar.cancel_clicked.connect(lambda: self.cancel_clicked.emit(self.model_id))
+        bar.free_space_clicked.connect(self.free_space_clicked)
+        column = QVBoxLayout(self.place)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(bar)
+        return bar
 
     def _connect(self) -> None:
         self.download.clicked.connect(lambda: self.download_clicked.emit(self.model_id))
         self.load.clicked.connect(self._on_load)
-        self.bar.pause_clicked.connect(lambda: self.pause_clicked.emit(self.model_id))
-        self.bar.resume_clicked.connect(lambda: self.resume_clicked.emit(self.model_id))
-        self.bar.cancel_clicked.connect(lambda: self.cancel_clicked.emit(self.model_id))
-        self.bar.free_space_clicked.connect(self.free_space_clicked)
 
     def _on_load(self) -> None:
         path: Path | None = self._model.path

@@ -3,7 +3,6 @@
 Shows an AvailableRow and says what was asked for; does nothing itself.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -63,7 +62,7 @@ class FileRow(_Asking):
         column.setContentsMargins(0, 4, 0, 4)
         column.setSpacing(6)
         column.addLayout(across)
-        column.addWidget(self.controls.bar)
+        column.addWidget(self.controls.place)
 
     def show_file(
         self, model: AvailableModel, entry: DownloadEntry | None, loaded: Path | None
@@ -125,10 +124,6 @@ class ModelCard(_Asking):
     def best_id(self) -> str:
         """The id of the file that the card offers first."""
         return self._row.group.best.id
-
-    def holds(self, keys: Sequence[str]) -> bool:
-        """Say whether one of these files is on the card."""
-        return any(model.id in keys for model in self._row.group.variants)
 
     def show_row(self, shown: AvailableRow, loaded: Path | None, *, waiting: bool) -> None:
         """Show how the model is now; ``waiting``: the machine is not known yet."""
@@ -228,7 +223,7 @@ class ModelCard(_Asking):
         column.setSpacing(8)
         column.addLayout(across)
         column.addWidget(self.plan)
-        column.addWidget(self.controls.bar)
+        column.addWidget(self.controls.place)
         fold = row(self._more, stretch=True)
         fold.setContentsMargins(-12, 0, 0, 0)  # its words stand under those above
         column.addLayout(fold)

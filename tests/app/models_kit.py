@@ -1,4 +1,4 @@
-"""What the tests of models and downloads share: a real local hub, a made-up computer, tiny files."""
+"""For tests of models and downloads: a real local hub, a made-up computer, tiny files."""
 
 import random
 import threading

@@ -1,5 +1,7 @@
 """The Models pane through its real widgets, a real local hub and real small files."""
 
+from typing import Any
+
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -48,7 +50,7 @@ def start(qtbot, page, library, tasks):
     return go
 
 
-def find(page, kind, name, model_id=""):
+def find(page, kind, name, model_id="") -> Any:
     found = [
         widget
         for widget in page.findChildren(kind, name)
