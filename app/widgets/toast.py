@@ -23,6 +23,7 @@ class Toast(QFrame):
         self.setObjectName("toast")
         self.setAccessibleName(self.tr("Message"))
         self.setProperty("surface", "toast")
+        self._theme = theme
         self._outer = parent
         self._action: Callable[[], None] | None = None
         self._text = label("")
@@ -91,7 +92,9 @@ class Toast(QFrame):
             self._text.setWordWrap(True)
             width = outer.width() - 32
         self.resize(width, max(self.heightForWidth(width), self.sizeHint().height()))
-        self.move((outer.width() - width) // 2, outer.height() - self.height() - 24)
+        # Above the place where one writes: the composer stays in sight.
+        room = min(self._theme.px(120), outer.height() // 4)
+        self.move((outer.width() - width) // 2, max(outer.height() - self.height() - room, 8))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and not self.isHidden():
