@@ -224,9 +224,7 @@ class ModelCard(_Asking):
         column.addLayout(across)
         column.addWidget(self.plan)
         column.addWidget(self.controls.place)
-        fold = row(self._more, stretch=True)
-        fold.setContentsMargins(-12, 0, 0, 0)  # its words stand under those above
-        column.addLayout(fold)
+        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._list)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
