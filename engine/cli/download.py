@@ -1,7 +1,6 @@
 """``skein download REPO [FILE]``: a model from the hub, whole and verified, or resumed."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import DownloadFailed, EngineError
+from engine.errors import EngineError
 from engine.folders import Folders
+from engine.hub.access import hub_of
 from engine.hub.catalogue import Catalogue
-from engine.hub.connection import Hub, use_proxy
 from engine.hub.download import Download
 from engine.hub.library import models_folder
 from engine.hub.meter import DownloadProgress
 from engine.hub.remote_model import RemoteModel, group
-from engine.settings import Settings, SettingsFile
+from engine.settings import SettingsFile
 
 _SHOWN = 12
 
@@ -51,21 +50,6 @@ def download_command(
         typer.echo(str(path))
 
 
-def hub_of(settings: Settings, endpoint: str = "") -> Hub:
-    """Return the hub that the options, the environment and the settings choose, in this order.
-
-    Raises DownloadFailed when the settings forbid the network.
-    """
-    if settings.offline:
-        raise DownloadFailed(
-            "Skein is set to stay offline.", "Turn that off in Settings, then try again."
-        )
-    if settings.proxy:
-        use_proxy(settings.proxy)
-    chosen = endpoint or os.environ.get("HF_ENDPOINT", "") or settings.hub_endpoint
-    return Hub(chosen, _token())
-
-
 def pick(models: Sequence[RemoteModel], wanted: str) -> RemoteModel:
     """Return the one model that ``wanted`` names: all of its name or a part of it.
 
@@ -84,14 +68,6 @@ def pick(models: Sequence[RemoteModel], wanted: str) -> RemoteModel:
         f"There are {len(meant)} models behind {what}." if meant else f"No model is named {what}.",
         "Name one of them:\n  " + "\n  ".join(names[:_SHOWN]) + more,
     )
-
-
-def _token() -> str:
-    if "HF_TOKEN" in os.environ:
-        return os.environ["HF_TOKEN"].strip()
-    from engine.secrets import Secrets
-
-    return Secrets().hub_token()
 
 
 def _run(job: Download, *, quiet: bool) -> Path:

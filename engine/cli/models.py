@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli.download import hub_of
 from engine.errors import EngineError
 from engine.folders import Folders
+from engine.hub.access import hub_of
 from engine.hub.catalogue import Catalogue
 from engine.hub.connection import DEFAULT_ENDPOINT
 from engine.hub.library import LocalModel, model_places, scan
