@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
@@ -19,7 +19,9 @@ from app.services.downloads import DownloadEntry, DownloadService
 from app.services.library import ModelLibrary
 from app.services.offers import AvailableModel, ReadyModel
 from engine.hub.file_names import ModelName, parse_file_name
-from engine.plan import Plan
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
 
 Index = QModelIndex | QPersistentModelIndex
 LoadStatus = Literal["idle", "loading", "loaded", "failed"]
@@ -57,7 +59,7 @@ class Filter:
         """Whether everything passes."""
         return self == Filter()
 
-    def accepts(self, words: str, plan: Plan | None, form: str) -> bool:
+    def accepts(self, words: str, plan: "Plan | None", form: str) -> bool:
         """Say whether something with these words, this plan and this format is shown."""
         if self.fits and plan is not None and plan.verdict == "too_large":
             return False
@@ -357,7 +359,7 @@ def _state(row: AvailableRow) -> str:
     return "here" if row.group.best.path is not None else ""
 
 
-def _plan_value(plan: Plan | None, role: int) -> Any:  # noqa: ANN401
+def _plan_value(plan: "Plan | None", role: int) -> Any:  # noqa: ANN401
     match role:
         case Role.VERDICT:
             return plan.verdict if plan is not None else ""

@@ -1,16 +1,19 @@
 """Sentences of the Models pane that are worked out of facts; no widget."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
 from app.models.units import memory_text
-from engine.hardware import Hardware
+
+if TYPE_CHECKING:
+    from engine.hardware import Hardware
 
 translate = QCoreApplication.translate
 
 
-def machine_text(hardware: Hardware | None) -> str:
+def machine_text(hardware: "Hardware | None") -> str:
     """Return the computer in one line: processor, memory, graphics."""
     if hardware is None:
         return translate("ModelsPage", "Looking at this computer…")

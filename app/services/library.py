@@ -16,15 +16,15 @@ from PySide6.QtCore import QObject, Signal
 
 from app.services.offers import AvailableModel, ReadyModel, download_id, recommended_id
 from app.services.tasks import Tasks
-from engine.checkpoint.shape import ModelShape
 from engine.errors import EngineError
-from engine.hardware import Hardware
 from engine.hub.remote_model import RemoteModel
-from engine.plan import Plan
-from engine.strategy import Strategy
 
 if TYPE_CHECKING:
+    from engine.checkpoint.shape import ModelShape
+    from engine.hardware import Hardware
     from engine.hub.library import LocalModel
+    from engine.plan import Plan
+    from engine.strategy import Strategy
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +56,41 @@ class Machine:
     ``detect`` is quick; ``measure`` fills in what takes a second (the memory's bandwidth).
     """
 
-    detect: Callable[[], Hardware]
-    measure: Callable[[Hardware], Hardware]
-    choose: Callable[[ModelShape, Hardware, Strategy | None], Plan]
-    scan: Callable[[Sequence[Path]], "list[LocalModel]"]
+    detect: "Callable[[], Hardware]"
+    measure: "Callable[[Hardware], Hardware]"
+    choose: "Callable[[ModelShape, Hardware, Strategy | None], Plan]"
+    scan: "Callable[[Sequence[Path]], list[LocalModel]]"
 
 
 def this_machine(cache: Path) -> Machine:
-    """Return the computer that the app runs on; ``cache`` is the folder of measurements."""
-    from engine.bandwidth import measured
-    from engine.hardware import detect
-    from engine.hub.library import scan
-    from engine.plan import choose
+    """Return the computer that the app runs on; ``cache`` is the folder of measurements.
 
-    return Machine(lambda: detect(cache), lambda found: measured(found, cache), choose, scan)
+    The window is up before the engine is imported: that happens where it is first asked, and
+    ``detect``, which is asked first and in the background, brings what planning needs.
+    """
+
+    def detect() -> "Hardware":
+        from engine import plan  # noqa: F401 - so that choose() need not on the GUI thread
+        from engine.hardware import detect
+
+        return detect(cache)
+
+    def measure(found: "Hardware") -> "Hardware":
+        from engine.bandwidth import measured
+
+        return measured(found, cache)
+
+    def choose(shape: "ModelShape", found: "Hardware", wanted: "Strategy | None") -> "Plan":
+        from engine.plan import choose
+
+        return choose(shape, found, wanted)
+
+    def scan(places: Sequence[Path]) -> "list[LocalModel]":
+        from engine.hub.library import scan
+
+        return scan(places)
+
+    return Machine(detect, measure, choose, scan)
 
 
 class ModelLibrary(QObject):
@@ -158,7 +179,7 @@ class ModelLibrary(QObject):
         self.refreshing = False
         self.refresh()
 
-    def set_strategy(self, strategy: Strategy | None) -> None:
+    def set_strategy(self, strategy: "Strategy | None") -> None:
         """Plan with this strategy; None lets every model have its best."""
         self.strategy = None if strategy is None or strategy.is_auto else strategy
         self._plans.clear()
@@ -188,7 +209,7 @@ class ModelLibrary(QObject):
             lambda error: self.delete_failed.emit(str(path), _as_engine_error(error)),
         )
 
-    def plan_for(self, shape: ModelShape | None) -> Plan | None:
+    def plan_for(self, shape: "ModelShape | None") -> "Plan | None":
         """Return the plan for a model of this shape; None while the machine is unknown."""
         if shape is None or self.hardware is None:
             return None
@@ -211,14 +232,14 @@ class ModelLibrary(QObject):
         self.status_changed.emit()
         self._on_unknown(error)
 
-    def _on_detected(self, hardware: Hardware) -> None:
+    def _on_detected(self, hardware: "Hardware") -> None:
         self._set_hardware(hardware)
         if hardware.ram_bandwidth is None:
             self._tasks.run_in_background(
                 lambda: self._machine.measure(hardware), self._set_hardware, self._on_unknown
             )
 
-    def _set_hardware(self, hardware: Hardware) -> None:
+    def _set_hardware(self, hardware: "Hardware") -> None:
         self.hardware = hardware
         self._plans.clear()
         self._publish()

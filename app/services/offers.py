@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.hub.remote_model import RemoteModel, parameter_count
-from engine.plan import Plan
 
 if TYPE_CHECKING:
     from engine.hub.library import LocalModel
+    from engine.plan import Plan
 
 COMFORTABLE_TOKENS_PER_S = 10.0
 """Faster than most people read."""
@@ -24,7 +24,7 @@ class AvailableModel:
 
     id: str
     remote: RemoteModel
-    plan: Plan | None = None
+    plan: "Plan | None" = None
     path: Path | None = None
     added: bool = False  # by its address, not from the catalogue
 
@@ -46,7 +46,7 @@ class ReadyModel:
     """A file on this computer with its plan."""
 
     local: "LocalModel"
-    plan: Plan | None = None
+    plan: "Plan | None" = None
 
     @property
     def id(self) -> str:

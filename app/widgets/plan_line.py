@@ -1,11 +1,15 @@
 """What this computer makes of a model, in one line: fits or not, how fast, and why."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.models.units import speed_text
 from app.widgets.flow_layout import FlowLayout
 from app.widgets.parts import label, restyle
-from engine.plan import Plan
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
 
 _TONES = {"fits": "success", "tight": "warning", "too_large": "danger"}
 
@@ -30,7 +34,7 @@ class PlanLine(QWidget):
         column.addLayout(words)
         column.addWidget(self.reason)
 
-    def show_plan(self, plan: Plan | None, *, note: str = "", waiting: bool = False) -> None:
+    def show_plan(self, plan: "Plan | None", *, note: str = "", waiting: bool = False) -> None:
         """Show the plan, or the ``note`` on a model that cannot be run at all."""
         if note:
             self._say(self.tr("Cannot be run"), "warning", "", note)
@@ -43,7 +47,7 @@ class PlanLine(QWidget):
         else:
             self._say("", "", "", self.tr("Its needs are known once it is here."))
 
-    def verdict_text(self, plan: Plan) -> str:
+    def verdict_text(self, plan: "Plan") -> str:
         """Return the verdict in words."""
         return {
             "fits": self.tr("Fits"),

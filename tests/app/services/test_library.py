@@ -2,6 +2,8 @@
 
 import threading
 
+from app.services.library import this_machine
+from engine.checkpoint.shape import ModelShape
 from engine.strategy import Strategy
 from tests.app.models_kit import DATA, REPO, SMALL, write_model
 
@@ -144,3 +146,11 @@ def test_signals_arrive_on_the_gui_thread(qtbot, library, tasks):
     library.available_changed.connect(lambda: threads.add(threading.current_thread()))
     start(qtbot, library, tasks)
     assert threads == {threading.main_thread()}
+
+
+def test_this_machine_answers_without_a_window(tmp_path):
+    machine = this_machine(tmp_path)
+    hardware = machine.detect()
+    assert hardware.ram_total > 0
+    assert machine.choose(ModelShape.released("0.1b"), hardware, None).reason
+    assert machine.scan([write_model(tmp_path / "a.safetensors").parent])[0].info is not None
