@@ -5,6 +5,7 @@ and told back through slots (``set_loaded``, ``set_loading``, ``show_load_error`
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
@@ -19,8 +20,6 @@ from PySide6.QtGui import (
     QKeySequence,
 )
 from PySide6.QtWidgets import (
-    QFileDialog,
-    QMessageBox,
     QScrollArea,
     QTabBar,
     QVBoxLayout,
@@ -29,7 +28,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from app.models.model_list import AvailableList, AvailableRow, Filter, ReadyList, ReadyRow
-from app.models.units import size_text
+from app.pages.models_dialogs import ask_delete, choose_files, model_files
 from app.pages.models_words import catalogue_age, machine_text
 from app.services.downloads import DownloadService
 from app.services.library import ModelLibrary
@@ -41,12 +40,11 @@ from app.widgets.filter_chips import FilterChips
 from app.widgets.flow_layout import FlowLayout
 from app.widgets.model_card import ModelCard
 from app.widgets.notice import Notice
-from app.widgets.parts import icon_button, label, on_theme, push_button, restyle
+from app.widgets.parts import icon_button, label, on_theme, push_button
 from app.widgets.ready_card import ReadyCard
 from app.widgets.search_field import SearchField
 from engine.errors import EngineError
 
-SUFFIXES = (".pth", ".safetensors", ".st", ".gguf")
 Tab = Literal["ready", "available"]
 _TABS: tuple[Tab, Tab] = ("ready", "available")
 
@@ -279,11 +277,11 @@ class ModelsPage(QWidget):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _model_files(event.mimeData().urls()):
+        if model_files(event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        files = _model_files(event.mimeData().urls())
+        files = model_files(event.mimeData().urls())
         if files:
             event.acceptProposedAction()
             self.open_files(files)
@@ -309,14 +307,7 @@ class ModelsPage(QWidget):
         self._panel.open_()
 
     def _choose_file(self) -> None:
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        dialog = QFileDialog(self, self.tr("Open a model file"))
-        dialog.setObjectName("open_file_dialog")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([self.tr("Models ({0})").format(patterns), self.tr("All files (*)")])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda names: self.open_files([Path(n) for n in names]))
-        dialog.open()
+        choose_files(self, self.open_files)
 
     def _reveal(self, path: Path) -> None:
         folder = path if path.is_dir() else path.parent
@@ -324,27 +315,9 @@ class ModelsPage(QWidget):
 
     def _ask_delete(self, path: Path) -> None:
         shown = next((r for r in self.ready.rows() if r.path == path), None)
-        if shown is None:
-            return
-        box = QMessageBox(self)
-        box.setObjectName("delete_dialog")
-        box.setIconPixmap(self._theme.pixmap("warning", 32, "danger", self))
-        box.setWindowTitle(self.tr("Delete model"))
-        box.setText(self.tr("Delete {0} from this computer?").format(shown.title))
-        box.setInformativeText(
-            self.tr("{0}\n{1}. This cannot be undone; chats and their states stay.").format(
-                path, size_text(shown.size_bytes)
-            )
-        )
-        delete = box.addButton(self.tr("Delete file"), QMessageBox.ButtonRole.DestructiveRole)
-        delete.setObjectName("confirm_delete_button")
-        restyle(delete, kind="danger")
-        keep = box.addButton(QMessageBox.StandardButton.Cancel)
-        keep.setObjectName("cancel_delete_button")
-        box.setDefaultButton(keep)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        delete.clicked.connect(lambda: self._library.delete(path))
-        box.open()
+        if shown is not None:
+            delete = partial(self._library.delete, path)
+            ask_delete(self, self._theme, shown.title, path, shown.size_bytes, delete)
 
     def _on_empty_action(self) -> None:
         if not self._filter_is_empty():
@@ -494,8 +467,3 @@ class ModelsPage(QWidget):
             self.tr("It is read from the hub: connect to the network, then refresh."),
             self.tr("Refresh"),
         )
-
-
-def _model_files(urls: Sequence[QUrl]) -> list[Path]:
-    paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
-    return [path for path in paths if path.suffix.lower() in SUFFIXES]
