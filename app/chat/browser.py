@@ -10,13 +10,13 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QFocusEvent,
+    QHelpEvent,
     QKeyEvent,
     QKeySequence,
     QPainter,
     QPaintEvent,
     QResizeEvent,
     QTextBlock,
-    QTextDocument,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolButton, QToolTip, QWidget
@@ -72,11 +72,9 @@ class MessageBrowser(QTextBrowser):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.viewport().setAutoFillBackground(False)
         flags = Qt.TextInteractionFlag
-        self.setTextInteractionFlags(
-            flags.TextBrowserInteraction | flags.TextSelectableByKeyboard
-        )
+        self.setTextInteractionFlags(flags.TextBrowserInteraction | flags.TextSelectableByKeyboard)
         self.writer = DocumentWriter(
-            self.document(), DocumentStyle(theme, quiet=quiet), shelf, highlighter, self
+            self.document, DocumentStyle(theme, quiet=quiet), shelf, highlighter, self
         )
         self.document().documentLayout().documentSizeChanged.connect(self._on_document_size)
         self.highlighted.connect(self._on_highlighted)
@@ -248,7 +246,7 @@ class MessageBrowser(QTextBrowser):
 
     # ---- doing nothing on one's own -------------------------------------------------------
 
-    def loadResource(self, type_: int, name: QUrl) -> object:
+    def loadResource(self, type_: int, name: QUrl | str) -> object:
         """Return nothing: no image, no style sheet, no file is ever read."""
         return None
 
@@ -257,7 +255,7 @@ class MessageBrowser(QTextBrowser):
         data.setText(self.selection)
         return data
 
-    def setSource(self, name: QUrl, type_: object = QTextDocument.ResourceType.UnknownResource) -> None:
+    def doSetSource(self, name: QUrl | str, type: object = None) -> None:
         """Go nowhere."""
 
     def _on_highlighted(self, address: QUrl) -> None:
@@ -277,9 +275,11 @@ class MessageBrowser(QTextBrowser):
             Qt.KeyboardModifier.NoModifier,
             Qt.KeyboardModifier.KeypadModifier,
         )
-        if event.key() == Qt.Key.Key_Escape or (plain and event.key() in _SCROLL_KEYS):
-            event.ignore()
-        elif event.matches(QKeySequence.StandardKey.Copy) and not self.selection:
+        if (
+            event.key() == Qt.Key.Key_Escape
+            or (plain and event.key() in _SCROLL_KEYS)
+            or (event.matches(QKeySequence.StandardKey.Copy) and not self.selection)
+        ):
             event.ignore()
         else:
             super().keyPressEvent(event)
@@ -288,7 +288,7 @@ class MessageBrowser(QTextBrowser):
         self.menu_requested.emit(event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             address = self.anchorAt(self.viewport().mapFromGlobal(event.globalPos()))
             if address:
                 QToolTip.showText(event.globalPos(), address, self)

@@ -4,7 +4,7 @@ Qt parses each piece in a scratch document; its blocks are then copied with our 
 (inserting Qt's fragment would lose the first block's). Knows no widget, no message, no stream.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -76,17 +76,20 @@ class DocumentWriter(QObject):
 
     def __init__(
         self,
-        document: QTextDocument,
+        get_document: Callable[[], QTextDocument],
         style: DocumentStyle,
         shelf: FormulaShelf,
         highlighter: Highlighter,
         parent: QObject | None = None,
     ) -> None:
+        """get_document: asked each time, because PySide may declare a kept wrapper dead
+        (QTextList.document() does that) while the document lives on."""
         super().__init__(parent)
-        self.document = document
+        self._get_document = get_document
         self.code_blocks: list[CodeBlock] = []
         self._shelf = shelf
         self._highlighter = highlighter
+        document = get_document()
         self._cursor = QTextCursor(document)
         self._fresh = True  # the last block is empty and may be taken
         self._numbers = 0
@@ -97,6 +100,11 @@ class DocumentWriter(QObject):
         document.documentLayout().registerHandler(OBJECT_TYPE, self._object)
         self.set_style(style)
         self._shrink()
+
+    @property
+    def document(self) -> QTextDocument:
+        """What is written."""
+        return self._get_document()
 
     # ---- the whole ------------------------------------------------------------------------
 
@@ -556,5 +564,3 @@ def document_text(document: QTextDocument) -> str:
     cursor = QTextCursor(document)
     cursor.select(QTextCursor.SelectionType.Document)
     return selected_text(cursor)
-
-

@@ -15,8 +15,7 @@ OPEN, CLOSE = "\ufdd2", "\ufdd3"
 MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
 _FORBIDDEN = re.compile("[\ufdd0-\ufdef\x00]")
-_LONGEST = 4000
-_BODY = r"(?:(?!\n[ \t]*\n)[\s\S]){1,%d}?" % _LONGEST  # no blank line inside
+_BODY = r"(?:(?!\n[ \t]*\n)[\s\S]){1,4000}?"  # no blank line inside
 _TOKEN = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
     r"|(?P<tick>`+)(?!`)(?:[^`]|(?<!`)(?!(?P=tick)(?!`))`+)*?(?P=tick)(?!`)"

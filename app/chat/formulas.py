@@ -8,8 +8,9 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSizeF, Qt
+from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -66,11 +67,12 @@ def draw(formula: Formula) -> Drawing:
     return Drawing(svg, (width + margin) / _UNIT, (height + margin) / _UNIT, depth / _UNIT)
 
 
-def _ziamath():  # noqa: ANN202 - a module without types
+def _ziamath() -> Any:  # noqa: ANN401 - a module without types
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its use of importlib.resources
         import ziamath
-    ziamath.config.svg2 = False  # QtSvg knows no symbols: glyphs must be paths
+        from ziamath.config import config
+    config.svg2 = False  # QtSvg knows no symbols: glyphs must be paths
     return ziamath
 
 
@@ -128,9 +130,7 @@ class FormulaObject(QPyTextObject):
         super().__init__(parent)
         self._shelf = shelf
 
-    def intrinsicSize(
-        self, document: QTextDocument, position: int, format_: QTextFormat
-    ) -> QSizeF:
+    def intrinsicSize(self, document: QTextDocument, position: int, format_: QTextFormat) -> QSizeF:
         drawing = self._shelf.drawing(formula_of(format_))
         if drawing is None or not drawing.svg:
             return QSizeF(1, 1)
@@ -142,12 +142,13 @@ class FormulaObject(QPyTextObject):
     def drawObject(
         self,
         painter: QPainter,
-        rect: QRectF,
+        rect: QRectF | QRect,
         document: QTextDocument,
         position: int,
         format_: QTextFormat,
     ) -> None:
         formula = formula_of(format_)
+        rect = QRectF(rect)
         drawing = self._shelf.drawing(formula)
         renderer = self._shelf.renderer(formula, str(format_.property(COLOR)))
         if drawing is None or renderer is None:
@@ -205,5 +206,3 @@ def _font_with_descent(font: QFont, depth: float) -> QFont:
     while QFontMetrics(made).descent() < depth and made.pixelSize() < 400:
         made.setPixelSize(made.pixelSize() + max(1, made.pixelSize() // 12))
     return made
-
-

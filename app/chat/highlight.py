@@ -6,6 +6,7 @@ The lexing is pure and runs in the background; results are cached. Knows no docu
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PySide6.QtCore import QObject
 
@@ -114,7 +115,7 @@ def _kind(token: str) -> str:
     return ""
 
 
-def _lexer(language: str):  # noqa: ANN202 - Pygments has no types to name
+def _lexer(language: str) -> Any:  # noqa: ANN401 - Pygments has no types
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
@@ -156,5 +157,3 @@ class Highlighter(QObject):
 def palette_for(*, dark: bool) -> dict[str, str]:
     """Return the colour of each kind."""
     return DARK_CODE if dark else LIGHT_CODE
-
-

@@ -22,9 +22,6 @@ from app.models.message import Message
 from app.theme import Theme
 from app.widgets.parts import label
 
-NARROW = 560
-"""Column width in pixels at 100 % text size below which the figures get a line of their own."""
-
 
 class ActionButton(QToolButton):
     """An icon that is painted only when ``revealed``, focused or pressed."""
@@ -65,7 +62,7 @@ class MessageBar(QWidget):
         self.stats = label("", "faint")
         self.stats.setObjectName("reply_stats")
         self.stats.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.actions = {name: self._action(*made) for name, made in self._wanted().items()}
+        self.buttons = {name: self._action(*made) for name, made in self._wanted().items()}
         self._lay_out()
         self.previous.clicked.connect(lambda: self._ask_version(-1))
         self.next.clicked.connect(lambda: self._ask_version(1))
@@ -83,34 +80,37 @@ class MessageBar(QWidget):
         self.previous.setEnabled(message.version > 1 and not busy)
         self.next.setEnabled(message.version < message.versions and not busy)
         writing = message.status == "writing"
-        for name, button in self.actions.items():
+        for name, button in self.buttons.items():
             button.setEnabled(name in ("copy", "more") or not busy)
-        if "continue" in self.actions:
-            self.actions["continue"].setVisible(last and not writing)
-        if "branch" in self.actions:
-            self.actions["branch"].setVisible(not last)
+        if "continue" in self.buttons:
+            self.buttons["continue"].setVisible(last and not writing)
+        if "branch" in self.buttons:
+            self.buttons["branch"].setVisible(not last)
         self.stats.setText(stats)
         self.stats.setToolTip(stats)
 
     def reveal(self, revealed: bool) -> None:
         """Paint the actions, or leave their room empty."""
-        for button in self.actions.values():
+        for button in self.buttons.values():
             if button.revealed != revealed:
                 button.revealed = revealed
                 button.update()
 
     def fit(self, width: int) -> None:
         """Give the figures their own line where there is little room."""
-        narrow = width < self._theme.px(NARROW)
+        buttons = self._row.sizeHint().width()
+        narrow = buttons + self.stats.sizeHint().width() + 24 > width
         direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
         if self._box.direction() != direction:
             self._box.setDirection(direction)
         side = Qt.AlignmentFlag.AlignLeft if narrow else Qt.AlignmentFlag.AlignRight
         self.stats.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        self.stats.setWordWrap(narrow)
+        self.stats.setContentsMargins(8 if narrow else 0, 0, 0, 0)
 
     def focus_chain(self) -> list[QWidget]:
         """The buttons in the order of Tab."""
-        return [self.previous, self.next, *self.actions.values()]
+        return [self.previous, self.next, *self.buttons.values()]
 
     # ---- building -------------------------------------------------------------------------
 
@@ -151,12 +151,12 @@ class MessageBar(QWidget):
             self.version_asked.emit(self._message.version + step)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
+        buttons = self._row = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(0)
         if self._role == "user":
             buttons.addStretch(1)
-        for widget in (self.previous, self._count, self.next, *self.actions.values()):
+        for widget in (self.previous, self._count, self.next, *self.buttons.values()):
             buttons.addWidget(widget)
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 0, 8, 0)

@@ -47,6 +47,9 @@ LONG_QUESTION = 6000
 OVERHANG = 8
 """Pixels by which a message is wider than its text, on each side."""
 
+BUBBLE = 16
+"""Pixels between the edge of a question's bubble and its text."""
+
 _BUDGET_S = 0.008
 
 
@@ -147,8 +150,8 @@ class MessageView(QFrame):
         self.show_all.setProperty("kind", "quiet")
         self.show_all.hide()
         self.show_all.clicked.connect(self._on_show_all)
-        inside = QVBoxLayout(self.bubble)
-        inside.setContentsMargins(16, 10, 16, 10)
+        inside = self._inside = QVBoxLayout(self.bubble)
+        inside.setContentsMargins(BUBBLE, 10, BUBBLE, 10)
         inside.setSpacing(4)
         inside.addWidget(self.browser)
         inside.addWidget(self.show_all, 0, Qt.AlignmentFlag.AlignLeft)
@@ -220,6 +223,7 @@ class MessageView(QFrame):
             self.resize(width, self._wanted_height(width))
             self._column.activate()
         self.resize(width, self._wanted_height(width))
+        self._column.activate()
         return self.height()
 
     def restyle(self) -> None:
@@ -236,9 +240,25 @@ class MessageView(QFrame):
         self.work_waits.emit()
 
     def _wanted_height(self, width: int) -> int:
+        # Qt tells a changed height from one widget to the next by posted events; not so long.
+        for inner in self._inner_widgets():
+            layout = inner.layout()
+            if layout is not None:
+                layout.activate()
+            inner.updateGeometry()
+        self._column.invalidate()
         if self._column.hasHeightForWidth():
             return self._column.totalHeightForWidth(width)
         return self._column.totalSizeHint().height()
+
+    def _inner_widgets(self) -> list[QWidget]:
+        """The widgets with a layout of their own, innermost first."""
+        inner: list[QWidget] = [self.error, self.bar]
+        if self.thinking is not None:
+            inner[:0] = [self.thinking.body, self.thinking]
+        if self._role == "user":
+            inner[:0] = [self.editor, self.bubble] if self.editor is not None else [self.bubble]
+        return inner
 
     @property
     def pinned(self) -> bool:
@@ -328,8 +348,7 @@ class MessageView(QFrame):
         return thinking_share(self._message, self._answer) if seconds is None else seconds
 
     def _fit_bubble(self, width: int) -> None:
-        margins = self.bubble.layout().contentsMargins()
-        around = margins.left() + margins.right()
+        around = 2 * BUBBLE
         most = round((width - 2 * OVERHANG) * 0.86)
         document = self.browser.document()
         document.setTextWidth(most - around)
@@ -366,7 +385,7 @@ class MessageView(QFrame):
         elif action == "edit":
             self.start_edit()
         elif action == "more":
-            button = self.bar.actions["more"]
+            button = self.bar.buttons["more"]
             self.open_menu(button.mapToGlobal(QPoint(0, button.height())))
         else:
             self.asked.emit(action)
@@ -382,7 +401,7 @@ class MessageView(QFrame):
         made.addAction(self.tr("Copy as Markdown"), lambda: self._on_asked("copy_markdown"))
         made.addSeparator()
         for name, words in self._menu_words().items():
-            button = self.bar.actions.get(name)
+            button = self.bar.buttons.get(name)
             if name == "regenerate" or (button is not None and not button.isHidden()):
                 action = made.addAction(words, lambda name=name: self._on_asked(name))
                 action.setEnabled(not self._busy)
@@ -429,9 +448,7 @@ class MessageView(QFrame):
         self.field.cancelled.connect(self.cancel_edit)
         self.field.height_changed.connect(self.height_changed)
         self.browser.hide()
-        inside = self.bubble.layout()
-        assert isinstance(inside, QVBoxLayout)
-        inside.insertWidget(0, self.editor)
+        self._inside.insertWidget(0, self.editor)
         self.height_changed.emit()
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
         self.field.moveCursor(self.field.textCursor().MoveOperation.End)

@@ -24,7 +24,7 @@ COLUMN = 760
 """Widest text column, pixels at 100 % text size."""
 
 FLUSH_MS = 33
-_GAP = 12
+_GAP = 16
 _EDGE = 24
 _NEAR_SCREENS = 1.0  # built ahead of the view, in screens
 _FAR_SCREENS = 4.0  # given up beyond
@@ -253,9 +253,10 @@ class Transcript(QScrollArea):
     def _sum_up(self) -> None:
         gap, top = self._theme.px(_GAP), self._theme.px(_EDGE)
         self._tops = []
-        for height in self._heights:
+        for height, message in zip(self._heights, self._chat.messages, strict=True):
             self._tops.append(top)
-            top += height + gap
+            # The actions under a question leave room enough before the answer.
+            top += height + (0 if message.role == "user" else gap)
         height = max(top - gap + self._theme.px(_EDGE), self.viewport().height())
         self._canvas.resize(self.viewport().width(), height)
         bar = self.verticalScrollBar()

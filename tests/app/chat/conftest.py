@@ -39,6 +39,6 @@ def make_writer(theme: Theme, workshop: Workshop) -> Callable[[], DocumentWriter
 
     def make() -> DocumentWriter:
         document = QTextDocument(theme)
-        return DocumentWriter(document, DocumentStyle(theme), shelf, highlighter, theme)
+        return DocumentWriter(lambda: document, DocumentStyle(theme), shelf, highlighter, theme)
 
     return make

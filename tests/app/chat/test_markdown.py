@@ -1,5 +1,7 @@
 """The splitter in every chunking, and what it must never cut."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ def in_chunks(text: str, cuts: list[int], provisional: bool) -> list[Piece]:
     splitter = Splitter(provisional=provisional)
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     found: list[Piece] = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         found += splitter.feed(text[start:end])
     return found + splitter.finish()
 

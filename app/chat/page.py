@@ -1,0 +1,409 @@
+"""The chat pane: model button above, transcript, composer below, parameters at the right.
+
+Gets the chat's model and the list of ready models; asks for everything else (Load, Eject, the
+Models pane, the recommended download) by signals that app/application.py connects.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QAbstractItemModel, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from app.chat.composer import Composer
+from app.chat.formulas import FormulaShelf
+from app.chat.highlight import Highlighter
+from app.chat.message_view import OVERHANG, ViewTools
+from app.chat.model_picker import ModelButton, ModelPicker
+from app.chat.parameters_drawer import ParametersDrawer
+from app.chat.thinking import ThinkingClock
+from app.chat.transcript import COLUMN, Transcript
+from app.chat.welcome import Suggestion, Welcome
+from app.chat.workshop import Workshop
+from app.models.message import ChatSettings
+from app.models.units import size_text, speed_text
+from app.theme import Theme
+from app.widgets.notice import Notice
+from app.widgets.parts import icon_button, on_theme
+
+if TYPE_CHECKING:
+    from app.models.chat import ChatModel
+    from app.models.model_list import ReadyRow
+    from app.services.engine import LoadedModel
+    from engine.templates import Template, Thinking
+
+_NARROW = 700  # pixels at 100 % text size below which the open drawer covers the transcript
+
+
+class ChatPage(QWidget):
+    """Everything of the open chat; see the signals for what it cannot do itself."""
+
+    load_requested = Signal(object)  # Path
+    load_with_requested = Signal(object, str)  # Path, strategy
+    eject_requested = Signal()
+    models_requested = Signal()
+    suggestion_taken = Signal(str)  # key of the recommended download
+    drawer_toggled = Signal(bool)
+    said = Signal(str)  # a short message for the toast
+
+    def __init__(
+        self,
+        theme: Theme,
+        chat: "ChatModel",
+        ready: QAbstractItemModel,
+        templates: Mapping[str, "Template"],
+        parent: QWidget | None = None,
+    ) -> None:
+        """ready: a ReadyList; templates: by name, the first one is the fallback."""
+        super().__init__(parent)
+        self._theme = theme
+        self._chat = chat
+        self._ready = ready
+        self._recommended: Suggestion | None = None
+        self._model = ""  # loaded, or on its way
+        self._drafts: dict[int | None, str] = {}
+        self._draft_of: int | None = chat.conversation
+        self.setObjectName("chat_page")
+        self._workshop = Workshop(self)
+        self._tools = ViewTools(
+            theme,
+            FormulaShelf(self._workshop, self),
+            Highlighter(self._workshop, self),
+            self._split_thinking,
+            ThinkingClock(),
+            model_title,
+        )
+        self.drawer = ParametersDrawer(theme, templates, self)
+        self.drawer.hide()
+        self.transcript = Transcript(self._tools, chat)
+        self.welcome = Welcome(theme)
+        self.composer = Composer(theme)
+        self.model_button = ModelButton(theme)
+        self.picker = ModelPicker(theme, ready, self)
+        self.notice = Notice(theme)
+        self.drawer_button = icon_button(
+            theme, "drawer", "drawer_button", self.tr("Parameters"), keys="Ctrl+Shift+P"
+        )
+        self.drawer_button.setCheckable(True)
+        self._lay_out()
+        self._connect()
+        self._connect_chat()
+        on_theme(theme, self._dress)
+
+    # ---- building -------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self._balance = QWidget()
+        bar = QHBoxLayout()
+        bar.setContentsMargins(12, 8, 12, 4)
+        bar.addWidget(self._balance)
+        bar.addStretch(1)
+        bar.addWidget(self.model_button)
+        bar.addStretch(1)
+        bar.addWidget(self.drawer_button)
+        self._notice_column = QVBoxLayout()
+        self._notice_column.setContentsMargins(24, 4, 24, 4)
+        self._notice_column.addWidget(self.notice)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.welcome)
+        self._stack.addWidget(self.transcript)
+        self._composer_row = QHBoxLayout()
+        self._composer_row.setContentsMargins(24, 4, 24, 16)
+        self._composer_row.addWidget(self.composer)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addLayout(bar)
+        self._column.addLayout(self._notice_column)
+        self._column.addLayout(self._stack, 1)
+        self._column.addLayout(self._composer_row)
+
+    def _connect(self) -> None:
+        self.composer.send_requested.connect(self._on_send)
+        self.composer.stop_requested.connect(self._chat.stop)
+        self.composer.think_changed.connect(self.drawer.set_think)
+        self.composer.field.height_changed.connect(self._place)
+        self.drawer.changed.connect(self._on_settings_wanted)
+        self.drawer.closed.connect(lambda: self.set_drawer_open(False))
+        self.drawer_button.clicked.connect(self.set_drawer_open)
+        self.model_button.clicked.connect(self.choose_model)
+        self.picker.load_requested.connect(self.load_requested)
+        self.picker.eject_requested.connect(self.eject_requested)
+        self.picker.models_requested.connect(self.models_requested)
+        self.welcome.models_requested.connect(self.models_requested)
+        self.welcome.suggestion_taken.connect(self._on_suggestion)
+        self.transcript.copied.connect(lambda: self.said.emit(self.tr("Copied")))
+        for signal in (self._ready.modelReset, self._ready.dataChanged):
+            signal.connect(self._show_welcome)
+
+    def _connect_chat(self) -> None:
+        chat = self._chat
+        chat.path_reset.connect(self._on_path)
+        chat.message_added.connect(self._on_path)
+        chat.messages_truncated.connect(self._on_path)
+        chat.busy_changed.connect(self.composer.set_busy)
+        chat.settings_changed.connect(self._on_settings)
+        chat.conversation_opened.connect(self._on_opened)
+        chat.model_needed.connect(self.choose_model)
+        self._on_settings(chat.settings)
+        self.composer.set_busy(chat.busy)
+        self._on_path()
+
+    # ---- what the application calls -------------------------------------------------------
+
+    def show_loading(self, path: Path, fraction: float) -> None:
+        """A model is being read, ``fraction`` of it so far."""
+        self._model = path.stem
+        words = self.tr("loading {0} %").format(int(fraction * 100))
+        self.model_button.say(model_title(path.stem), words)
+        self.notice.dismiss()
+        self._show_welcome()
+
+    def show_loaded(self, model: "LoadedModel") -> None:
+        """A model is ready."""
+        self._model = model.info.name
+        self.model_button.say(model_title(model.info.name), _device_words(model))
+        self.drawer.set_model_template(model.template)
+        self.notice.dismiss()
+        self._show_think_modes()
+        self._show_welcome()
+
+    def show_ejected(self) -> None:
+        """No model is loaded any more."""
+        self._model = ""
+        self.model_button.say(self.tr("Choose a model"))
+        self._show_welcome()
+
+    def show_failed(self, path: Path, message: str, hint: str, suggestion: str = "") -> None:
+        """A model could not be loaded; with ``suggestion`` (a strategy) it could."""
+        actions: list[tuple[str, Callable[[], None]]] = []
+        if suggestion:
+            actions.append(
+                (
+                    self.tr("Load as {0}").format(suggestion),
+                    lambda: self.load_with_requested.emit(path, suggestion),
+                )
+            )
+        actions.append((self.tr("Choose another model"), self.choose_model))
+        self.notice.show_notice(message, hint, tone="danger", actions=tuple(actions))
+
+    def set_recommendation(self, key: str, title: str, facts: str, reason: str) -> None:
+        """Say which download suits this machine best; an empty key: nothing to recommend."""
+        self._recommended = None
+        if key:
+            self._recommended = Suggestion(
+                key,
+                self.tr("Recommended for this computer"),
+                title,
+                facts,
+                reason,
+                self.tr("Download"),
+            )
+        self._show_welcome()
+
+    def set_token_counter(self, count: Callable[[str], int] | None) -> None:
+        """Give what counts tokens for the hint under the composer."""
+        self.composer.count_tokens = count
+
+    def set_send_with(self, keys: str) -> None:
+        """keys: "enter", or "ctrl_enter" with Enter for a new line."""
+        self.composer.field.send_with = keys
+
+    def choose_model(self) -> None:
+        """Open the list of ready models (Ctrl+L)."""
+        self.picker.open_under(self.model_button)
+
+    def edit_last(self) -> None:
+        """Edit the last question (Ctrl+Up)."""
+        self.transcript.edit_last()
+
+    def regenerate_last(self) -> None:
+        """Have the last answer written anew (Ctrl+R)."""
+        self.transcript.regenerate_last()
+
+    def stop(self) -> None:
+        """Stop writing (Esc)."""
+        if self._chat.busy:
+            self._chat.stop()
+
+    def toggle_drawer(self) -> None:
+        """Show or hide the parameters."""
+        self.set_drawer_open(self.drawer.isHidden())
+
+    def set_drawer_open(self, opened: bool) -> None:
+        """Show or hide the parameters."""
+        had_focus = self.drawer.isAncestorOf(self.focusWidget() or self)
+        changed = opened == self.drawer.isHidden()
+        self.drawer.flush()
+        self.drawer.setVisible(opened)
+        self.drawer_button.setChecked(opened)
+        self._place()
+        if not opened and had_focus:
+            self.composer.take_focus()
+        if changed:
+            self.drawer_toggled.emit(opened)
+
+    def take_focus(self) -> None:
+        """Give the keyboard to the composer."""
+        self.composer.take_focus()
+
+    def close(self) -> bool:
+        """End the background thread; the page cannot be used afterwards."""
+        self._workshop.close()
+        return super().close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every formula and every colour is there (screenshots, tests)."""
+        return self._workshop.idle
+
+    # ---- the chat -------------------------------------------------------------------------
+
+    def _split_thinking(self, reply_text: str, done: bool = False) -> "Thinking":
+        template = self.drawer.template_in_use()
+        if template is None:
+            from engine.templates import Thinking
+
+            return Thinking("", reply_text, closed=True)
+        return template.split_thinking(reply_text, done)
+
+    def _on_send(self, text: str) -> None:
+        self.drawer.flush()
+        if self._chat.send(text):
+            self.composer.clear()
+
+    def _on_path(self, *_: object) -> None:
+        self._stack.setCurrentWidget(self.transcript if self._chat.messages else self.welcome)
+
+    def _on_opened(self, conversation: int | None) -> None:
+        """Every chat keeps what was being written in it."""
+        if self._draft_of == conversation:
+            return
+        if self._draft_of is None and self._chat.busy:
+            self._draft_of = conversation  # the new chat got its place in the store
+            return
+        self._drafts[self._draft_of] = self.composer.text
+        self._draft_of = conversation
+        self.composer.set_text(self._drafts.pop(conversation, ""))
+
+    def _on_settings(self, settings: ChatSettings) -> None:
+        self.drawer.show_settings(settings)
+        self._show_think_modes()
+
+    def _on_settings_wanted(self, settings: ChatSettings) -> None:
+        self._chat.change_settings(settings)
+        self._show_think_modes()
+
+    def _show_think_modes(self) -> None:
+        template = self.drawer.template_in_use()
+        modes = template.think_modes if template is not None else ()
+        think = self.drawer.settings.think
+        if modes and think not in modes:
+            think = modes[0]
+            self._chat.change_settings(replace(self.drawer.settings, think=think))
+        self.composer.set_think_modes(modes, think)
+
+    # ---- the empty chat -------------------------------------------------------------------
+
+    def _show_welcome(self, *_: object) -> None:
+        suggestion = self._ready_suggestion() or self._recommended
+        self.welcome.show_state(ready=bool(self._model), suggestion=suggestion)
+
+    def _ready_suggestion(self) -> Suggestion | None:
+        """Return the best model that lies on this computer already."""
+        rows = [row for row in _rows(self._ready) if not row.model.local.problem]
+        runs = [r for r in rows if r.model.plan and r.model.plan.verdict != "too_large"]
+        if not runs:
+            return None
+        best = max(runs, key=_worth)
+        plan = best.model.plan
+        assert plan is not None
+        facts = " · ".join((size_text(best.size_bytes), speed_text(plan.write_tokens_per_s)))
+        return Suggestion(
+            f"ready:{best.path}",
+            self.tr("Ready on this computer"),
+            best.title,
+            facts,
+            plan.reason,
+            self.tr("Load"),
+        )
+
+    def _on_suggestion(self, key: str) -> None:
+        if key.startswith("ready:"):
+            self.load_requested.emit(Path(key.removeprefix("ready:")))
+        elif key:
+            self.suggestion_taken.emit(key)
+
+    # ---- places ---------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        focus = self.window().focusWidget()
+        if focus is None or not self.isAncestorOf(focus):
+            self.take_focus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        """Put the drawer at the right: beside the chat, or over it where there is no room."""
+        drawer = 0 if self.drawer.isHidden() else self.drawer.width()
+        beside = drawer if self.width() - drawer >= self._theme.px(_NARROW) - drawer // 2 else 0
+        self._column.setContentsMargins(0, 0, beside, 0)
+        if drawer:
+            self.drawer.setGeometry(self.width() - drawer, 0, drawer, self.height())
+            self.drawer.raise_()
+        room = self.width() - beside
+        side = max(24 - OVERHANG, (room - self._theme.px(COLUMN)) // 2 - OVERHANG)
+        self._composer_row.setContentsMargins(side, 4, side, 16)
+        self.composer.set_window_height(self.window().height())
+
+    def _dress(self) -> None:
+        self._balance.setFixedSize(self.drawer_button.sizeHint())
+        self._place()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._chat.busy:
+            self._chat.stop()
+        elif event.key() == Qt.Key.Key_Escape and self._drawer_covers:
+            self.set_drawer_open(False)
+        else:
+            super().keyPressEvent(event)
+
+    @property
+    def _drawer_covers(self) -> bool:
+        return not self.drawer.isHidden() and self._column.contentsMargins().right() == 0
+
+
+def model_title(name: str) -> str:
+    """Return a model's file name as a person says it."""
+    if not name:
+        return ""
+    from engine.hub.file_names import parse_file_name
+
+    parsed = parse_file_name(f"{name}.pth")
+    return parsed.title if parsed.family else name
+
+
+def _device_words(model: "LoadedModel") -> str:
+    stages = model.plan.strategy.stages
+    words = dict.fromkeys(f"{stage.weights} · {stage.device.upper()}" for stage in stages)
+    return " + ".join(words) or str(model.plan.strategy)
+
+
+def _rows(ready: QAbstractItemModel) -> "list[ReadyRow]":
+    from app.models.model_list import Role
+
+    return [ready.index(i, 0).data(Role.ENTRY) for i in range(ready.rowCount())]
+
+
+def _worth(row: "ReadyRow") -> tuple[bool, float, int]:
+    """Fitting ones first, then fast enough to read along, then the largest."""
+    plan = row.model.plan
+    speed = plan.write_tokens_per_s if plan is not None else 0.0
+    fits = plan is not None and plan.verdict == "fits"
+    return fits, min(speed, 10.0), row.size_bytes

@@ -1,0 +1,41 @@
+"""Named ways to choose tokens. Pure values; the model's own advice is the template's."""
+
+from dataclasses import replace
+
+from engine.sampling import SamplingParams
+
+RECOMMENDED, PRECISE, CREATIVE, CUSTOM = "recommended", "precise", "creative", "custom"
+
+_CHANGES: dict[str, dict[str, float]] = {
+    PRECISE: {"temperature": 1.0, "top_p": 0.3, "presence_penalty": 0.3, "frequency_penalty": 0.3},
+    CREATIVE: {"temperature": 1.1, "top_p": 0.8, "presence_penalty": 0.3, "frequency_penalty": 0.3},
+}
+_CHOSEN = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "penalty_decay",
+)
+
+
+def apply_preset(
+    name: str, sampling: SamplingParams, recommended: SamplingParams
+) -> SamplingParams:
+    """Return ``sampling`` with a preset's values; seed, limits and bans stay as they are."""
+    if name == CUSTOM:
+        return sampling
+    source = recommended
+    if name in _CHANGES:
+        source = replace(SamplingParams(), **_CHANGES[name])  # type: ignore[arg-type]
+    return replace(sampling, **{key: getattr(source, key) for key in _CHOSEN})
+
+
+def preset_of(sampling: SamplingParams, recommended: SamplingParams) -> str:
+    """Return the name of the preset that gives these values, or "custom"."""
+    for name in (RECOMMENDED, PRECISE, CREATIVE):
+        if apply_preset(name, sampling, recommended) == sampling:
+            return name
+    return CUSTOM
