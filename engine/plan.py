@@ -32,7 +32,7 @@ RELEASED = ("0.1b", "0.4b", "1.5b", "2.9b", "7.2b", "13.3b")
 
 _SEVERITY: tuple[Verdict, ...] = ("fits", "tight", "too_large")
 _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlier one's time
-_CPU_TYPES = ("fp32", "bf16")  # in order of preference: fp32 is exact; fp16 reads slowly
+_CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,49 +75,44 @@ def speed_of(hardware: Hardware, stage: Stage) -> Speed:
     return _gpu_speed(gpu, stage.kind, stage.weights)
 
 
-# Processor: F.linear [n, 2048] x [32768, 2048], torch 2.13, two cores of an AMD EPYC that read
-# 35 GB/s; once as it is, once held to AVX2 (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA).
-#                    n=1, share of the bandwidth   n=128, Gflop/s per core
-#   fp32             0.56                          60
-#   bf16, AVX512_BF16 0.58                         200
-#   bf16, AVX2       0.93                          24
-#   fp16             0.95                          23
-_CPU_WRITE_LAYER_S = 0.6e-3
-_CPU_READ_LAYER_S = 4e-3
-_NO_VECTOR_SHARE = 0.15  # bf16 and fp16 are unpacked one by one
+# Processor: what TorchBackend takes, in fp32, bf16 (raised to fp32 piece by piece) and fp16
+# (FBGEMM). Two cores of an AMD EPYC that read 35 GB/s: 12 layers of 768 wide in 45, 29, 16.5 ms
+# a token, 4 of 2048 in 73, 52, 22 ms; 690 and 330 tokens/s read in any type. 16 cores of an
+# Intel Xeon that read 196 GB/s: 1.5B in 76, 101, 84 ms, 220 tokens/s read: the 16-bit products
+# stop growing there, and each torch call takes 1.8 times as long.
+_CPU_WRITE_LAYER_S = 0.8e-3
+_CPU_READ_LAYER_S = 5e-3
+_FP32_SHARE, _RAISED_SHARE, _FBGEMM_SHARE = 0.52, 0.40, 0.95
+_RAISED_LIMIT, _FBGEMM_LIMIT = 42e9, 55e9  # bytes/s, however many cores
+_SLOWLY_RAISED_SHARE = 0.15  # without vectors that widen numbers; not measured
+_CORE_FLOPS = {"avx2": 80e9, "neon": 40e9, "": 14e9}  # Arm and old ones: by their units' width
+_CORES_EXPONENT = 0.8  # eight times the cores gave five times the flops
 
 
 def _cpu_speed(hardware: Hardware, weights: str) -> Speed:
-    bandwidth = hardware.ram_bandwidth or DEFAULT_RAM_BANDWIDTH
-    share, core_flops = _cpu_share_and_flops(frozenset(hardware.instruction_sets), weights)
+    vectors = next((name for name in ("avx2", "neon") if name in hardware.instruction_sets), "")
     return Speed(
-        bandwidth * share,
-        core_flops * hardware.cores * 0.6,  # products are not all that reading is made of
+        _cpu_bytes_per_s(hardware.ram_bandwidth or DEFAULT_RAM_BANDWIDTH, weights, vectors),
+        _CORE_FLOPS[vectors] * hardware.cores**_CORES_EXPONENT,
         _CPU_WRITE_LAYER_S,
         _CPU_READ_LAYER_S,
     )
 
 
-def _cpu_share_and_flops(sets: frozenset[str], weights: str) -> tuple[float, float]:
-    has_vectors = bool(sets & {"avx2", "neon"})
+def _cpu_bytes_per_s(bandwidth: float, weights: str, vectors: str) -> float:
     if weights == "fp32":
-        return 0.56, 60e9 if "avx2" in sets else 30e9 if has_vectors else 10e9
-    if weights.startswith("bf16") and "amx_bf16" in sets:
-        return 0.58, 500e9
-    if weights.startswith("bf16") and "avx512_bf16" in sets:
-        return 0.58, 200e9
-    if "avx2" in sets:
-        return 0.9, 24e9
-    if sets & {"bf16"} and weights.startswith("bf16"):
-        return 0.8, 60e9  # Arm; not measured
-    return _NO_VECTOR_SHARE, 5e9
+        return bandwidth * _FP32_SHARE
+    if weights == "fp16" and vectors == "avx2":
+        return min(bandwidth * _FBGEMM_SHARE, _FBGEMM_LIMIT)
+    return min(bandwidth * (_RAISED_SHARE if vectors else _SLOWLY_RAISED_SHARE), _RAISED_LIMIT)
 
 
-# GPU: eager torch from Python. 0.6 ms a layer is what the `rwkv` package takes on an H100
-# (targets.md, section 2: 10 to 36 ms for 12 to 32 layers); cuBLAS reaches 0.89 of the bandwidth.
+# GPU: eager torch from Python. On an H100 TorchBackend took 2.3 ms a layer and token, 4.4 to
+# 5.6 ms a layer and chunk, beside the same slow Xeon; a desktop's processor calls faster. mps and
+# xpu are not measured. Large products reach 0.89 of the bandwidth in cuBLAS (targets.md, 2).
 _GPU_SHARE = 0.85
-_GPU_WRITE_LAYER_S = {"cuda": 0.6e-3, "mps": 1.2e-3, "xpu": 1.2e-3}
-_GPU_READ_LAYER_S = {"cuda": 1.5e-3, "mps": 4e-3, "xpu": 4e-3}
+_GPU_WRITE_LAYER_S = {"cuda": 1.5e-3, "mps": 2.5e-3, "xpu": 2.5e-3}
+_GPU_READ_LAYER_S = {"cuda": 3.5e-3, "mps": 6e-3, "xpu": 6e-3}
 # Cards' fp16 arithmetic grows with their bandwidth: flop per byte, as cards of the kind have it.
 _FLOPS_PER_BYTE = {"cuda": 100.0, "mps": 25.0, "xpu": 50.0}
 _NO_TENSOR_CORES_FLOPS_PER_BYTE = 20.0
