@@ -1,0 +1,85 @@
+"""The description of a computer as JSON: read back exactly, or refused by name."""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from engine.errors import EngineError
+from engine.hardware import Gpu, Hardware
+from tests.engine.machines import MACHINES
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_round_trip(name):
+    assert Hardware.from_json(MACHINES[name].to_json()) == MACHINES[name]
+
+
+def described() -> dict[str, Any]:
+    return json.loads(MACHINES["card 8 GB"].to_json())
+
+
+def test_json_has_every_field():
+    told = described()
+    assert set(told) == {field.name for field in fields(Hardware)}
+    assert set(told["gpus"][0]) == {field.name for field in fields(Gpu)}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Hardware)])
+def test_a_missing_field_is_named(field):
+    told = described()
+    del told[field]
+    with pytest.raises(EngineError, match=f"lacks the field “{field}”") as caught:
+        Hardware.from_json(json.dumps(told))
+    assert "skein hardware --json" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cores", 0),
+        ("cores", True),
+        ("threads", 2.5),
+        ("ram_total", "16 GB"),
+        ("ram_free", -1),
+        ("ram_bandwidth", 0),
+        ("ram_bandwidth", float("nan")),
+        ("instruction_sets", "avx2"),
+        ("instruction_sets", [1]),
+        ("gpus", {}),
+        ("gpus", [3]),
+        ("torch_build", None),
+    ],
+)
+def test_a_wrong_value_is_named(field, value):
+    told = described() | {field: value}
+    with pytest.raises(EngineError, match=field):
+        Hardware.from_json(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("kind", "metal"), ("capability", [8]), ("capability", "8.9"), ("usable", 1)],
+)
+def test_a_wrong_value_of_a_card_is_named(field, value):
+    told = described()
+    told["gpus"][0][field] = value
+    with pytest.raises(EngineError, match=rf"“{field}” in gpus\[0\]"):
+        Hardware.from_json(json.dumps(told))
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(EngineError, match="unknown field “colour”"):
+        Hardware.from_json(json.dumps(described() | {"colour": "red"}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_no_description_at_all(text):
+    with pytest.raises(EngineError, match="cannot be read"):
+        Hardware.from_json(text)
+
+
+def test_usable_gpus():
+    assert len(MACHINES["two cards 24 GB"].usable_gpus) == 2
+    assert MACHINES["AMD card without ROCm"].usable_gpus == ()
