@@ -145,11 +145,17 @@ class MessageBrowser(QTextBrowser):
     # ---- size -----------------------------------------------------------------------------
 
     def _on_document_size(self) -> None:
-        height = max(1, math.ceil(self.document().size().height()))
+        height = max(1, math.ceil(self.document().size().height() + self._open_code_height()))
         if height != self.height():
             self.setFixedHeight(height)
             self.height_changed.emit()
         self._place_buttons()
+
+    def _open_code_height(self) -> int:
+        """Return the room for the lower edge of a code block that is still being written."""
+        format_ = self.document().lastBlock().blockFormat()
+        is_open = format_.property(KIND) == "code" and not format_.bottomMargin()
+        return self.writer.style.code_pad + 2 if is_open else 0
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

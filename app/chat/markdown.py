@@ -116,7 +116,7 @@ class Splitter:
             text = "\n".join([*self._open, line])
             return Piece("markdown", text, self._start, end, "", self._starts_exactly)
         # What may become the closing fence is not shown as code first.
-        closing = bool(line.strip()) and not line.strip().strip(fence.mark[0])
+        closing = not line.strip().strip(fence.mark[0])
         text = "\n".join([*self._open, "" if closing else fence.content(line)])
         return Piece("code", text, self._start, end, fence.language, self._starts_exactly)
 

@@ -302,13 +302,13 @@ class MessageView(QFrame):
         done = message.status != "writing"
         parts = self._tools.split_thinking(message.text, done)
         thinking = not parts.closed and not done
+        self._answer = parts.answer
         self._tools.clock.watch(message.node, thinking=thinking)
         if (parts.thought or thinking) and self.thinking is None:
             self._add_thinking()
         if self.thinking is not None:
             self.thinking.setVisible(bool(parts.thought) or thinking)
             self.thinking.show_thought(parts.thought, closed=parts.closed, done=done)
-        self._answer = parts.answer
         self.browser.setVisible(bool(parts.answer.strip()))
         self.renderer.set_text(parts.answer, final=done)
         self._show_waiting()

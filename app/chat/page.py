@@ -149,6 +149,7 @@ class ChatPage(QWidget):
         chat.conversation_opened.connect(self._on_opened)
         chat.model_needed.connect(self.choose_model)
         self._on_settings(chat.settings)
+        self._show_welcome()
         self.composer.set_busy(chat.busy)
         self._on_path()
 
