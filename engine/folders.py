@@ -4,6 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class Folders:
     def states(self) -> Path:
         """One file per saved state."""
         return self.data / "states"
+
+    def states_of(self, settings: "Settings") -> Path:
+        """Return where states are kept: where the settings say, else here."""
+        chosen = settings.states_folder
+        return Path(chosen).expanduser() if chosen else self.states
 
     @property
     def database(self) -> Path:

@@ -34,8 +34,8 @@ class Settings:
 
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
-    proxy: "" = that of the system. strategies: by model fingerprint, where it is not ``strategy``.
-    threads: 0 = as many as there are cores. last_conversation: 0 = none.
+    proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
+    last_conversation: 0 = none.
     window_geometry: as the window system gives it, base64.
     """
 
@@ -45,7 +45,6 @@ class Settings:
     send_with: str = "enter"
     sidebar_open: bool = True
     drawer_open: bool = False
-    show_stats: bool = True
     window_geometry: str = ""
     last_conversation: int = 0
     last_model: str = ""
@@ -57,10 +56,8 @@ class Settings:
     hub_endpoint: str = ""
     proxy: str = ""
     offline: bool = False
-    check_for_updates: bool = True
     strategy: str = "auto"
     strategies: Mapping[str, str] = field(default_factory=dict)
-    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,6 @@ _RULES = {
     "text_scale": _between(0.5, 3.0),
     "last_conversation": _between(0, 2**63 - 1),
     "state_budget_bytes": _between(0, 2**50),
-    "threads": _between(0, 1024),
     "hub_endpoint": _ADDRESS,
     "proxy": _ADDRESS,
 }

@@ -47,6 +47,7 @@ class ChatModel(QObject):
     model_needed = Signal()  # a message could not be sent: no model
     path_left = Signal(int)  # a branch was left; the node to come back to by ``show_node``
     deleted = Signal(int)  # a token for ``restore``
+    state_known = Signal(int, bool)  # tokens that the state has read; whether it is kept
 
     def __init__(
         self, store: "Store", engine: "EngineService", parent: QObject | None = None
@@ -72,6 +73,12 @@ class ChatModel(QObject):
         engine.model_ready.connect(self._on_model_ready)
         engine.model_ejected.connect(self._on_model_gone)
         engine.model_failed.connect(self._on_model_failed)
+
+    def close(self) -> None:
+        """Listen to the engine no longer: the store is about to close."""
+        self._flush.stop()
+        self._engine.event.disconnect(self._on_event)
+        self._engine.failed.disconnect(self._on_failed)
 
     # -- what is open
 
@@ -277,6 +284,7 @@ class ChatModel(QObject):
         if index is not None:
             self.reading.emit(0, 0)
             self._reload(index)
+            self._tell_state()
         self._tell_busy()
         self.conversations_changed.emit()
 
@@ -301,6 +309,7 @@ class ChatModel(QObject):
         self.messages = [self._message(node, siblings[node.id]) for node in nodes]
         self.path_reset.emit()
         self._tell_busy()
+        self._tell_state()
 
     def _append(self, node: "Node") -> None:
         siblings = self._store.sibling_ids([node])[node.id]
@@ -357,6 +366,12 @@ class ChatModel(QObject):
         if self._index_of(node) is not None:
             done, total = live.read
             self.reading.emit(done, total if done < total else 0)
+
+    def _tell_state(self) -> None:
+        """Say how much the state after the last reply has read."""
+        stats = self.messages[-1].stats if self.messages else None
+        read = stats.resumed_tokens + stats.read_tokens + stats.tokens if stats else 0
+        self.state_known.emit(read, read > 0)
 
     def _tell_busy(self) -> None:
         if self.busy != self._was_busy:

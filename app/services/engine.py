@@ -20,7 +20,6 @@ from engine.strategy import Strategy
 if TYPE_CHECKING:
     from engine.archive import StateArchive
     from engine.checkpoint import ModelInfo
-    from engine.folders import Folders
     from engine.hardware import Hardware
     from engine.model import Model
     from engine.plan import Plan
@@ -59,30 +58,48 @@ class _Write:
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
-_Job = _Load | _Eject | _Write
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """Delete states: down to the budget, or all that may go (budget 0)."""
+
+    budget_bytes: int
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _MoveStates:
+    folder: Path
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+_Job = _Load | _Eject | _Write | _Free | _MoveStates
 
 
 class EngineService(QObject):
     """Loads models and writes replies on the engine thread; tells the window by signals."""
 
-    hardware_ready = Signal(object)  # Hardware
     model_loading = Signal(object, float)  # path, fraction in [0, 1]
     model_ready = Signal(object)  # LoadedModel
     model_ejected = Signal()
     model_failed = Signal(object, str, str, str)  # path, message, hint, suggested strategy
     event = Signal(int, object)  # reply node, engine.events.Event
     failed = Signal(int, str, str)  # reply node, message, hint
+    space_freed = Signal(object)  # bytes
+    states_moved = Signal(str)  # the new folder
+    move_failed = Signal(str, str)  # message, hint
 
     def __init__(
         self,
-        folders: "Folders",
+        states: Path,
+        cache: Path,
         store: "Store",
         state_budget_bytes: int,
         parent: QObject | None = None,
     ) -> None:
-        """Prepare the thread; ``start`` runs it."""
+        """Prepare the thread; ``start`` runs it. states, cache: folders."""
         super().__init__(parent)
-        self._folders = folders
+        self._states = states
+        self._cache = cache
         self._store = store
         self._state_budget_bytes = state_budget_bytes
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
@@ -102,7 +119,7 @@ class EngineService(QObject):
     # -- called on the GUI thread
 
     def start(self) -> None:
-        """Start the thread: it looks at the machine, imports torch, then waits for jobs."""
+        """Start the thread: it imports torch, then waits for jobs."""
         self._thread.start()
 
     def load(self, path: Path, strategy: Strategy) -> None:
@@ -129,6 +146,19 @@ class EngineService(QObject):
             for job in (self._current, *self._jobs.queue):
                 if isinstance(job, _Write) and job.turn.reply == reply:
                     job.cancel.set()
+
+    def free_space(self) -> None:
+        """Delete all states that can be made again: the newest of each chat and pinned ones stay."""
+        self._jobs.put(_Free(0))
+
+    def set_state_budget(self, budget_bytes: int) -> None:
+        """Let states take this much of the disk from now on."""
+        self._state_budget_bytes = budget_bytes
+        self._jobs.put(_Free(budget_bytes))
+
+    def move_states(self, folder: Path) -> None:
+        """Copy and verify all states there, switch, then delete the originals."""
+        self._jobs.put(_MoveStates(folder))
 
     def close(self) -> None:
         """Stop, keep the state, wait for the thread. May be called twice."""
@@ -168,15 +198,10 @@ class EngineService(QObject):
 
     def _prepare(self) -> None:
         """Do what is slow once, after the window is up."""
-        from engine.hardware import detect
-
-        self.hardware_ready.emit(detect(self._folders.cache))
-        if self._closing:
-            return
         from engine.archive import StateArchive
 
         self._archive = StateArchive(
-            self._folders.states, self._store, budget_bytes=self._state_budget_bytes
+            self._states, self._store, budget_bytes=self._state_budget_bytes
         )
 
     def _next(self) -> _Job | None:
@@ -191,6 +216,10 @@ class EngineService(QObject):
                 self._load(job)
             elif isinstance(job, _Write):
                 self._write(job)
+            elif isinstance(job, _Free):
+                self._free(job)
+            elif isinstance(job, _MoveStates):
+                self._move_states(job)
             else:
                 self._drop_model()
                 self.model_ejected.emit()
@@ -204,6 +233,8 @@ class EngineService(QObject):
             self.model_failed.emit(job.path, error.message, error.hint, suggestion)
         elif isinstance(job, _Write):
             self.failed.emit(job.turn.reply, error.message, error.hint)
+        elif isinstance(job, _MoveStates):
+            self.move_failed.emit(error.message, error.hint)
 
     def _write(self, job: _Write) -> None:
         if self._session is None:
@@ -214,6 +245,33 @@ class EngineService(QObject):
 
         self._session.run(job.turn, emit, job.cancel.is_set)
 
+    def _free(self, job: _Free) -> None:
+        assert self._archive is not None, "made in _prepare"
+        self._archive.budget_bytes = self._state_budget_bytes
+        self.space_freed.emit(self._archive.prune(job.budget_bytes))
+
+    def _move_states(self, job: _MoveStates) -> None:
+        """Nothing is written meanwhile: this thread is the one that writes."""
+        from engine.moving import move_files, remove
+
+        assert self._archive is not None, "made in _prepare"
+        self._archive.close()
+        try:
+            originals = move_files(self._states, job.folder, stopped=job.cancel.is_set)
+            self._states = job.folder
+        finally:
+            self._prepare()
+            self._renew_session()
+        remove(originals)
+        self.states_moved.emit(str(job.folder))
+
+    def _renew_session(self) -> None:
+        from engine.session import Session
+
+        assert self._archive is not None, "made in _prepare"
+        if self._model is not None:
+            self._session = Session(self._model, self._store, self._archive)
+
     # -- loading, on the engine thread
 
     def _load(self, job: _Load) -> None:
@@ -222,7 +280,7 @@ class EngineService(QObject):
         from engine.model import load_planned, plan_model
 
         self.model_loading.emit(job.path, 0.0)
-        hardware = detect(self._folders.cache)
+        hardware = detect(self._cache)
         freed = self._model.backend.resident_bytes if self._model else 0
         info, plan = plan_model(job.path, job.strategy, _with_free(hardware, freed))
         before = self._model.info.path if self._model else None
@@ -255,7 +313,7 @@ class EngineService(QObject):
         from engine.model import load_planned, plan_model
 
         try:
-            info, plan = plan_model(path, strategy, detect(self._folders.cache))
+            info, plan = plan_model(path, strategy, detect(self._cache))
             self._adopt(load_planned(info, plan))
         except EngineError:
             log.exception("The former model could not be loaded again")
@@ -269,12 +327,9 @@ class EngineService(QObject):
             self.model_ready.emit(_describe(self._model))
 
     def _adopt(self, model: "Model") -> None:
-        from engine.session import Session
-
-        assert self._archive is not None, "made in _prepare"
         self._drop_model()
         self._model = model
-        self._session = Session(model, self._store, self._archive)
+        self._renew_session()
         self.model_ready.emit(_describe(model))
 
     def _drop_model(self) -> None:

@@ -139,7 +139,7 @@ class ModelLibrary(QObject):
     def start(self) -> None:
         """Show what is known, then look at the disk, the machine and the hub."""
         self.rescan()
-        self._tasks.run_in_background(self._machine.detect, self._on_detected, self._on_unknown)
+        self.look_again()
         hub = self._hub
         self._tasks.run_in_background(
             lambda: (hub.cached(), hub.saved()), self._on_cached, self._on_unknown
@@ -159,6 +159,10 @@ class ModelLibrary(QObject):
             lambda found: self._on_scanned(number, found),
             self._on_scan_failed,
         )
+
+    def look_again(self) -> None:
+        """Detect this computer anew: a card came, memory became free."""
+        self._tasks.run_in_background(self._machine.detect, self._on_detected, self._on_unknown)
 
     def refresh(self) -> None:
         """Read the hub's list again; the cached one stays when that fails."""

@@ -29,7 +29,6 @@ def test_everything_round_trips(file):
         model_folders=("/a b", "D:\\models", "模型"),
         state_budget_bytes=10**10,
         strategies={"a1b2": "cuda fp16 *20 -> cpu fp32", 'odd "key"': "cpu fp32"},
-        check_for_updates=False,
         last_conversation=7,
     )
     file.save(changed)
@@ -50,13 +49,13 @@ def test_comments_order_and_unknown_keys_survive(file):
         "utf-8",
     )
     settings = file.load()
-    file.save(replace(settings, theme="dark", language="zh_CN", threads=4))
+    file.save(replace(settings, theme="dark", language="zh_CN", last_conversation=4))
     text = file.path.read_text("utf-8")
     for kept in ("# mine", "future = [1, 2] # later", "# bright", "[plugin]\nx = 1"):
         assert kept in text
-    assert file.load() == replace(settings, theme="dark", language="zh_CN", threads=4)
+    assert file.load() == replace(settings, theme="dark", language="zh_CN", last_conversation=4)
     values = tomllib.loads(text)
-    assert values["threads"] == 4
+    assert values["last_conversation"] == 4
     assert values["plugin"] == {"x": 1}
     before = text
     file.save(file.load())

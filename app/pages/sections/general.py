@@ -100,10 +100,6 @@ class GeneralSection(Section):
             ),
         )
         chat.setting(self.tr("Send with"), "", keys)
-        stats = check_box(self._settings, "show_stats", "show_stats", self.tr("Show speed"))
-        chat.setting(
-            self.tr("Show speed"), self.tr("Tokens per second and time under each answer."), stats
-        )
 
     def _add_start(self) -> None:
         start = self.card(self.tr("Start"))
@@ -114,12 +110,4 @@ class GeneralSection(Section):
             self.tr("Load the last model"),
             self.tr("When Skein starts, the model of last time is made ready."),
             load,
-        )
-        updates = check_box(
-            self._settings, "check_for_updates", "check_for_updates", self.tr("Look for updates")
-        )
-        start.setting(
-            self.tr("Look for updates"),
-            self.tr("Asks once a day whether there is a newer version. Nothing else is sent."),
-            updates,
         )

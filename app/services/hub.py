@@ -1,0 +1,71 @@
+"""The hub as the window's services ask for it: made from the settings of the moment.
+
+Every method may block on the network or the keyring, so all of them run on worker threads.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.folders import Folders
+    from engine.hub.catalogue import Catalogue
+    from engine.hub.download import Download
+    from engine.hub.remote_model import RemoteModel
+    from engine.settings import Settings
+
+
+class HubAccess:
+    """Catalogue and downloads; each call looks at the settings anew (mirror, proxy, offline)."""
+
+    def __init__(self, folders: "Folders", settings: "Callable[[], Settings]") -> None:
+        self._folders = folders
+        self._settings = settings
+
+    def cached(self) -> "list[RemoteModel]":
+        """Return the list of the last refresh, without a network."""
+        return self._kept().cached()
+
+    def saved(self) -> datetime | None:
+        """Return when that list was read."""
+        return self._kept().saved()
+
+    def refresh(self) -> "list[RemoteModel]":
+        """Return the hub's list as it is now. Raises EngineError."""
+        return self._live().refresh()
+
+    def lookup(self, address: str) -> "list[RemoteModel]":
+        """Return the models of a repository or of one address. Raises EngineError."""
+        return self._live().lookup(address)
+
+    def transfer(self, model: "RemoteModel") -> "Download":
+        """Return a download into the folder of models. Raises EngineError."""
+        from engine.hub.access import hub_of
+        from engine.hub.download import Download
+
+        return Download(model, self.models_folder(), hub=hub_of(self._settings()))
+
+    def places(self) -> list[Path]:
+        """Return the folders and files in which models are looked for."""
+        from engine.hub.library import model_places
+
+        return model_places(self._folders, self._settings())
+
+    def models_folder(self) -> Path:
+        """Return where downloads go."""
+        from engine.hub.library import models_folder
+
+        return models_folder(self._folders, self._settings())
+
+    def _kept(self) -> "Catalogue":
+        from engine.hub.catalogue import Catalogue
+        from engine.hub.connection import DEFAULT_ENDPOINT
+
+        return Catalogue(self._folders.cache, DEFAULT_ENDPOINT)
+
+    def _live(self) -> "Catalogue":
+        from engine.hub.access import hub_of
+        from engine.hub.catalogue import Catalogue
+
+        return Catalogue(self._folders.cache, hub=hub_of(self._settings()))

@@ -1,0 +1,107 @@
+"""What lies on the disk: how much it is, where it lies, and the token in the keyring.
+
+All of it blocks, so all of it runs in the background; signals arrive on the GUI thread.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.services.tasks import Tasks
+from app.settings import SettingsStore
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine.folders import Folders
+    from engine.store import Store
+
+
+class StorageService(QObject):
+    """Measures and moves folders; keeps the token."""
+
+    measured = Signal(object, object, object)  # bytes of models, of states, the states' budget
+    moving = Signal(str, float)  # setting, fraction
+    moved = Signal(str, str)  # setting, folder
+    token_known = Signal(bool, str)  # saved, a sentence about what went wrong
+    failed = Signal(str, str)  # message, hint
+
+    def __init__(
+        self,
+        folders: "Folders",
+        store: "Store",
+        settings: SettingsStore,
+        tasks: Tasks,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._folders = folders
+        self._store = store
+        self._settings = settings
+        self._tasks = tasks
+
+    def measure(self) -> None:
+        """Find out how much models and states take, and whether a token is kept."""
+        models, states = self._models_folder(), self._folders.states_of(self._settings.values)
+        budget = self._settings.get("state_budget_bytes")
+        self._tasks.run_in_background(
+            lambda: (_bytes_in(models), _bytes_in(states)),
+            lambda found: self.measured.emit(found[0], found[1], budget),
+        )
+        self._tasks.run_in_background(
+            _has_token, lambda known: self.token_known.emit(known, "")
+        )
+
+    def move_models(self, folder: str) -> None:
+        """Copy all models there, verify, switch, then delete the originals."""
+        from engine.moving import move_files, remove
+
+        source, target = self._models_folder(), Path(folder)
+
+        def tell(done: int, total: int) -> None:
+            self.moving.emit("models_folder", done / max(total, 1))
+
+        def switch(originals: list[Path]) -> None:
+            self.moved.emit("models_folder", folder)
+            self._tasks.run_in_background(lambda: remove(originals))
+
+        self._tasks.run_in_background(
+            lambda: move_files(source, target, tell), switch, self._on_failed
+        )
+
+    def keep_token(self, token: str) -> None:
+        """Put the token into the system's keyring; "" takes it away."""
+        from engine.secrets import Secrets
+
+        self._tasks.run_in_background(
+            lambda: Secrets().set_hub_token(token),
+            lambda _: self.token_known.emit(bool(token), ""),
+            lambda error: self.token_known.emit(False, str(error)),
+        )
+
+    def _models_folder(self) -> Path:
+        from engine.hub.library import models_folder
+
+        return models_folder(self._folders, self._settings.values)
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, EngineError):
+            self.failed.emit(error.message, error.hint)
+        else:
+            self.failed.emit(f"The folder could not be moved: {error}", "Nothing was lost.")
+
+
+def _has_token() -> bool:
+    from engine.secrets import Secrets
+
+    return bool(Secrets().hub_token())
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*") if folder.exists() else ():
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
