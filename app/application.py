@@ -102,9 +102,7 @@ class Application(QObject):
 
     def _construct_widgets(self) -> None:
         self.models_page = ModelsPage(self.theme, self.library, self.downloads)
-        self.chat_page = ChatPage(
-            self.theme, self.chat, self.models_page.ready, load_templates()
-        )
+        self.chat_page = ChatPage(self.theme, self.chat, self.models_page.ready, load_templates())
         self.settings_page = SettingsPage(self.theme, self.settings, self.folders)
         pages = {
             "chat": self.chat_page,

@@ -28,7 +28,7 @@ def move_files(
     content is not copied again. Raises EngineError (no room, not writable, another file of that
     name), Cancelled.
     """
-    files = [path for path in sorted(source.rglob("*")) if path.is_file()] if source.exists() else []
+    files = sorted(path for path in source.rglob("*") if path.is_file())
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise EngineError(
             f"{target} lies inside the folder that is to be moved.", "Choose another folder."

@@ -45,7 +45,8 @@ class Reference:
         v_first: Array | None = None
         for i in range(self.layers):
             h = self._norm(x, f"blocks.{i}.ln1")
-            y, v_first = self._time_mix(i, h, state, v_first)
+            y, v = self._time_mix(i, h, state, v_first)
+            v_first = v if v_first is None else v_first
             x = x + y
             h = self._norm(x, f"blocks.{i}.ln2")
             x = x + self._channel_mix(i, h, state)
@@ -58,6 +59,8 @@ class Reference:
     def _time_mix(
         self, i: int, h: Array, state: ReferenceState, v_first: Array | None
     ) -> tuple[Array, Array]:
+        """Return (what to add to the residual, this layer's values before the blend)."""
+
         def get(name: str) -> Array:
             return self.z[f"blocks.{i}.att.{name}"]
 
@@ -72,14 +75,13 @@ class Reference:
         w = np.exp(-np.exp(-0.5) * _sigmoid(get("w0") + np.tanh(x_w @ get("w1")) @ get("w2")))
         a = _sigmoid(get("a0") + x_a @ get("a1") @ get("a2"))
         g = _sigmoid(x_g @ get("g1")) @ get("g2")
-        if v_first is None:
-            v_first = v
-        else:
+        own = v
+        if v_first is not None:
             v = v + (v_first - v) * _sigmoid(get("v0") + x_v @ get("v1") @ get("v2"))
         kk = k * get("k_k")
         k = k * (1 + (a - 1) * get("k_a"))
         ys = [self._head(i, h_, state, r, w, k, v, kk, a) for h_ in range(self.heads)]
-        return get("output.weight") @ (np.concatenate(ys) * g), v_first
+        return get("output.weight") @ (np.concatenate(ys) * g), own
 
     def _head(self, i: int, head: int, state: ReferenceState, *vectors: Array) -> Array:
         part = slice(head * self.n, (head + 1) * self.n)

@@ -67,7 +67,7 @@ class ChatModel(QObject):
         self._flush.setInterval(FLUSH_MS)
         self._flush.setSingleShot(True)
         self._flush.timeout.connect(self._show_stale)
-        engine.event.connect(self._on_event)
+        engine.reply_event.connect(self._on_event)
         engine.failed.connect(self._on_failed)
         engine.model_loading.connect(self._on_model_loading)
         engine.model_ready.connect(self._on_model_ready)
@@ -77,7 +77,7 @@ class ChatModel(QObject):
     def close(self) -> None:
         """Listen to the engine no longer: the store is about to close."""
         self._flush.stop()
-        self._engine.event.disconnect(self._on_event)
+        self._engine.reply_event.disconnect(self._on_event)
         self._engine.failed.disconnect(self._on_failed)
 
     # -- what is open

@@ -30,9 +30,7 @@ JOIN_TIMEOUT_S = 5.0
 class Transfer(Protocol):
     """One download that can be run, stopped, and run again from where it stopped."""
 
-    def run(
-        self, progress: Callable[[DownloadProgress], None], stop: threading.Event
-    ) -> Path:
+    def run(self, progress: Callable[[DownloadProgress], None], stop: threading.Event) -> Path:
         """Return the whole, verified file.
 
         Raises EngineError; DownloadFailed of kind "stopped" after ``stop``.

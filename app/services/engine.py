@@ -82,7 +82,7 @@ class EngineService(QObject):
     model_ready = Signal(object)  # LoadedModel
     model_ejected = Signal()
     model_failed = Signal(object, str, str, str)  # path, message, hint, suggested strategy
-    event = Signal(int, object)  # reply node, engine.events.Event
+    reply_event = Signal(int, object)  # reply node, engine.events.Event
     failed = Signal(int, str, str)  # reply node, message, hint
     space_freed = Signal(object)  # bytes
     states_moved = Signal(str)  # the new folder
@@ -148,7 +148,7 @@ class EngineService(QObject):
                     job.cancel.set()
 
     def free_space(self) -> None:
-        """Delete all states that can be made again: the newest of each chat and pinned ones stay."""
+        """Delete states that can be made again; the newest of each chat and pinned ones stay."""
         self._jobs.put(_Free(0))
 
     def set_state_budget(self, budget_bytes: int) -> None:
@@ -241,7 +241,7 @@ class EngineService(QObject):
             raise EngineError("No model is loaded.", "Choose a model above, then try again.")
 
         def emit(event: Event) -> None:
-            self.event.emit(job.turn.reply, event)
+            self.reply_event.emit(job.turn.reply, event)
 
         self._session.run(job.turn, emit, job.cancel.is_set)
 

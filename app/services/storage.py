@@ -48,9 +48,7 @@ class StorageService(QObject):
             lambda: (_bytes_in(models), _bytes_in(states)),
             lambda found: self.measured.emit(found[0], found[1], budget),
         )
-        self._tasks.run_in_background(
-            _has_token, lambda known: self.token_known.emit(known, "")
-        )
+        self._tasks.run_in_background(_has_token, lambda known: self.token_known.emit(known, ""))
 
     def move_models(self, folder: str) -> None:
         """Copy all models there, verify, switch, then delete the originals."""

@@ -40,7 +40,9 @@ def forward_command(
     logits = backend.forward(ids, current, all_logits=all_logits)
     arrays = {name: array.cpu().numpy() for name, array in current.tensors().items()}
     with out.open("wb") as stream:
-        np.savez(stream, logits=logits.cpu().numpy(), tokens=np.array(ids), **arrays)
+        np.savez(
+            stream, allow_pickle=False, logits=logits.cpu().numpy(), tokens=np.array(ids), **arrays
+        )
     if save_state:
         last = logits[-1] if all_logits else logits
         save_for(save_state, Snapshot(current.to("cpu"), last.cpu().numpy(), None), info)
