@@ -69,6 +69,7 @@ class Theme(QObject):
         self.scale = 1.0
         self._app: QApplication | None = None
         self._folder = QTemporaryDir()
+        self._icons: dict[tuple[str, str | None], QIcon] = {}
         self._buttons: weakref.WeakKeyDictionary[QAbstractButton, tuple[str, str | None]] = (
             weakref.WeakKeyDictionary()
         )
@@ -89,6 +90,7 @@ class Theme(QObject):
         self.mode = mode
         self.scale = min(max(scale, SMALLEST_SCALE), LARGEST_SCALE)
         self.colors = self._wanted_colors()
+        self._icons.clear()
         qt_app.setPalette(palette(self.colors))
         qt_app.setFont(self.font())
         qt_app.setStyleSheet(self.stylesheet())
@@ -149,6 +151,11 @@ class Theme(QObject):
         Without a colour: muted, the text's colour when hovered, accent when checked.
         Raises FileNotFoundError when there is no such icon.
         """
+        if (name, color) not in self._icons:
+            self._icons[name, color] = self._made_icon(name, color)
+        return self._icons[name, color]
+
+    def _made_icon(self, name: str, color: str | None) -> QIcon:
         colors = self.colors
         icon = QIcon(str(self._icon_file(name, self._color(color or "muted"))))
         size = QSize(24, 24)

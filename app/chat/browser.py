@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolButton, QToolTip, QWidget
 
 from app.chat.document import CodeBlock, DocumentWriter, document_text, selected_text
-from app.chat.document_style import CODE_ID, KIND, QUOTE, DocumentStyle
+from app.chat.document_style import CODE_ID, KIND, QUOTE, StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.theme import Theme
@@ -51,6 +51,7 @@ class MessageBrowser(QTextBrowser):
     def __init__(
         self,
         theme: Theme,
+        styles: StyleShelf,
         shelf: FormulaShelf,
         highlighter: Highlighter,
         *,
@@ -60,6 +61,7 @@ class MessageBrowser(QTextBrowser):
         super().__init__(parent)
         self._theme = theme
         self._quiet = quiet
+        self._styles = styles
         self._buttons: list[tuple[CodeBlock, QToolButton]] = []
         self._ringed = False
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -74,7 +76,7 @@ class MessageBrowser(QTextBrowser):
         flags = Qt.TextInteractionFlag
         self.setTextInteractionFlags(flags.TextBrowserInteraction | flags.TextSelectableByKeyboard)
         self.writer = DocumentWriter(
-            self.document, DocumentStyle(theme, quiet=quiet), shelf, highlighter, self
+            self.document, styles.style(quiet=quiet), shelf, highlighter, self
         )
         self.document().documentLayout().documentSizeChanged.connect(self._on_document_size)
         self.highlighted.connect(self._on_highlighted)
@@ -83,7 +85,7 @@ class MessageBrowser(QTextBrowser):
 
     def restyle(self) -> None:
         """Take the colours and sizes of the theme; the text must be written again after it."""
-        self.writer.set_style(DocumentStyle(self._theme, quiet=self._quiet))
+        self.writer.set_style(self._styles.style(quiet=self._quiet))
 
     def refresh(self) -> None:
         """Let the Copy buttons follow the code blocks."""
@@ -226,7 +228,7 @@ class MessageBrowser(QTextBrowser):
         language = next((b.language for b in self.writer.code_blocks if b.number == number), "")
         header = QRectF(box.left() + style.code_pad, box.top(), box.width(), style.code_header)
         painter.setPen(QColor(self._theme.colors.faint))
-        painter.setFont(self._theme.font(12, 500))
+        painter.setFont(style.label_font)
         words = language or self.tr("code")
         painter.drawText(header, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
 

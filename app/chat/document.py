@@ -133,8 +133,14 @@ class DocumentWriter(QObject):
         """Remove what was written after ``mark``."""
         cursor = self._cursor
         cursor.setPosition(mark.position)
+        # An empty block would take over the format of what is removed after it.
+        held = not mark.fresh and cursor.block().length() == 1
+        if held:
+            cursor.insertText(" ")
         cursor.movePosition(_END, _KEEP)
         cursor.removeSelectedText()
+        if held:
+            cursor.deletePreviousChar()
         self._fresh = mark.fresh
         del self.code_blocks[mark.code_blocks :]
         if mark.fresh:

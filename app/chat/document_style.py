@@ -45,6 +45,7 @@ class DocumentStyle:
         self.base_size = 14 if quiet else 15
         self.font = theme.font(self.base_size)
         self.mono = theme.mono_font(13)
+        self.label_font = theme.font(12, 500)
         self.inline_mono = theme.mono_font(13.5 if not quiet else 13)
         self.line_height = theme.px(self.base_size * 1.6)
         self.indent_width = theme.px(26)
@@ -203,3 +204,22 @@ class DocumentStyle:
     def _heading_size(self, level: int) -> int:
         size = _HEADING_SIZES[min(max(level, 1), 6) - 1]
         return min(size, 16) if self.quiet else size
+
+
+class StyleShelf:
+    """The styles of the theme state in use, made once for all messages."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+        self._key: tuple[object, ...] = ()
+        self._styles: dict[bool, DocumentStyle] = {}
+
+    def style(self, *, quiet: bool = False) -> DocumentStyle:
+        """Return the style in the theme's colours and sizes of now."""
+        key = (self._theme.colors, self._theme.scale)
+        if key != self._key:
+            self._key = key
+            self._styles = {}
+        if quiet not in self._styles:
+            self._styles[quiet] = DocumentStyle(self._theme, quiet=quiet)
+        return self._styles[quiet]

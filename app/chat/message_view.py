@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat.browser import MessageBrowser
+from app.chat.document_style import StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.chat.message_bar import ErrorLine, MessageBar
@@ -66,6 +67,7 @@ class ViewTools:
     """What all messages of a transcript share."""
 
     theme: Theme
+    styles: StyleShelf
     shelf: FormulaShelf
     highlighter: Highlighter
     split_thinking: SplitThinking
@@ -162,7 +164,9 @@ class MessageView(QFrame):
 
     def _make_browser(self, *, quiet: bool = False) -> MessageBrowser:
         tools = self._tools
-        made = MessageBrowser(tools.theme, tools.shelf, tools.highlighter, quiet=quiet)
+        made = MessageBrowser(
+            tools.theme, tools.styles, tools.shelf, tools.highlighter, quiet=quiet
+        )
         made.height_changed.connect(self.height_changed)
         made.link_hovered.connect(self.link_hovered)
         made.anchorClicked.connect(lambda url: self.link_asked.emit(url.toString()))
@@ -456,7 +460,7 @@ class MessageView(QFrame):
     def cancel_edit(self) -> None:
         """Leave the question as it was."""
         if self.editor is not None:
-            self.editor.hide()
+            self.editor.setParent(None)
             self.editor.deleteLater()
             self.editor = self.field = None
             self.browser.show()

@@ -14,6 +14,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from app.chat.composer import Composer
+from app.chat.document_style import StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.chat.message_view import OVERHANG, ViewTools
@@ -70,6 +71,7 @@ class ChatPage(QWidget):
         self._workshop = Workshop(self)
         self._tools = ViewTools(
             theme,
+            StyleShelf(theme),
             FormulaShelf(self._workshop, self),
             Highlighter(self._workshop, self),
             self._split_thinking,
@@ -210,7 +212,7 @@ class ChatPage(QWidget):
         self.composer.count_tokens = count
 
     def set_send_with(self, keys: str) -> None:
-        """keys: "enter", or "ctrl_enter" with Enter for a new line."""
+        """keys: "enter", or "ctrl+enter" with Enter for a new line."""
         self.composer.field.send_with = keys
 
     def choose_model(self) -> None:

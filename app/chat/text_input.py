@@ -85,7 +85,7 @@ class TextInput(QPlainTextEdit):
     def _on_enter(self, event: QKeyEvent) -> None:
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        sends = control if self.send_with == "ctrl_enter" else not shift
+        sends = control if self.send_with == "ctrl+enter" else not shift
         if self.composing:
             # Enter chooses a candidate here; it must neither send nor break the line.
             event.ignore()

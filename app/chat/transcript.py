@@ -5,6 +5,9 @@ is when heights above it become known; the view goes along with a growing reply 
 stands at the end. Knows the chat's model and message views; draws nothing itself.
 """
 
+import bisect
+import math
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,8 @@ _GAP = 16
 _EDGE = 24
 _NEAR_SCREENS = 1.0  # built ahead of the view, in screens
 _FAR_SCREENS = 4.0  # given up beyond
+_AHEAD_MS = 8  # between two messages that are built ahead of the view
+_FRAME_S = 0.010  # for building while something moves
 _AT_END = 24  # pixels from the end that still count as the end
 
 
@@ -72,7 +77,11 @@ class Transcript(QScrollArea):
         self._placer = QTimer(self)
         self._placer.setSingleShot(True)
         self._placer.setInterval(0)
-        self._placer.timeout.connect(self._place)
+        self._placer.timeout.connect(lambda: self._place(_FRAME_S))
+        self._ahead = QTimer(self)
+        self._ahead.setSingleShot(True)
+        self._ahead.setInterval(_AHEAD_MS)
+        self._ahead.timeout.connect(self._build_one_near)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.link_hovered.connect(self._show_address)
         self._connect_chat()
@@ -218,8 +227,11 @@ class Transcript(QScrollArea):
 
     # ---- placing --------------------------------------------------------------------------
 
-    def _place(self) -> None:
-        """Build what is near the view, measure it, put everything where it belongs."""
+    def _place(self, budget_s: float = math.inf) -> None:
+        """Build what is in view, measure it, put everything where it belongs.
+
+        What does not get its turn within the budget follows in the next round.
+        """
         if self._placing or self._width <= 0:
             return
         self._placing = True
@@ -227,8 +239,9 @@ class Transcript(QScrollArea):
             self._measure_stale()
             self._sum_up()
             self._aim()
+            deadline = time.perf_counter() + budget_s
             for _ in range(8):
-                if not self._build_visible():
+                if not self._build_visible(deadline):
                     break
                 self._sum_up()
                 self._aim()
@@ -237,8 +250,10 @@ class Transcript(QScrollArea):
             self._placing = False
         self._drop_far()
         self._update_jump()
-        if self._next_near() is not None:
-            QTimer.singleShot(0, self, self._build_one_near)
+        if any(index not in self._views for index in self._in_view(0)):
+            self._placer.start()
+        elif self._next_near() is not None:
+            self._ahead.start()
 
     def _measure_stale(self) -> None:
         for index, view in self._views.items():
@@ -272,10 +287,12 @@ class Transcript(QScrollArea):
         index = min(index, len(self._tops) - 1)
         bar.setValue(self._tops[index] + above)
 
-    def _build_visible(self) -> bool:
+    def _build_visible(self, deadline: float) -> bool:
         """Build and measure what is in view; return whether a height was wrong."""
         wrong = False
         for index in self._in_view(0):
+            if wrong and time.perf_counter() > deadline:
+                return False
             view = self._views.get(index)
             if view is None or not self._known[index]:
                 before = self._heights[index]
@@ -322,11 +339,10 @@ class Transcript(QScrollArea):
         height = self.viewport().height()
         top = self.verticalScrollBar().value() - screens * height
         bottom = self.verticalScrollBar().value() + (1 + screens) * height
-        return [
-            index
-            for index in range(len(self._tops) - 1, -1, -1)
-            if self._tops[index] < bottom and self._tops[index] + self._heights[index] > top
-        ]
+        first = max(0, bisect.bisect_right(self._tops, top) - 1)
+        last = bisect.bisect_left(self._tops, bottom)
+        found = range(last - 1, first - 1, -1)
+        return [index for index in found if self._tops[index] + self._heights[index] > top]
 
     def _is_visible(self, index: int) -> bool:
         return index in self._in_view(0)
@@ -365,7 +381,6 @@ class Transcript(QScrollArea):
     def _drop(self, index: int) -> None:
         view = self._views.pop(index)
         view.hide()
-        view.setParent(None)
         view.deleteLater()
 
     # ---- estimates ------------------------------------------------------------------------
@@ -388,7 +403,7 @@ class Transcript(QScrollArea):
             return
         self._following = value >= self.verticalScrollBar().maximum() - self._theme.px(_AT_END)
         self._remember_anchor()
-        self._place()
+        self._place(_FRAME_S)
 
     def _remember_anchor(self) -> None:
         value = self.verticalScrollBar().value()

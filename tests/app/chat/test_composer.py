@@ -41,7 +41,7 @@ def test_shift_enter_breaks_the_line(qtbot, composer):
 
 
 def test_ctrl_enter_sends_when_the_person_wants_it_so(qtbot, composer):
-    composer.field.send_with = "ctrl_enter"
+    composer.field.send_with = "ctrl+enter"
     found = sent(composer)
     qtbot.keyClicks(composer.field, "a")
     qtbot.keyClick(composer.field, Qt.Key.Key_Return)

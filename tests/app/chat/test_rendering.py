@@ -112,7 +112,7 @@ def streamed(make_writer, text: str, cuts: list[int], budget: float) -> QTextDoc
 @given(TEXTS, CUTS, st.sampled_from([0.0, 1.0]))
 @settings(
     deadline=None,
-    max_examples=60,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_streamed_equals_whole(make_writer, text, cuts, budget):

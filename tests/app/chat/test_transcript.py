@@ -3,11 +3,13 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QTextCursor
-from PySide6.QtWidgets import QToolButton, QWidget
+from PySide6.QtWidgets import QTextBrowser, QToolButton, QWidget
 
+from app.chat.document_style import StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.chat.message_view import ViewTools
+from app.chat.text_input import TextInput
 from app.chat.thinking import ThinkingClock
 from app.chat.transcript import Transcript
 from app.models.message import Message
@@ -41,6 +43,7 @@ def transcript(qtbot, theme, workshop, chat, clock):
     clock_time[0] = 0.0
     tools = ViewTools(
         theme,
+        StyleShelf(theme),
         FormulaShelf(workshop),
         Highlighter(workshop),
         load_templates()["world"].split_thinking,
@@ -96,6 +99,7 @@ def test_scrolling_through_gives_far_messages_up(qtbot, transcript, chat):
     assert 299 not in transcript.built
     assert len(transcript.built) < 60
     transcript.verticalScrollBar().setValue(0)
+    settled(qtbot, transcript)
     assert 0 in transcript.built
 
 
@@ -207,7 +211,8 @@ def test_thinking_is_folded_and_timed(qtbot, transcript, chat):
     assert view.thinking.browser is None
     view.thinking.button.click()
     settled(qtbot, transcript)
-    assert view.thinking.browser.toPlainText() == "Because it is."
+    thought = view.findChild(QTextBrowser, "thought")
+    assert thought.toPlainText() == "Because it is."
     assert view.plain_text == "Answer"
 
 
@@ -317,8 +322,9 @@ def test_a_question_is_edited_in_place(qtbot, transcript, chat):
     assert view.field is None
     assert chat.calls == []
     qtbot.mouseClick(button(view, "edit_button"), Qt.MouseButton.LeftButton)
-    view.field.setPlainText("other words")
-    qtbot.keyClick(view.field, Qt.Key.Key_Return)
+    field = view.findChild(TextInput, "edit_field")
+    field.setPlainText("other words")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
     assert chat.calls == [("edit", 2, "other words")]
 
 
@@ -391,11 +397,14 @@ def test_keys_scroll_from_inside_a_message(qtbot, transcript, chat):
     browser = transcript.built[39].browser
     browser.setFocus()
     qtbot.keyClick(browser, Qt.Key.Key_Home)
+    settled(qtbot, transcript)
     assert transcript.verticalScrollBar().value() == 0
     transcript.built[0].browser.setFocus()
     qtbot.keyClick(transcript.built[0].browser, Qt.Key.Key_PageDown)
+    settled(qtbot, transcript)
     assert transcript.verticalScrollBar().value() > 300
     qtbot.keyClick(transcript.built[0].browser, Qt.Key.Key_End)
+    settled(qtbot, transcript)
     assert at_end(transcript)
 
 
