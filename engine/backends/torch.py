@@ -7,6 +7,7 @@ Matrices are held in the strategy's type (see ``matrices``); everything else (no
 recurrence, state, residual) is fp32. Shapes: B rows of T tokens, D wide, H heads of N.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from torch.nn.functional import group_norm, layer_norm, normalize
 
 from engine.backends.base import IsCancelled, Progress
 from engine.backends.matrices import Matrix
+from engine.backends.step_graph import StepGraph
 from engine.backends.weights import DTYPES, WeightReader
 from engine.backends.wkv7 import wkv7_chunked, wkv7_step
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
@@ -224,6 +226,9 @@ class TorchBackend:
             self._ln_out = _norm(reader, "ln_out", device)
             self._head = reader.matrix("head.weight", dtype, device)
         self._home = self._layers[0].device
+        devices = {layer.device for layer in self._layers} | {device}
+        self._on_one_card = len(devices) == 1 and device.type == "cuda"
+        self._graph: StepGraph | None = None
         self._resident_bytes = reader.resident_bytes
 
     @property
@@ -238,6 +243,7 @@ class TorchBackend:
     def close(self) -> None:
         """Give the weights' memory back."""
         self._layers.clear()
+        self._graph = None
         del self._embedding, self._head
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -259,12 +265,12 @@ class TorchBackend:
         for start in range(0, len(tokens), READ_CHUNK):
             chunk = tokens[start : start + READ_CHUNK]
             last = start + len(chunk) == len(tokens)
-            work = state if len(chunk) == 1 else state.clone()
-            x = self._run([chunk], [work], cancelled)[0]
-            if work is not state:
-                state.copy_from(work)
-            if all_logits or last:
-                logits.append(self._logits(x if all_logits else x[-1:]))
+            if len(chunk) == 1:
+                logits.append(self._step(chunk[0], state).unsqueeze(0))
+            else:
+                x = self._read(chunk, state, cancelled)
+                if all_logits or last:
+                    logits.append(self._logits(x if all_logits else x[-1:]))
             if progress:
                 progress(start + len(chunk), len(tokens))
         return torch.cat(logits) if all_logits else logits[0][0]
@@ -277,29 +283,48 @@ class TorchBackend:
             return torch.stack([self.forward(row, state) for row, state in rows])
         for row in tokens:
             self._require(row)
-        x = self._run(tokens, states, None)
+        rows = _Rows.gather(states)
+        x = self._through_layers(self._embed(tokens), rows)
+        rows.scatter(states, 1)
         return self._logits(x[:, -1])
 
-    def _run(
-        self,
-        tokens: Sequence[Sequence[int]],
-        states: Sequence[State],
-        cancelled: IsCancelled | None,
+    def _read(self, chunk: Sequence[int], state: State, cancelled: IsCancelled | None) -> Tensor:
+        """Read tokens together; return the residual [T, D]. Stopped, the state is as it was."""
+        work = state.clone()
+        x = self._through_layers(self._embed([chunk]), _Rows.gather([work]), cancelled)
+        state.copy_from(work)
+        state.tokens_read += len(chunk)
+        return x[0]
+
+    def _step(self, token: int, state: State) -> Tensor:
+        """Read one token; return logits [V]. On one CUDA card, the whole step is one graph."""
+        x = self._embed([[token]])
+        if not self._on_one_card or state.wkv.device != self._home:
+            logits = self._step_through(x, state)
+            state.tokens_read += 1
+            return logits
+        if self._graph is None:
+            self._graph = StepGraph(self._step_through, self.info.shape.width, state)
+        return self._graph(x, state)
+
+    def _step_through(self, x: Tensor, state: State) -> Tensor:
+        return self._logits(self._through_layers(x, _Rows.gather([state]))[0, -1])
+
+    def _embed(self, tokens: Sequence[Sequence[int]]) -> Tensor:
+        """Return the residual [B, T, D] before the first layer."""
+        return self._ln0(self._embedding[torch.tensor(tokens, dtype=torch.long)].float())
+
+    def _through_layers(
+        self, x: Tensor, rows: _Rows, cancelled: IsCancelled | None = None
     ) -> Tensor:
-        """Take rows of equally many tokens through all layers; return the residual [B, T, D]."""
-        rows = _Rows.gather(states)
-        x = self._ln0(self._embedding[torch.tensor(tokens, dtype=torch.long)].float())
+        """Take the residual x [B, T, D] through all layers; advance the states in place."""
         v_first = None
         for i, layer in enumerate(self._layers):
-            if cancelled is not None and len(tokens[0]) > 1 and cancelled():
+            if cancelled is not None and cancelled():
                 raise Cancelled
             x = x.to(layer.device)
             v_first = v_first if v_first is None else v_first.to(layer.device)
             x, v_first = self._run_layer(layer, i, rows, x, v_first)
-        if len(states) > 1:
-            rows.scatter(states, len(tokens[0]))
-        else:
-            states[0].tokens_read += len(tokens[0])
         return x
 
     @staticmethod
@@ -334,6 +359,8 @@ class TorchBackend:
 
 def _device(name: str) -> torch.device:
     kind = name.partition(":")[0]
+    # The driver's tools count cards by their slot, CUDA by its own opinion unless told.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -345,6 +372,8 @@ def _device(name: str) -> torch.device:
             f"This installation of torch ({torch.__version__}) cannot use the device '{name}'.",
             "Choose 'auto' or 'cpu bf16', or install torch for this device (see the README).",
         )
+    if name == "cuda":  # which is the same card as cuda:0, and has to compare equal to it
+        return torch.device("cuda", torch.cuda.current_device())
     return torch.device(name)
 
 

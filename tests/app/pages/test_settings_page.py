@@ -75,8 +75,8 @@ def test_text_size_follows_in_both_directions(page, settings):
 
 
 def test_boxes_set_settings(qtbot, page, settings):
-    qtbot.mouseClick(find(page, "show_stats"), Qt.MouseButton.LeftButton)
-    assert not settings.get("show_stats")
+    qtbot.mouseClick(find(page, "load_last_model"), Qt.MouseButton.LeftButton)
+    assert not settings.get("load_last_model")
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
