@@ -1,29 +1,40 @@
 """A chat as the model reads it: one list of tokens per node, each with the key of its prefix.
 
 Knows templates and tokens; knows nothing of states. Every node is encoded by itself, so that
-the tokens of a chat never depend on where it was interrupted.
+the tokens of a chat never depend on where it was interrupted. Keys come from texts alone, and
+tokens are made when they are asked for: what a saved state has read is never encoded again.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from engine.model import Model
 from engine.store import Node
 from engine.templates import Template
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Segment:
     """What one node adds to the sequence.
 
     key: hash of all that is read before this node's end (of a reply: before its beginning; how
     much of it is read is told by a position). Equal keys and positions mean equal prefixes.
+    encode: gives the tokens; called once, when they are first asked for.
     """
 
     node: Node
-    tokens: tuple[int, ...]
     key: str
+    encode: Callable[[], tuple[int, ...]]
+    _tokens: tuple[int, ...] | None = field(default=None, init=False)
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The ids that are read for this node."""
+        if self._tokens is None:
+            self._tokens = self.encode()
+        return self._tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,10 @@ class SegmentMaker:
             if node.role == "user":
                 text = self._question(node.text, path[i + 1].think, first=i == 0)
                 key = _hash(key, text)
-                made.append(Segment(node, self._encode(text, first=i == 0), key))
+                encode = partial(self._encode, text, first=i == 0)
+                made.append(Segment(node, key, encode))
             else:
-                made.append(Segment(node, self._reply_tokens(node), _hash(key, "reply")))
+                made.append(Segment(node, _hash(key, "reply"), partial(self._reply_tokens, node)))
                 key = _hash(key, node.text)
         return made
 

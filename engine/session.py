@@ -168,17 +168,17 @@ class _Run:
 
     def _read(self, segments: list[Segment], start: _Start, cancelled: IsCancelled) -> int:
         """Bring state and logits to where the next token is drawn; return tokens read."""
-        *before, reply = segments
-        positions = [0] * len(segments)
-        positions[: start.index] = [len(s.tokens) for s in segments[: start.index]]
-        positions[start.index] = start.position
-        total = sum(len(s.tokens) for s in segments) - sum(positions)
+        # What the state has read already is not looked at: it may be very long.
+        *before, reply = segments[start.index :]
+        position = start.position
+        total = sum(len(s.tokens) for s in segments[start.index :]) - position
         done = 0
-        for segment, position in zip(before, positions[:-1], strict=True):
+        for segment in before:
             if position < len(segment.tokens):
                 self._read_segment(segment, position, done, total, cancelled)
                 done += len(segment.tokens) - position
-        self._read_own(reply.tokens, positions[-1], cancelled)
+            position = 0
+        self._read_own(reply.tokens, position, cancelled)
         return total
 
     def _read_segment(
