@@ -158,6 +158,8 @@ class MessageBar(QWidget):
             buttons.addStretch(1)
         for widget in (self.previous, self._count, self.next, *self.buttons.values()):
             buttons.addWidget(widget)
+        if self._role != "user":
+            buttons.addStretch(1)
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 0, 8, 0)
         self._box.setSpacing(8)

@@ -195,6 +195,7 @@ class MessageView(QFrame):
             self._show_reply(message)
         self.error.show_error(message.error, message.hint)
         self._show_bar()
+        self.height_changed.emit()
         if self._has_work:
             self.work_waits.emit()
 
@@ -202,6 +203,7 @@ class MessageView(QFrame):
         """Say how far the reading is, while no word of the reply is there."""
         self._read = (done, total)
         self._show_waiting()
+        self.height_changed.emit()
 
     def work(self, budget_s: float = _BUDGET_S) -> bool:
         """Write text for about that long; return whether something is left that can be done."""

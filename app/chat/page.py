@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractItemModel, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.chat.composer import Composer
 from app.chat.document_style import StyleShelf
@@ -110,7 +117,15 @@ class ChatPage(QWidget):
         self._notice_column.setContentsMargins(24, 4, 24, 4)
         self._notice_column.addWidget(self.notice)
         self._stack = QStackedLayout()
-        self._stack.addWidget(self.welcome)
+        area = QScrollArea()
+        area.setObjectName("welcome_area")
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.welcome)
+        self._empty = area
+        self._stack.addWidget(area)
         self._stack.addWidget(self.transcript)
         self._composer_row = QHBoxLayout()
         self._composer_row.setContentsMargins(24, 4, 24, 16)
@@ -279,7 +294,7 @@ class ChatPage(QWidget):
             self.composer.clear()
 
     def _on_path(self, *_: object) -> None:
-        self._stack.setCurrentWidget(self.transcript if self._chat.messages else self.welcome)
+        self._stack.setCurrentWidget(self.transcript if self._chat.messages else self._empty)
 
     def _on_opened(self, conversation: int | None) -> None:
         """Every chat keeps what was being written in it."""

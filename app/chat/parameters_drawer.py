@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFrame,
@@ -399,6 +400,10 @@ class ParametersDrawer(QFrame):
 
     def _dress(self) -> None:
         self.setFixedWidth(self._theme.px(WIDTH))
+        for row in self._knobs.values():
+            row.box.setFixedWidth(self._theme.px(92))
+        for box in self.findChildren(QAbstractSpinBox):
+            box.lineEdit().setTextMargins(self._theme.px(6), 0, 0, 0)
         self.system.setFixedHeight(self._theme.px(96))
 
 

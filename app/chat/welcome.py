@@ -52,7 +52,7 @@ class Welcome(QWidget):
         column.addSpacing(16)
         across = QHBoxLayout()
         across.addStretch(1)
-        across.addWidget(self.card)
+        across.addWidget(self.card, 100)
         across.addStretch(1)
         column.addLayout(across)
         column.addStretch(3)
@@ -120,7 +120,7 @@ class Welcome(QWidget):
             self.suggestion_taken.emit(self._suggestion.key)
 
     def _dress(self) -> None:
-        self.card.setFixedWidth(self._theme.px(460))
+        self.card.setMaximumWidth(self._theme.px(460))
         side = self._theme.px(48)
         self._mark.setPixmap(
             self._theme.app_icon().pixmap(side, side)  # in its own colours

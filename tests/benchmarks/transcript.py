@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtWidgets import QApplication
@@ -24,6 +25,9 @@ from app.models.message import Message
 from app.theme import Theme
 from engine.templates import load_templates
 from tests.app.scripted_chat import ScriptedChat
+
+if TYPE_CHECKING:
+    from app.models.chat import ChatModel
 
 PARAGRAPH = (
     "The state is a **matrix** per head, updated by *one step* for each token; see `wkv` and "
@@ -125,7 +129,7 @@ def main() -> None:
         str,
     )
     chat = ScriptedChat()
-    transcript = Transcript(tools, chat)
+    transcript = Transcript(tools, cast("ChatModel", chat))
     transcript.resize(900, 800)
     transcript.show()
     spin(0.3)

@@ -248,6 +248,7 @@ def test_an_error_stands_under_its_message_with_retry(qtbot, transcript, chat):
     assert view.error.isVisible()
     assert view.error.message.text() == "It ran out of memory."
     assert view.error.hint.text() == "Choose a smaller model."
+    assert view.height() == view._wanted_height(view.width())
     qtbot.mouseClick(view.error.button, Qt.MouseButton.LeftButton)
     assert chat.calls[-1] == ("regenerate", 1)
 
