@@ -39,12 +39,12 @@ class DenseMatrix:
             return linear(x, weight)
         if weight.dtype == torch.float16:
             x = x.clamp(-65504.0, 65504.0)
-        rows = x.flatten(0, -2).to(weight.dtype)
+        rows = x.reshape(-1, x.shape[-1]).to(weight.dtype)
         if weight.is_cuda:  # sums come out as they were added up: in fp32
             y = torch.mm(rows, weight.mT, out_dtype=torch.float32)
         else:
             y = linear(rows, weight).float()
-        return y.unflatten(0, x.shape[:-1])
+        return y.view(*x.shape[:-1], -1)
 
 
 class RaisedMatrix:

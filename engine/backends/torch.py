@@ -26,6 +26,7 @@ from engine.state import State
 from engine.strategy import Strategy
 
 READ_CHUNK = 256
+GPU_READ_CHUNK = 1024
 """Tokens that go through all layers together. Fixed, never measured: it decides roundings."""
 
 _LOG_DECAY = -0.6065306597126334  # -exp(-0.5)
@@ -262,8 +263,9 @@ class TorchBackend:
         self._require(tokens)
         state.require_shape(self.info.shape)
         logits: list[Tensor] = []
-        for start in range(0, len(tokens), READ_CHUNK):
-            chunk = tokens[start : start + READ_CHUNK]
+        size = READ_CHUNK if self._home.type == "cpu" else GPU_READ_CHUNK
+        for start in range(0, len(tokens), size):
+            chunk = tokens[start : start + size]
             last = start + len(chunk) == len(tokens)
             if len(chunk) == 1:
                 logits.append(self._step(chunk[0], state).unsqueeze(0))

@@ -11,8 +11,13 @@ Batch and heads are one leading dimension G here: heads never mix.
 import torch
 from torch import Tensor
 
-CHUNK = 16
-"""Tokens per chunk. -log w <= 0.6065, so 1 / P stays below e^9.7: no loss in fp32."""
+CPU_CHUNK = 16
+GPU_CHUNK = 64
+"""Tokens per chunk: longer ones are more work in fewer launches, which is what a GPU wants.
+
+-log w <= 0.6065, so 1 / P stays below e^38.8 in 64 tokens: far inside fp32, and every product
+of P_t / P_s keeps its relative precision.
+"""
 
 
 def wkv7_step(
@@ -74,7 +79,7 @@ def wkv7_chunked(
 def _split(part: Tensor) -> Tensor:
     """[G, T, N] -> [G, chunks, C, N]; padding by zeros leaves the state as it is."""
     groups, length, n = part.shape
-    size = min(CHUNK, length)
+    size = min(CPU_CHUNK if part.device.type == "cpu" else GPU_CHUNK, length)
     padding = -length % size
     if padding:
         part = torch.nn.functional.pad(part, (0, 0, 0, padding))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.backends.wkv7 import wkv7_chunked, wkv7_sequential
+from engine.backends.wkv7 import CPU_CHUNK, GPU_CHUNK, wkv7_chunked, wkv7_sequential
 
 GROUPS, N = 3, 64
 
@@ -25,9 +25,13 @@ def make(length: int, decay: str, seed: int = 0) -> list[torch.Tensor]:
     return [randn(), log_w, randn(), randn(), -kk, kk * a]
 
 
+@pytest.mark.parametrize("chunk", [CPU_CHUNK, GPU_CHUNK])
 @pytest.mark.parametrize("decay", ["strongest", "weakest", "mixed"])
-@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 63, 200])
-def test_chunked_is_sequential(length: int, decay: str) -> None:
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 63, 65, 200])
+def test_chunked_is_sequential(
+    length: int, decay: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.wkv7.CPU_CHUNK", chunk)
     parts = make(length, decay)
     start = torch.randn(GROUPS, N, N, generator=torch.Generator().manual_seed(9))
     truth_state = start.double()
