@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QSlider, QWidget
 from app.pages.sections.section import Section
 from app.settings import SettingsStore
 from app.theme import LARGEST_SCALE, SMALLEST_SCALE, Theme
+from app.translation import LANGUAGES
 from app.widgets.parts import label, row
 from app.widgets.setting_row import check_box, combo_box
 
@@ -28,12 +29,7 @@ class GeneralSection(Section):
             "language",
             "language_choice",
             self.tr("Language"),
-            (
-                ("", self.tr("As the system")),
-                ("en", "English"),
-                ("zh_CN", "简体中文"),
-                ("ja", "日本語"),
-            ),
+            (("", self.tr("As the system")), *LANGUAGES.items()),
         )
         look.setting(
             self.tr("Language"), self.tr("Takes effect when Skein is started again."), language

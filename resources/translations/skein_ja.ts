@@ -1,0 +1,1859 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="ja" sourcelanguage="en">
+<context>
+    <name>AboutSection</name>
+    <message>
+        <source>About</source>
+        <translation>このアプリについて</translation>
+    </message>
+    <message>
+        <source>Version {0}</source>
+        <translation>バージョン {0}</translation>
+    </message>
+    <message>
+        <source>RWKV-7 on your desktop. Apache-2.0.</source>
+        <translation>デスクトップで動く RWKV-7。Apache-2.0。</translation>
+    </message>
+    <message>
+        <source>When something goes wrong</source>
+        <translation>問題が起きたとき</translation>
+    </message>
+    <message>
+        <source>Open logs</source>
+        <translation>ログを開く</translation>
+    </message>
+    <message>
+        <source>Logs</source>
+        <translation>ログ</translation>
+    </message>
+    <message>
+        <source>They hold no chat and no token.</source>
+        <translation>チャットの内容やアクセストークンは含まれません。</translation>
+    </message>
+    <message>
+        <source>Show report</source>
+        <translation>レポートを表示</translation>
+    </message>
+    <message>
+        <source>Last crash report</source>
+        <translation>直近のクラッシュレポート</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>コピー</translation>
+    </message>
+    <message>
+        <source>Versions</source>
+        <translation>バージョン情報</translation>
+    </message>
+    <message>
+        <source>For a question or a bug report.</source>
+        <translation>質問や不具合の報告に使います。</translation>
+    </message>
+    <message>
+        <source>Made with</source>
+        <translation>使用しているライブラリ</translation>
+    </message>
+</context>
+<context>
+    <name>AddPanel</name>
+    <message>
+        <source>Repository or file on Hugging Face</source>
+        <translation>Hugging Face のリポジトリまたはファイル</translation>
+    </message>
+    <message>
+        <source>Look up</source>
+        <translation>検索</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>閉じる</translation>
+    </message>
+    <message>
+        <source>Owner and name, a file in it, or the address of its page.</source>
+        <translation>「所有者/名前」、その中のファイル、またはページのアドレスを入力します。</translation>
+    </message>
+    <message>
+        <source>Looking it up…</source>
+        <translation>検索しています…</translation>
+    </message>
+</context>
+<context>
+    <name>Application</name>
+    <message>
+        <source>Downloaded {0}</source>
+        <translation>{0} をダウンロードしました</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>読み込む</translation>
+    </message>
+    <message>
+        <source>The next message begins a new branch</source>
+        <translation>次のメッセージから新しい分岐になります</translation>
+    </message>
+    <message>
+        <source>Go back</source>
+        <translation>元に戻る</translation>
+    </message>
+    <message>
+        <source>Deleted</source>
+        <translation>削除しました</translation>
+    </message>
+    <message>
+        <source>The language changes when Skein starts again</source>
+        <translation>言語は Skein の再起動後に変わります</translation>
+    </message>
+    <message>
+        <source>Holds from the next load on</source>
+        <translation>次回の読み込みから有効になります</translation>
+    </message>
+    <message>
+        <source>Load again</source>
+        <translation>読み込み直す</translation>
+    </message>
+    <message>
+        <source>Moving: {0} %</source>
+        <translation>移動中: {0}%</translation>
+    </message>
+    <message>
+        <source>Moved to {0}</source>
+        <translation>{0} に移動しました</translation>
+    </message>
+</context>
+<context>
+    <name>Attachments</name>
+    <message>
+        <source>{0} is larger than {1} MB.</source>
+        <translation>{0} は {1} MB を超えています。</translation>
+    </message>
+    <message>
+        <source>{0} could not be read: {1}.</source>
+        <translation>{0} を読み取れませんでした: {1}。</translation>
+    </message>
+    <message>
+        <source>{0} is not a text file.</source>
+        <translation>{0} はテキストファイルではありません。</translation>
+    </message>
+</context>
+<context>
+    <name>ChatDelegate</name>
+    <message>
+        <source>New title</source>
+        <translation>新しいタイトル</translation>
+    </message>
+</context>
+<context>
+    <name>ChatList</name>
+    <message>
+        <source>Chats</source>
+        <translation>チャット</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>チャット</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>名前を変更</translation>
+    </message>
+    <message>
+        <source>Unpin</source>
+        <translation>ピン留めを外す</translation>
+    </message>
+    <message>
+        <source>Pin</source>
+        <translation>ピン留め</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+</context>
+<context>
+    <name>ChatPage</name>
+    <message>
+        <source>Parameters</source>
+        <translation>パラメータ</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>コピーしました</translation>
+    </message>
+    <message>
+        <source>loading {0} %</source>
+        <translation>読み込み中 {0}%</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>モデルを選択</translation>
+    </message>
+    <message>
+        <source>Load as {0}</source>
+        <translation>{0} で読み込む</translation>
+    </message>
+    <message>
+        <source>Choose another model</source>
+        <translation>別のモデルを選ぶ</translation>
+    </message>
+    <message>
+        <source>Recommended for this computer</source>
+        <translation>このコンピュータにおすすめ</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>ダウンロード</translation>
+    </message>
+    <message>
+        <source>Ready on this computer</source>
+        <translation>このコンピュータですぐ使えます</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>読み込む</translation>
+    </message>
+</context>
+<context>
+    <name>CommandPalette</name>
+    <message>
+        <source>Search chats and commands</source>
+        <translation>チャットとコマンドを検索</translation>
+    </message>
+    <message>
+        <source>Nothing found</source>
+        <translation>見つかりませんでした</translation>
+    </message>
+    <message>
+        <source>Results</source>
+        <translation>検索結果</translation>
+    </message>
+</context>
+<context>
+    <name>Composer</name>
+    <message>
+        <source>Message</source>
+        <translation>メッセージ</translation>
+    </message>
+    <message>
+        <source>Write a message</source>
+        <translation>メッセージを入力</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <translation>思考</translation>
+    </message>
+    <message>
+        <source>How long the model thinks before it answers</source>
+        <translation>回答する前にどれだけ考えるか</translation>
+    </message>
+    <message>
+        <source>Insert a text file</source>
+        <translation>テキストファイルを挿入</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>送信</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>No thinking</source>
+        <translation>思考なし</translation>
+    </message>
+    <message>
+        <source>Fast</source>
+        <translation>すばやく思考</translation>
+    </message>
+    <message>
+        <source>Think</source>
+        <translation>思考する</translation>
+    </message>
+    <message>
+        <source>Think a lot</source>
+        <translation>じっくり思考</translation>
+    </message>
+    <message>
+        <source>{0} tokens</source>
+        <translation>{0} トークン</translation>
+    </message>
+    <message>
+        <source>{0} characters</source>
+        <translation>{0} 文字</translation>
+    </message>
+    <message>
+        <source>Insert text files</source>
+        <translation>テキストファイルを挿入</translation>
+    </message>
+</context>
+<context>
+    <name>ConversationModel</name>
+    <message>
+        <source>Pinned</source>
+        <translation>ピン留め</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>今日</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>昨日</translation>
+    </message>
+    <message>
+        <source>Previous 7 days</source>
+        <translation>過去 7 日間</translation>
+    </message>
+    <message>
+        <source>Older</source>
+        <translation>それ以前</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新しいチャット</translation>
+    </message>
+    <message>
+        <source>pinned</source>
+        <translation>ピン留め</translation>
+    </message>
+    <message>
+        <source>open</source>
+        <translation>表示中</translation>
+    </message>
+    <message>
+        <source>writing</source>
+        <translation>生成中</translation>
+    </message>
+</context>
+<context>
+    <name>CrashReport</name>
+    <message>
+        <source>Crash report</source>
+        <translation>クラッシュレポート</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>コピー</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>閉じる</translation>
+    </message>
+    <message>
+        <source>It stays on this computer. Copy it into a bug report if you like.</source>
+        <translation>このコンピュータにだけ保存されます。よろしければ不具合の報告に貼り付けてください。</translation>
+    </message>
+    <message>
+        <source>There is no report: nothing went wrong.</source>
+        <translation>レポートはありません。問題は起きていません。</translation>
+    </message>
+</context>
+<context>
+    <name>DownloadBar</name>
+    <message>
+        <source>Download of {0}</source>
+        <translation>{0} のダウンロード</translation>
+    </message>
+    <message>
+        <source>Pause download of {0}</source>
+        <translation>{0} のダウンロードを一時停止</translation>
+    </message>
+    <message>
+        <source>Resume download of {0}</source>
+        <translation>{0} のダウンロードを再開</translation>
+    </message>
+    <message>
+        <source>Cancel download of {0}</source>
+        <translation>{0} のダウンロードを中止</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Try again: {0}</source>
+        <translation>再試行: {0}</translation>
+    </message>
+    <message>
+        <source>Free space</source>
+        <translation>容量を空ける</translation>
+    </message>
+    <message>
+        <source>Free space on the disk</source>
+        <translation>ディスクの容量を空ける</translation>
+    </message>
+    <message>
+        <source>{0} %</source>
+        <translation>{0}%</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} / {1}</translation>
+    </message>
+    <message>
+        <source>Waiting for another download</source>
+        <translation>ほかのダウンロードを待っています</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>一時停止中</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <translation>中断しました</translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation>開始しています…</translation>
+    </message>
+    <message>
+        <source>Checking the file…</source>
+        <translation>ファイルを検証しています…</translation>
+    </message>
+</context>
+<context>
+    <name>DownloadControls</name>
+    <message>
+        <source>Download</source>
+        <translation>ダウンロード</translation>
+    </message>
+    <message>
+        <source>Download {0}</source>
+        <translation>{0} をダウンロード</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>読み込む</translation>
+    </message>
+    <message>
+        <source>Load {0}</source>
+        <translation>{0} を読み込む</translation>
+    </message>
+    <message>
+        <source>Loaded</source>
+        <translation>読み込み済み</translation>
+    </message>
+</context>
+<context>
+    <name>ErrorLine</name>
+    <message>
+        <source>Retry</source>
+        <translation>再試行</translation>
+    </message>
+</context>
+<context>
+    <name>FileRow</name>
+    <message>
+        <source>too large for this computer</source>
+        <translation>このコンピュータには大きすぎます</translation>
+    </message>
+</context>
+<context>
+    <name>FilterChips</name>
+    <message>
+        <source>Filter</source>
+        <translation>絞り込み</translation>
+    </message>
+    <message>
+        <source>All sizes</source>
+        <translation>すべてのサイズ</translation>
+    </message>
+    <message>
+        <source>Fits this computer</source>
+        <translation>このコンピュータで動作</translation>
+    </message>
+    <message>
+        <source>All formats</source>
+        <translation>すべての形式</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>フォルダ</translation>
+    </message>
+</context>
+<context>
+    <name>GeneralSection</name>
+    <message>
+        <source>General</source>
+        <translation>一般</translation>
+    </message>
+    <message>
+        <source>Look</source>
+        <translation>外観</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>言語</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>システムに合わせる</translation>
+    </message>
+    <message>
+        <source>Takes effect when Skein is started again.</source>
+        <translation>Skein の再起動後に有効になります。</translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation>テーマ</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>ライト</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>ダーク</translation>
+    </message>
+    <message>
+        <source>Text size</source>
+        <translation>文字サイズ</translation>
+    </message>
+    <message>
+        <source>Also Ctrl+Plus and Ctrl+Minus.</source>
+        <translation>Ctrl++ と Ctrl+- でも変えられます。</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>チャット</translation>
+    </message>
+    <message>
+        <source>Send with</source>
+        <translation>送信キー</translation>
+    </message>
+    <message>
+        <source>Enter (Shift+Enter breaks the line)</source>
+        <translation>Enter（Shift+Enter で改行）</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter (Enter breaks the line)</source>
+        <translation>Ctrl+Enter（Enter で改行）</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>起動</translation>
+    </message>
+    <message>
+        <source>Load the last model</source>
+        <translation>前回のモデルを読み込む</translation>
+    </message>
+    <message>
+        <source>When Skein starts, the model of last time is made ready.</source>
+        <translation>Skein の起動時に、前回使ったモデルを準備します。</translation>
+    </message>
+</context>
+<context>
+    <name>InferenceSection</name>
+    <message>
+        <source>Inference</source>
+        <translation>推論</translation>
+    </message>
+    <message>
+        <source>How models run</source>
+        <translation>モデルの動かし方</translation>
+    </message>
+    <message>
+        <source>No model is loaded</source>
+        <translation>モデルは読み込まれていません</translation>
+    </message>
+    <message>
+        <source>The strategy is chosen when a model is loaded.</source>
+        <translation>戦略はモデルの読み込み時に選ばれます。</translation>
+    </message>
+    <message>
+        <source>Strategy</source>
+        <translation>戦略</translation>
+    </message>
+    <message>
+        <source>auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu bf16” or “cuda fp16 *20 -&gt; cpu fp32”. It counts from the next load on.</source>
+        <translation>auto なら Skein が選びます。「cuda fp16」「cpu bf16」「cuda fp16 *20 -&gt; cpu fp32」のように指定することもできます。次回の読み込みから有効です。</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>適用</translation>
+    </message>
+    <message>
+        <source>Auto</source>
+        <translation>自動</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>このコンピュータ</translation>
+    </message>
+    <message>
+        <source>What was detected</source>
+        <translation>検出結果</translation>
+    </message>
+    <message>
+        <source>Looking at this computer…</source>
+        <translation>このコンピュータを調べています…</translation>
+    </message>
+    <message>
+        <source>Look again</source>
+        <translation>再検出</translation>
+    </message>
+    <message>
+        <source>Reads {0}, writes {1}</source>
+        <translation>読み取り {0}、生成 {1}</translation>
+    </message>
+    <message>
+        <source>{0}, {1} free</source>
+        <translation>{0}（空き {1}）</translation>
+    </message>
+    <message>
+        <source>System</source>
+        <translation>システム</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>プロセッサ</translation>
+    </message>
+    <message>
+        <source>Cores</source>
+        <translation>コア</translation>
+    </message>
+    <message>
+        <source>{0} cores, {1} threads</source>
+        <translation>{0} コア、{1} スレッド</translation>
+    </message>
+    <message>
+        <source>Instructions</source>
+        <translation>命令セット</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>メモリ</translation>
+    </message>
+    <message>
+        <source>Memory speed</source>
+        <translation>メモリ速度</translation>
+    </message>
+    <message>
+        <source>Not measured yet</source>
+        <translation>未計測</translation>
+    </message>
+    <message>
+        <source>Graphics</source>
+        <translation>グラフィックス</translation>
+    </message>
+    <message>
+        <source>No card that can compute was found</source>
+        <translation>計算に使えるカードは見つかりませんでした</translation>
+    </message>
+    <message>
+        <source>PyTorch</source>
+        <translation>PyTorch</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation>見つかりません</translation>
+    </message>
+    <message>
+        <source>{0}, {1}, {2} free</source>
+        <translation>{0}、{1}（空き {2}）</translation>
+    </message>
+    <message>
+        <source>, driver {0}</source>
+        <translation>、ドライバ {0}</translation>
+    </message>
+    <message>
+        <source>{0}. Not usable: {1}</source>
+        <translation>{0}。使用不可: {1}</translation>
+    </message>
+</context>
+<context>
+    <name>KeysList</name>
+    <message>
+        <source>Keys</source>
+        <translation>ショートカット</translation>
+    </message>
+</context>
+<context>
+    <name>KeysOverlay</name>
+    <message>
+        <source>Keys</source>
+        <translation>ショートカット</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>閉じる</translation>
+    </message>
+</context>
+<context>
+    <name>KeysSection</name>
+    <message>
+        <source>Keys</source>
+        <translation>ショートカット</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Skein did not end well last time.</source>
+        <translation>前回、Skein は正常に終了しませんでした。</translation>
+    </message>
+    <message>
+        <source>Chats are saved while they are written. The report says what happened.</source>
+        <translation>チャットは生成しながら保存されています。何が起きたかはレポートで確認できます。</translation>
+    </message>
+    <message>
+        <source>Show report</source>
+        <translation>レポートを表示</translation>
+    </message>
+    <message>
+        <source>Deleted “{0}”</source>
+        <translation>「{0}」を削除しました</translation>
+    </message>
+    <message>
+        <source>Something unexpected went wrong.</source>
+        <translation>予期しない問題が発生しました。</translation>
+    </message>
+    <message>
+        <source>You can go on. If Skein behaves strangely, start it again.</source>
+        <translation>このまま続けられます。動作がおかしいときは Skein を再起動してください。</translation>
+    </message>
+</context>
+<context>
+    <name>MessageBar</name>
+    <message>
+        <source>Previous version</source>
+        <translation>前のバージョン</translation>
+    </message>
+    <message>
+        <source>Next version</source>
+        <translation>次のバージョン</translation>
+    </message>
+    <message>
+        <source>Version {0} of {1}</source>
+        <translation>バージョン {0} / {1}</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>コピー</translation>
+    </message>
+    <message>
+        <source>Branch from here</source>
+        <translation>ここから分岐</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>More actions</source>
+        <translation>その他の操作</translation>
+    </message>
+    <message>
+        <source>Regenerate</source>
+        <translation>再生成</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>編集</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>続きを生成</translation>
+    </message>
+</context>
+<context>
+    <name>MessageBrowser</name>
+    <message>
+        <source>Copy code</source>
+        <translation>コードをコピー</translation>
+    </message>
+    <message>
+        <source>code</source>
+        <translation>コード</translation>
+    </message>
+</context>
+<context>
+    <name>MessageView</name>
+    <message>
+        <source>You</source>
+        <translation>あなた</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Actions for the message of {0}</source>
+        <translation>{0} のメッセージの操作</translation>
+    </message>
+    <message>
+        <source>Show all {0} characters</source>
+        <translation>{0} 文字すべてを表示</translation>
+    </message>
+    <message>
+        <source>Reading {0} of {1} tokens…</source>
+        <translation>{0} / {1} トークンを読み取り中…</translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation>準備しています…</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>メッセージ</translation>
+    </message>
+    <message>
+        <source>Copy selection</source>
+        <translation>選択範囲をコピー</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>コピー</translation>
+    </message>
+    <message>
+        <source>Copy as Markdown</source>
+        <translation>Markdown としてコピー</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>編集</translation>
+    </message>
+    <message>
+        <source>Regenerate</source>
+        <translation>再生成</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>続きを生成</translation>
+    </message>
+    <message>
+        <source>Branch from here</source>
+        <translation>ここから分岐</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>Edit the message</source>
+        <translation>メッセージを編集</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>送信</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+</context>
+<context>
+    <name>ModelButton</name>
+    <message>
+        <source>Choose a model</source>
+        <translation>モデルを選択</translation>
+    </message>
+    <message>
+        <source>Model: {0}</source>
+        <translation>モデル: {0}</translation>
+    </message>
+    <message>
+        <source>{0}  (Ctrl+L)</source>
+        <translation>{0}  (Ctrl+L)</translation>
+    </message>
+</context>
+<context>
+    <name>ModelCard</name>
+    <message>
+        <source>Recommended</source>
+        <translation>おすすめ</translation>
+    </message>
+    <message>
+        <source>On this computer</source>
+        <translation>ダウンロード済み</translation>
+    </message>
+    <message>
+        <source>{0} parameters</source>
+        <translation>{0} パラメータ</translation>
+    </message>
+    <message>
+        <source>release {0}</source>
+        <translation>リリース {0}</translation>
+    </message>
+    <message>
+        <source>transformers folder</source>
+        <translation>transformers フォルダ</translation>
+    </message>
+    <message>
+        <source>1 other file</source>
+        <translation>ほか 1 個のファイル</translation>
+    </message>
+    <message>
+        <source>{0} other files</source>
+        <translation>ほか {0} 個のファイル</translation>
+    </message>
+</context>
+<context>
+    <name>ModelPicker</name>
+    <message>
+        <source>Models on this computer</source>
+        <translation>このコンピュータのモデル</translation>
+    </message>
+    <message>
+        <source>No model is on this computer yet.</source>
+        <translation>このコンピュータにはまだモデルがありません。</translation>
+    </message>
+    <message>
+        <source>Eject</source>
+        <translation>アンロード</translation>
+    </message>
+    <message>
+        <source>All models</source>
+        <translation>すべてのモデル</translation>
+    </message>
+</context>
+<context>
+    <name>ModelsPage</name>
+    <message>
+        <source>Open a model file</source>
+        <translation>モデルファイルを開く</translation>
+    </message>
+    <message>
+        <source>Models ({0})</source>
+        <translation>モデル ({0})</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>すべてのファイル (*)</translation>
+    </message>
+    <message>
+        <source>Delete model</source>
+        <translation>モデルの削除</translation>
+    </message>
+    <message>
+        <source>Delete {0} from this computer?</source>
+        <translation>{0} をこのコンピュータから削除しますか？</translation>
+    </message>
+    <message>
+        <source>{0}
+{1}. This cannot be undone; chats and their states stay.</source>
+        <translation>{0}
+{1}。この操作は取り消せません。チャットとその状態は残ります。</translation>
+    </message>
+    <message>
+        <source>Delete file</source>
+        <translation>ファイルを削除</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Refresh the lists</source>
+        <translation>一覧を更新</translation>
+    </message>
+    <message>
+        <source>Add from address</source>
+        <translation>アドレスから追加</translation>
+    </message>
+    <message>
+        <source>Open file…</source>
+        <translation>ファイルを開く…</translation>
+    </message>
+    <message>
+        <source>Which models</source>
+        <translation>表示するモデル</translation>
+    </message>
+    <message>
+        <source>Search models</source>
+        <translation>モデルを検索</translation>
+    </message>
+    <message>
+        <source>List of models</source>
+        <translation>モデルの一覧</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Found {0}: see the list below.</source>
+        <translation>{0} 件見つかりました。下の一覧をご覧ください。</translation>
+    </message>
+    <message>
+        <source>Deleted {0}</source>
+        <translation>{0} を削除しました</translation>
+    </message>
+    <message>
+        <source>Download of {0} is complete</source>
+        <translation>{0} のダウンロードが完了しました</translation>
+    </message>
+    <message>
+        <source>Ready</source>
+        <translation>準備完了</translation>
+    </message>
+    <message>
+        <source>Available</source>
+        <translation>ダウンロード可能</translation>
+    </message>
+    <message>
+        <source>No model matches</source>
+        <translation>条件に合うモデルがありません</translation>
+    </message>
+    <message>
+        <source>Try fewer words, or show all sizes and formats.</source>
+        <translation>キーワードを減らすか、すべてのサイズと形式を表示してください。</translation>
+    </message>
+    <message>
+        <source>Show all</source>
+        <translation>すべて表示</translation>
+    </message>
+    <message>
+        <source>Looking for models…</source>
+        <translation>モデルを探しています…</translation>
+    </message>
+    <message>
+        <source>No models on this computer yet</source>
+        <translation>このコンピュータにはまだモデルがありません</translation>
+    </message>
+    <message>
+        <source>Download one that fits, open a file, or drop one here.</source>
+        <translation>合うモデルをダウンロードするか、ファイルを開くか、ここにドロップしてください。</translation>
+    </message>
+    <message>
+        <source>See what fits</source>
+        <translation>動作するモデルを見る</translation>
+    </message>
+    <message>
+        <source>Asking the hub what there is…</source>
+        <translation>モデルの一覧を取得しています…</translation>
+    </message>
+    <message>
+        <source>The list of models is empty</source>
+        <translation>モデルの一覧は空です</translation>
+    </message>
+    <message>
+        <source>It is read from the hub: connect to the network, then refresh.</source>
+        <translation>一覧はモデルハブから取得します。ネットワークに接続してから更新してください。</translation>
+    </message>
+    <message>
+        <source>Refresh</source>
+        <translation>更新</translation>
+    </message>
+    <message>
+        <source>Looking at this computer…</source>
+        <translation>このコンピュータを調べています…</translation>
+    </message>
+    <message>
+        <source>{0} of memory, {1} free</source>
+        <translation>メモリ {0}（空き {1}）</translation>
+    </message>
+    <message>
+        <source>{0}, {1} free</source>
+        <translation>{0}（空き {1}）</translation>
+    </message>
+    <message>
+        <source>d MMM yyyy, HH:mm</source>
+        <translation>yyyy年M月d日 HH:mm</translation>
+    </message>
+    <message>
+        <source>Showing the list as it was on {0}.</source>
+        <translation>{0} 時点の一覧を表示しています。</translation>
+    </message>
+    <message>
+        <source>Showing the list as it was on {0} (a day ago).</source>
+        <translation>{0}（1 日前）時点の一覧を表示しています。</translation>
+    </message>
+    <message>
+        <source>Showing the list as it was on {0} ({1} days ago).</source>
+        <translation>{0}（{1} 日前）時点の一覧を表示しています。</translation>
+    </message>
+</context>
+<context>
+    <name>Notice</name>
+    <message>
+        <source>Close notice</source>
+        <translation>お知らせを閉じる</translation>
+    </message>
+</context>
+<context>
+    <name>PaletteModel</name>
+    <message>
+        <source>New chat</source>
+        <translation>新しいチャット</translation>
+    </message>
+</context>
+<context>
+    <name>ParametersDrawer</name>
+    <message>
+        <source>Parameters</source>
+        <translation>パラメータ</translation>
+    </message>
+    <message>
+        <source>By model ({0})</source>
+        <translation>モデルに合わせる（{0}）</translation>
+    </message>
+    <message>
+        <source>No state yet: it begins with the first message.</source>
+        <translation>状態はまだありません。最初のメッセージから始まります。</translation>
+    </message>
+    <message>
+        <source>saved on disk</source>
+        <translation>ディスクに保存済み</translation>
+    </message>
+    <message>
+        <source>in memory</source>
+        <translation>メモリ上</translation>
+    </message>
+    <message>
+        <source>{0} tokens read, {1}, {2}</source>
+        <translation>{0} トークン読み取り済み、{1}、{2}</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>Higher is more varied; 0 always takes the likeliest word</source>
+        <translation>高いほど多様になります。0 では常に最も確率の高い語を選びます</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Only the likeliest words up to this share</source>
+        <translation>確率の高い順に、合計がこの値になるまでの語だけを使います</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>Only this many of the likeliest; 0 is off</source>
+        <translation>確率の高い順に、この数の語だけを使います。0 でオフ</translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Only words at least this likely, of the best</source>
+        <translation>最も確率の高い語と比べ、この割合以上の確率の語だけを使います</translation>
+    </message>
+    <message>
+        <source>Presence penalty</source>
+        <translation>存在ペナルティ</translation>
+    </message>
+    <message>
+        <source>Makes words that were written already less likely</source>
+        <translation>すでに出た語を出にくくします</translation>
+    </message>
+    <message>
+        <source>Frequency penalty</source>
+        <translation>頻度ペナルティ</translation>
+    </message>
+    <message>
+        <source>Makes words less likely each time they are written</source>
+        <translation>語が出るたびに、さらに出にくくします</translation>
+    </message>
+    <message>
+        <source>Penalty decay</source>
+        <translation>ペナルティ減衰</translation>
+    </message>
+    <message>
+        <source>How slowly penalties fade; 1 never</source>
+        <translation>大きいほどペナルティがゆっくり薄れます。1 では薄れません</translation>
+    </message>
+    <message>
+        <source>Preset</source>
+        <translation>プリセット</translation>
+    </message>
+    <message>
+        <source>Recommended for the model</source>
+        <translation>モデルの推奨値</translation>
+    </message>
+    <message>
+        <source>Precise</source>
+        <translation>正確</translation>
+    </message>
+    <message>
+        <source>Creative</source>
+        <translation>創造的</translation>
+    </message>
+    <message>
+        <source>Own values</source>
+        <translation>カスタム</translation>
+    </message>
+    <message>
+        <source>System text</source>
+        <translation>システムプロンプト</translation>
+    </message>
+    <message>
+        <source>Who the model is, how it should answer</source>
+        <translation>モデルの役割や答え方</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <translation>思考</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>シード</translation>
+    </message>
+    <message>
+        <source>Random</source>
+        <translation>ランダム</translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <translation>回答の最大長</translation>
+    </message>
+    <message>
+        <source>No limit</source>
+        <translation>無制限</translation>
+    </message>
+    <message>
+        <source>Chat format</source>
+        <translation>チャット形式</translation>
+    </message>
+    <message>
+        <source>By model</source>
+        <translation>モデルに合わせる</translation>
+    </message>
+    <message>
+        <source>Close parameters</source>
+        <translation>パラメータを閉じる</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>サンプリング</translation>
+    </message>
+    <message>
+        <source>Longest answer, in tokens</source>
+        <translation>回答の最大長（トークン）</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状態</translation>
+    </message>
+    <message>
+        <source>No thinking</source>
+        <translation>思考なし</translation>
+    </message>
+    <message>
+        <source>Fast</source>
+        <translation>すばやく思考</translation>
+    </message>
+    <message>
+        <source>Think</source>
+        <translation>思考する</translation>
+    </message>
+    <message>
+        <source>Think a lot</source>
+        <translation>じっくり思考</translation>
+    </message>
+</context>
+<context>
+    <name>PlanLine</name>
+    <message>
+        <source>Cannot be run</source>
+        <translation>実行不可</translation>
+    </message>
+    <message>
+        <source>Looking at this computer…</source>
+        <translation>このコンピュータを調べています…</translation>
+    </message>
+    <message>
+        <source>Its needs are known once it is here.</source>
+        <translation>必要なリソースはダウンロード後にわかります。</translation>
+    </message>
+    <message>
+        <source>Fits</source>
+        <translation>動作可能</translation>
+    </message>
+    <message>
+        <source>Tight</source>
+        <translation>ぎりぎり</translation>
+    </message>
+    <message>
+        <source>Too large</source>
+        <translation>大きすぎます</translation>
+    </message>
+</context>
+<context>
+    <name>PrivacySection</name>
+    <message>
+        <source>Privacy</source>
+        <translation>プライバシー</translation>
+    </message>
+    <message>
+        <source>What leaves this computer</source>
+        <translation>このコンピュータの外に出るもの</translation>
+    </message>
+    <message>
+        <source>There is no telemetry, no account and no advertising.</source>
+        <translation>テレメトリも、アカウントも、広告もありません。</translation>
+    </message>
+    <message>
+        <source>Chats, states and models stay on this computer.</source>
+        <translation>チャット、状態、モデルはこのコンピュータに残ります。</translation>
+    </message>
+    <message>
+        <source>Skein connects only to the hub of models, when you look for models or download one, and to the page of its releases, if it may look for updates.</source>
+        <translation>Skein が接続するのは、モデルを探すときやダウンロードするときのモデルハブと、更新の確認を許可した場合のリリースページだけです。</translation>
+    </message>
+    <message>
+        <source>“Work offline” under Models and storage stops even that.</source>
+        <translation>「モデルと保存先」の「オフラインで使う」をオンにすると、それも行いません。</translation>
+    </message>
+    <message>
+        <source>Crash reports are written to a file here; nobody gets them unless you send.</source>
+        <translation>クラッシュレポートはこのコンピュータのファイルに書き込まれます。自分で送らない限り、誰にも渡りません。</translation>
+    </message>
+</context>
+<context>
+    <name>ReadyCard</name>
+    <message>
+        <source>Loaded</source>
+        <translation>読み込み済み</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>読み込む</translation>
+    </message>
+    <message>
+        <source>Load {0}</source>
+        <translation>{0} を読み込む</translation>
+    </message>
+    <message>
+        <source>Eject</source>
+        <translation>アンロード</translation>
+    </message>
+    <message>
+        <source>Eject {0}</source>
+        <translation>{0} をアンロード</translation>
+    </message>
+    <message>
+        <source>Show {0} in its folder</source>
+        <translation>{0} をフォルダで表示</translation>
+    </message>
+    <message>
+        <source>Delete {0}</source>
+        <translation>{0} を削除</translation>
+    </message>
+    <message>
+        <source>Loading of {0}</source>
+        <translation>{0} の読み込み</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Try again: {0}</source>
+        <translation>再試行: {0}</translation>
+    </message>
+    <message>
+        <source>Loading…</source>
+        <translation>読み込み中…</translation>
+    </message>
+    <message>
+        <source>{0} parameters</source>
+        <translation>{0} パラメータ</translation>
+    </message>
+    <message>
+        <source>release {0}</source>
+        <translation>リリース {0}</translation>
+    </message>
+    <message>
+        <source>Loading… {0} %</source>
+        <translation>読み込み中… {0}%</translation>
+    </message>
+    <message>
+        <source>Load as {0}</source>
+        <translation>{0} で読み込む</translation>
+    </message>
+</context>
+<context>
+    <name>Reply</name>
+    <message>
+        <source>{0} tokens/s</source>
+        <translation>{0} トークン/秒</translation>
+    </message>
+    <message>
+        <source>{0} tokens</source>
+        <translation>{0} トークン</translation>
+    </message>
+    <message>
+        <source>{0} s</source>
+        <translation>{0} 秒</translation>
+    </message>
+    <message>
+        <source>read {0} at {1}/s</source>
+        <translation>読み取り {0}（{1}/秒）</translation>
+    </message>
+    <message>
+        <source>read {0}</source>
+        <translation>読み取り {0}</translation>
+    </message>
+    <message>
+        <source>resumed from state</source>
+        <translation>状態から再開</translation>
+    </message>
+    <message>
+        <source>no saved state: read again</source>
+        <translation>保存済みの状態がないため再読み取り</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>停止</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsPage</name>
+    <message>
+        <source>Settings</source>
+        <translation>設定</translation>
+    </message>
+    <message>
+        <source>Sections</source>
+        <translation>項目</translation>
+    </message>
+    <message>
+        <source>General</source>
+        <translation>一般</translation>
+    </message>
+    <message>
+        <source>Models and storage</source>
+        <translation>モデルと保存先</translation>
+    </message>
+    <message>
+        <source>Inference</source>
+        <translation>推論</translation>
+    </message>
+    <message>
+        <source>Privacy</source>
+        <translation>プライバシー</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>ショートカット</translation>
+    </message>
+    <message>
+        <source>About</source>
+        <translation>このアプリについて</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsStore</name>
+    <message>
+        <source>The settings could not be saved: {0}.</source>
+        <translation>設定を保存できませんでした: {0}。</translation>
+    </message>
+    <message>
+        <source>They hold until Skein is closed. Check the disk.</source>
+        <translation>設定は Skein を閉じるまで有効です。ディスクを確認してください。</translation>
+    </message>
+</context>
+<context>
+    <name>Shortcuts</name>
+    <message>
+        <source>New chat</source>
+        <translation>新しいチャット</translation>
+    </message>
+    <message>
+        <source>Search chats and commands</source>
+        <translation>チャットとコマンドを検索</translation>
+    </message>
+    <message>
+        <source>Choose model</source>
+        <translation>モデルを選択</translation>
+    </message>
+    <message>
+        <source>Show chat</source>
+        <translation>チャットを表示</translation>
+    </message>
+    <message>
+        <source>Show models</source>
+        <translation>モデルを表示</translation>
+    </message>
+    <message>
+        <source>Show settings</source>
+        <translation>設定を表示</translation>
+    </message>
+    <message>
+        <source>Fold or unfold sidebar</source>
+        <translation>サイドバーを開閉</translation>
+    </message>
+    <message>
+        <source>Show or hide parameters</source>
+        <translation>パラメータを表示/非表示</translation>
+    </message>
+    <message>
+        <source>Rename chat</source>
+        <translation>チャットの名前を変更</translation>
+    </message>
+    <message>
+        <source>Edit the last message</source>
+        <translation>直前のメッセージを編集</translation>
+    </message>
+    <message>
+        <source>Regenerate the last answer</source>
+        <translation>直前の回答を再生成</translation>
+    </message>
+    <message>
+        <source>Stop writing</source>
+        <translation>生成を停止</translation>
+    </message>
+    <message>
+        <source>Larger text</source>
+        <translation>文字を大きく</translation>
+    </message>
+    <message>
+        <source>Smaller text</source>
+        <translation>文字を小さく</translation>
+    </message>
+    <message>
+        <source>Normal text size</source>
+        <translation>文字を標準サイズに</translation>
+    </message>
+    <message>
+        <source>Light or dark</source>
+        <translation>ライト/ダークを切り替え</translation>
+    </message>
+    <message>
+        <source>List of keys</source>
+        <translation>ショートカット一覧</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>終了</translation>
+    </message>
+</context>
+<context>
+    <name>Sidebar</name>
+    <message>
+        <source>Sidebar</source>
+        <translation>サイドバー</translation>
+    </message>
+    <message>
+        <source>Skein</source>
+        <translation>Skein</translation>
+    </message>
+    <message>
+        <source>Fold sidebar</source>
+        <translation>サイドバーを閉じる</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新しいチャット</translation>
+    </message>
+    <message>
+        <source>Search chats</source>
+        <translation>チャットを検索</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>チャット</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>設定</translation>
+    </message>
+    <message>
+        <source>Unfold sidebar</source>
+        <translation>サイドバーを開く</translation>
+    </message>
+    <message>
+        <source>Nothing found</source>
+        <translation>見つかりませんでした</translation>
+    </message>
+    <message>
+        <source>No chat holds “{0}”.</source>
+        <translation>「{0}」を含むチャットはありません。</translation>
+    </message>
+    <message>
+        <source>No chats yet</source>
+        <translation>チャットはまだありません</translation>
+    </message>
+    <message>
+        <source>Write a message: it becomes the first chat.</source>
+        <translation>メッセージを書くと、最初のチャットになります。</translation>
+    </message>
+</context>
+<context>
+    <name>StorageSection</name>
+    <message>
+        <source>Models and storage</source>
+        <translation>モデルと保存先</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Folder of models</source>
+        <translation>モデルのフォルダ</translation>
+    </message>
+    <message>
+        <source>Downloads go here. Moving copies and checks first; nothing is lost.</source>
+        <translation>ダウンロードの保存先です。移動は先にコピーと検証を行うので、何も失われません。</translation>
+    </message>
+    <message>
+        <source>Further folders</source>
+        <translation>その他のフォルダ</translation>
+    </message>
+    <message>
+        <source>Model files in them are used where they are, never copied or deleted.</source>
+        <translation>中のモデルファイルはその場所のまま使われ、コピーも削除もされません。</translation>
+    </message>
+    <message>
+        <source>Add folder…</source>
+        <translation>フォルダを追加…</translation>
+    </message>
+    <message>
+        <source>Further folder</source>
+        <translation>その他のフォルダ</translation>
+    </message>
+    <message>
+        <source>No longer use this folder</source>
+        <translation>このフォルダを使わない</translation>
+    </message>
+    <message>
+        <source>Folder with model files</source>
+        <translation>モデルファイルのあるフォルダ</translation>
+    </message>
+    <message>
+        <source>Saved states</source>
+        <translation>保存した状態</translation>
+    </message>
+    <message>
+        <source>Folder of states</source>
+        <translation>状態のフォルダ</translation>
+    </message>
+    <message>
+        <source>With its state a chat goes on at once, without being read again.</source>
+        <translation>状態があれば、読み直さずにチャットをすぐ続けられます。</translation>
+    </message>
+    <message>
+        <source>Room for states</source>
+        <translation>状態の容量上限</translation>
+    </message>
+    <message>
+        <source>When it is full, the states that were not used for longest go first.</source>
+        <translation>いっぱいになると、最も長く使われていない状態から削除します。</translation>
+    </message>
+    <message>
+        <source>Room that states take</source>
+        <translation>状態の使用量</translation>
+    </message>
+    <message>
+        <source>Not measured yet</source>
+        <translation>未計測</translation>
+    </message>
+    <message>
+        <source>Free space</source>
+        <translation>容量を空ける</translation>
+    </message>
+    <message>
+        <source>Models take {0}</source>
+        <translation>モデルの使用量: {0}</translation>
+    </message>
+    <message>
+        <source>{0} of {1} used</source>
+        <translation>{0} / {1} を使用</translation>
+    </message>
+    <message>
+        <source>Downloads</source>
+        <translation>ダウンロード</translation>
+    </message>
+    <message>
+        <source>Work offline</source>
+        <translation>オフラインで使う</translation>
+    </message>
+    <message>
+        <source>Skein then opens no connection at all.</source>
+        <translation>オンにすると、Skein は一切通信しません。</translation>
+    </message>
+    <message>
+        <source>Mirror</source>
+        <translation>ミラー</translation>
+    </message>
+    <message>
+        <source>Another address for Hugging Face, for example a mirror.</source>
+        <translation>Hugging Face の代わりのアドレス。ミラーサイトなど。</translation>
+    </message>
+    <message>
+        <source>Proxy</source>
+        <translation>プロキシ</translation>
+    </message>
+    <message>
+        <source>Empty: the proxy of the system, if any.</source>
+        <translation>空欄の場合は、システムのプロキシがあれば使います。</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>Access token of Hugging Face</source>
+        <translation>Hugging Face のアクセストークン</translation>
+    </message>
+    <message>
+        <source>Access token</source>
+        <translation>アクセストークン</translation>
+    </message>
+    <message>
+        <source>Only for models that ask for it. Kept in the keyring of the system.</source>
+        <translation>必要なモデルでのみ使います。システムのキーリングに保存されます。</translation>
+    </message>
+    <message>
+        <source>A token is saved</source>
+        <translation>トークンは保存済みです</translation>
+    </message>
+    <message>
+        <source>Write an address such as https://host:8080.</source>
+        <translation>https://host:8080 のようなアドレスを入力してください。</translation>
+    </message>
+    <message>
+        <source>Change…</source>
+        <translation>変更…</translation>
+    </message>
+    <message>
+        <source>Change: {0}</source>
+        <translation>変更: {0}</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>フォルダを開く</translation>
+    </message>
+</context>
+<context>
+    <name>ThinkingBlock</name>
+    <message>
+        <source>Thoughts</source>
+        <translation>思考の内容</translation>
+    </message>
+    <message>
+        <source>Thinking… {0} s</source>
+        <translation>思考中… {0} 秒</translation>
+    </message>
+    <message>
+        <source>Thought</source>
+        <translation>思考済み</translation>
+    </message>
+    <message>
+        <source>Thought for {0} min {1} s</source>
+        <translation>{0} 分 {1} 秒間思考</translation>
+    </message>
+    <message>
+        <source>Thought for {0} s</source>
+        <translation>{0} 秒間思考</translation>
+    </message>
+</context>
+<context>
+    <name>Toast</name>
+    <message>
+        <source>Message</source>
+        <translation>通知</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>元に戻す</translation>
+    </message>
+    <message>
+        <source>Close message</source>
+        <translation>通知を閉じる</translation>
+    </message>
+</context>
+<context>
+    <name>Transcript</name>
+    <message>
+        <source>Messages</source>
+        <translation>メッセージ</translation>
+    </message>
+    <message>
+        <source>Jump to the end</source>
+        <translation>一番下へ移動</translation>
+    </message>
+</context>
+<context>
+    <name>Units</name>
+    <message>
+        <source>about {0} tokens/s</source>
+        <translation>約 {0} トークン/秒</translation>
+    </message>
+    <message>
+        <source>{0} s left</source>
+        <translation>残り {0} 秒</translation>
+    </message>
+    <message>
+        <source>{0} min left</source>
+        <translation>残り {0} 分</translation>
+    </message>
+    <message>
+        <source>{0} h {1} min left</source>
+        <translation>残り {0} 時間 {1} 分</translation>
+    </message>
+    <message>
+        <source>d MMM yyyy</source>
+        <translation>yyyy年M月d日</translation>
+    </message>
+</context>
+<context>
+    <name>Welcome</name>
+    <message>
+        <source>What would you like to know?</source>
+        <translation>何でも聞いてください</translation>
+    </message>
+    <message>
+        <source>Welcome to Skein</source>
+        <translation>Skein へようこそ</translation>
+    </message>
+    <message>
+        <source>Everything stays on this computer. A chat can be as long as you like.</source>
+        <translation>すべてこのコンピュータの中に残ります。チャットの長さに限りはありません。</translation>
+    </message>
+    <message>
+        <source>First, a model</source>
+        <translation>まずはモデルから</translation>
+    </message>
+    <message>
+        <source>No model is loaded yet</source>
+        <translation>モデルがまだ読み込まれていません</translation>
+    </message>
+    <message>
+        <source>Choose one that is on this computer, or download one.</source>
+        <translation>このコンピュータにあるモデルを選ぶか、ダウンロードしてください。</translation>
+    </message>
+    <message>
+        <source>All models</source>
+        <translation>すべてのモデル</translation>
+    </message>
+</context>
+<context>
+    <name>_RowPainter</name>
+    <message>
+        <source>In use</source>
+        <translation>使用中</translation>
+    </message>
+    <message>
+        <source>Loading…</source>
+        <translation>読み込み中…</translation>
+    </message>
+    <message>
+        <source>fits</source>
+        <translation>動作可能</translation>
+    </message>
+    <message>
+        <source>tight</source>
+        <translation>ぎりぎり</translation>
+    </message>
+    <message>
+        <source>too large</source>
+        <translation>大きすぎます</translation>
+    </message>
+</context>
+</TS>
