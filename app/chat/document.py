@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import (
     QColor,
     QTextBlock,
@@ -36,6 +36,7 @@ from app.chat.formulas import (
 from app.chat.highlight import Highlighter, Lines, palette_for
 
 LINK_SCHEMES = {"http", "https", "mailto"}
+_PAINTED_AT_ONCE = 60  # lines of code
 _OBJECT = "\ufffc"
 _PARAGRAPH_GAP = 7  # pixels below a block from which plain text shows a blank line
 _MARKDOWN = QTextDocument.MarkdownFeature(
@@ -210,14 +211,14 @@ class DocumentWriter(QObject):
         self.append_code(block, text)
         self.close_code(block)
 
-    def _paint(self, code: CodeBlock, lines: Lines) -> None:
-        """Colour a code block, if it is still there."""
-        if code not in self.code_blocks:
+    def _paint(self, code: CodeBlock, lines: Lines, done: int = 0) -> None:
+        """Colour a code block, if it is still there; long ones in slices."""
+        if not any(code is known for known in self.code_blocks):
             return
         formats = {kind: _colored(color) for kind, color in self._code_colors().items()}
-        block = code.start.block()
+        block = self.document.findBlockByNumber(code.start.blockNumber() + done)
         start, length = block.position(), 0
-        for spans in lines:
+        for spans in lines[done : done + _PAINTED_AT_ONCE]:
             if not block.isValid() or block.blockFormat().property(CODE_ID) != code.number:
                 break
             ranges = [_range(s.start, s.length, formats[s.kind]) for s in spans]
@@ -226,6 +227,9 @@ class DocumentWriter(QObject):
             length += block.length()
             block = block.next()
         self.document.markContentsDirty(start, max(0, length - 1))
+        done += _PAINTED_AT_ONCE
+        if done < len(lines):
+            QTimer.singleShot(0, self, lambda: self._paint(code, lines, done))
 
     def _code_colors(self) -> dict[str, str]:
         return palette_for(dark=self.style.dark)
