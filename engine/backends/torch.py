@@ -310,7 +310,7 @@ class TorchBackend:
         return self._graph(x, state)
 
     def _step_through(self, x: Tensor, state: State) -> Tensor:
-        return self._logits(self._through_layers(x, _Rows.gather([state]))[0, -1])
+        return self._logits(self._through_layers(x, _Rows.gather([state]))[0])[-1]
 
     def _embed(self, tokens: Sequence[Sequence[int]]) -> Tensor:
         """Return the residual [B, T, D] before the first layer."""

@@ -70,7 +70,9 @@ def test_vectors_squeezed_or_not_and_spare_layer_0_values(
     assert torch.equal(one.forward(TOKENS, one.new_state()), two.forward(TOKENS, two.new_state()))
 
 
-def test_steps_equal_prefill(backend: TorchBackend) -> None:
+@pytest.mark.parametrize("strategy", ["cpu fp32", "cpu bf16", "cpu fp16"])
+def test_steps_equal_prefill(checkpoint: Path, strategy: str) -> None:
+    backend = load(checkpoint, strategy)
     together, apart = backend.new_state(), backend.new_state()
     all_logits = backend.forward(TOKENS, together, all_logits=True)
     steps = torch.stack([backend.forward([token], apart) for token in TOKENS])
