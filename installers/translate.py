@@ -189,8 +189,9 @@ def faults(message: Message) -> Iterator[str]:
 # ---- the strings of app/ ----------------------------------------------------------------------
 
 
-def find_strings(folder: Path = SOURCES) -> Found:
-    """Return every string that app/ translates."""
+def find_strings(folder: Path | None = None) -> Found:
+    """Return every string that app/, or another folder, translates."""
+    folder = folder or SOURCES
     reader = _Reader()
     for path in sorted(folder.rglob("*.py")):
         reader.read(path, path.relative_to(folder.parent).as_posix())

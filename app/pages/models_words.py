@@ -39,7 +39,9 @@ def catalogue_age(saved: datetime | None, now: datetime | None = None) -> str:
     if days < 1:
         return translate("ModelsPage", "Showing the list as it was on {0}.").format(date)
     if days == 1:
-        return translate("ModelsPage", "Showing the list as it was on {0} (a day ago).").format(date)
+        return translate("ModelsPage", "Showing the list as it was on {0} (a day ago).").format(
+            date
+        )
     return translate("ModelsPage", "Showing the list as it was on {0} ({1} days ago).").format(
         date, days
     )

@@ -5,7 +5,7 @@
     <name>AboutSection</name>
     <message>
         <source>About</source>
-        <translation>このアプリについて</translation>
+        <translation>情報</translation>
     </message>
     <message>
         <source>Version {0}</source>
@@ -1439,7 +1439,7 @@
     </message>
     <message>
         <source>About</source>
-        <translation>このアプリについて</translation>
+        <translation>情報</translation>
     </message>
 </context>
 <context>
@@ -1580,7 +1580,7 @@
     </message>
     <message>
         <source>Write a message: it becomes the first chat.</source>
-        <translation>メッセージを書くと、最初のチャットになります。</translation>
+        <translation>メッセージを送ると始まります。</translation>
     </message>
 </context>
 <context>

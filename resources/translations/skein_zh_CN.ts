@@ -1580,7 +1580,7 @@
     </message>
     <message>
         <source>Write a message: it becomes the first chat.</source>
-        <translation>发送一条消息，开始第一个对话。</translation>
+        <translation>发送消息即可开始。</translation>
     </message>
 </context>
 <context>
