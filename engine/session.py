@@ -4,6 +4,7 @@ Knows the model, the store and the archive; knows nothing of windows or terminal
 the engine thread and tells what happens by frozen events.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.archive import StateArchive
 from engine.backends.base import IsCancelled
-from engine.errors import Cancelled, EngineError
+from engine.errors import Cancelled, EngineError, StoreError
 from engine.events import Event, Finished, Opened, Reading, ReplyStats, Turn
 from engine.generate import Generation
 from engine.model import Model
@@ -53,8 +54,8 @@ class Session:
     def run(self, turn: Turn, emit: Emit, cancelled: IsCancelled) -> Finished:
         """Write one reply into its node; the store always has the text so far.
 
-        The last event is the returned ``Finished``. Raises EngineError after the node was
-        marked as failed with its sentence.
+        The last event is the returned ``Finished``. Raises EngineError, or what a library
+        raised, after the node was marked as failed with a sentence.
         """
         template = self._templates.get(turn.template, self._model.template)
         maker = SegmentMaker(self._model, template, turn.system)
@@ -62,11 +63,17 @@ class Session:
             run = _Run(self._model, self._store, self._archive, maker, turn, emit)
             finished = run(cancelled)
         except EngineError as error:
-            words = f"{error.message} {error.hint}".strip()
-            self._store.update_node(turn.reply, status="failed", error=words)
+            self._note_failure(turn, f"{error.message} {error.hint}".strip())
+            raise
+        except Exception as error:
+            self._note_failure(turn, f"Unexpected error: {error}")
             raise
         emit(finished)
         return finished
+
+    def _note_failure(self, turn: Turn, words: str) -> None:
+        with contextlib.suppress(StoreError):  # it may be the very reason
+            self._store.update_node(turn.reply, status="failed", error=words)
 
 
 @dataclass(slots=True)

@@ -251,6 +251,22 @@ def test_a_failure_is_told_and_kept_with_the_reply(desk: Desk, chat: int) -> Non
     assert failed.error
 
 
+def test_a_library_that_fails_leaves_no_reply_half_told(
+    desk: Desk, chat: int, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise RuntimeError("no memory on the card")
+
+    question = desk.store.add_node(chat, None, "user", "Hello")
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    monkeypatch.setattr(tiny_model.backend, "forward", fail)
+    with pytest.raises(RuntimeError):
+        desk.run(Turn(reply.id, PARAMS))
+    failed = desk.store.node(reply.id)
+    assert failed.status == "failed"
+    assert "no memory on the card" in failed.error
+
+
 @pytest.mark.parametrize(
     "text", ["x" * 20_000, "\ud800 lone", "שלום עולם", "🦢" * 50, "中文" * 200]
 )
