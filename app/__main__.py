@@ -1,4 +1,6 @@
-"""``python -m app``: the way from a process to a window, and back out.
+"""``skein``, ``python -m app``: the way from a process to a window, and back out.
+
+With a command behind it (``skein bench ...``) it is the command line of the engine instead.
 
 Order matters here: first what records failures, then who is first, then the window; what is
 heavy is imported by app.application when the window is up.
@@ -6,15 +8,24 @@ heavy is imported by app.application when the window is up.
 
 import contextlib
 import sys
+from pathlib import Path
 
 from app.crash import CrashLog
 from app.logs import start_log, stop_log
+from engine.errors import EngineError
 from engine.folders import Folders
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the window; return the exit code (0 also when an earlier window was raised instead)."""
+    """Run the window; return the exit code (0 also when an earlier window was raised instead).
+
+    argv: the program's name, then nothing, a model file to open, or a command.
+    """
     arguments = sys.argv if argv is None else argv
+    if len(arguments) > 1 and not Path(arguments[1]).is_file():
+        from engine.cli.main import main as run_command
+
+        return run_command(arguments[1:])
     folders = Folders.standard()
     try:
         folders.create()
@@ -41,13 +52,26 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
 
     from app.application import build
 
-    application = build(arguments)
+    try:
+        application = build(arguments)
+    except EngineError as error:  # chats of a newer Skein, a full or a read-only disk
+        return _cannot_start(error)
     stack.callback(application.close)
     instance.listen()
     instance.raise_requested.connect(application.window.bring_to_front)
     application.window.watch_crashes(crash)
     application.window.show()
     return application.qt_app.exec()
+
+
+def _cannot_start(error: EngineError) -> int:
+    """Say in a dialog why there is no window, since there is no other place for it."""
+    from PySide6.QtWidgets import QApplication, QMessageBox
+
+    print(f"{error.message} {error.hint}", file=sys.stderr)
+    if QApplication.instance() is not None:
+        QMessageBox.critical(None, "Skein", f"{error.message}\n\n{error.hint}")
+    return 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Application, build
 from engine.sampling import SamplingParams
+from tests.hub_server import HubServer
 from tests.tiny import write_tiny_pth
 
 TIMEOUT_MS = 20_000
@@ -41,6 +42,22 @@ class Driver:
         assert button.isEnabled(), name
         button.click()
 
+    def shows(self, name: str) -> bool:
+        found = self.app.window.findChildren(QWidget, name)
+        return any(widget.isVisible() for widget in found)
+
+    def text_of(self, name: str) -> str:
+        widget = self.find(name)
+        assert isinstance(widget, QAbstractButton)
+        return widget.text()
+
+    def act(self, index: int, name: str) -> None:
+        """Click an action of one message."""
+        button = self.app.chat_page.transcript.view(index).findChild(QAbstractButton, name)
+        assert isinstance(button, QAbstractButton), name
+        assert button.isEnabled(), name
+        button.click()
+
     def wait(self, what: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(what, timeout=TIMEOUT_MS)
 
@@ -56,7 +73,6 @@ class Driver:
 
     def type(self, text: str, key: Qt.Key = Qt.Key.Key_Return) -> None:
         composer = self.find("composer")
-        assert isinstance(composer, QPlainTextEdit | QWidget)
         composer.setFocus()
         self.qtbot.keyClicks(composer, text)
         self.qtbot.keyClick(composer, key)
@@ -90,14 +106,25 @@ def start(qtbot: QtBot) -> Iterator[Callable[..., Driver]]:
         driver.close()
 
 
-def test_the_whole_way(start: Callable[..., Driver], model: Path) -> None:
-    drive = start(model)
-    drive.wait_loaded()
-    assert "tiny" in drive.find("model_button").text().lower()  # type: ignore[attr-defined]
+def test_the_whole_way(
+    start: Callable[..., Driver], model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        hub.add("BlinkDL/rwkv7-g1", "rwkv7-g1d-0.1b-20260129-ctx8192.pth", model.read_bytes())
+        drive = start()
+        drive.click("nav_models")
+        drive.wait(lambda: bool(drive.app.library.available))
+        drive.wait(lambda: drive.shows("download_button"))
+        drive.click("download_button")
+        drive.wait_loaded()
+    drive.click("nav_chat")
+    assert "0.1B" in drive.text_of("model_button")
 
     drive.limit(24)
     drive.type("Hello there")
-    drive.wait(lambda: len(drive.app.chat.messages) == 2)
+    drive.wait(lambda: len(drive.texts()) == 2)
     drive.wait_idle()
     first = drive.app.chat.messages[1]
     assert first.status == "done"
@@ -115,22 +142,30 @@ def test_the_whole_way(start: Callable[..., Driver], model: Path) -> None:
     assert stopped.text
 
     drive.limit(12)
-    assert drive.app.chat.edit(2, "Tell me a short story")
+    drive.act(2, "edit_button")
+    drive.wait(lambda: drive.shows("edit_field"))
+    editor = drive.find("edit_field")
+    assert isinstance(editor, QPlainTextEdit)
+    editor.selectAll()
+    drive.qtbot.keyClicks(editor, "Tell me a short story")
+    drive.click("edit_send_button")
     drive.wait_idle()
     question = drive.app.chat.messages[2]
-    assert (question.version, question.versions) == (2, 2)
-    assert drive.app.chat.regenerate(3)
+    assert (question.text, question.version, question.versions) == ("Tell me a short story", 2, 2)
+
+    drive.act(3, "regenerate_button")
     drive.wait_idle()
     answer = drive.app.chat.messages[3]
     assert (answer.version, answer.versions) == (2, 2)
-    drive.app.chat.show_version(2, 1)
+    drive.act(2, "previous_version_button")
     assert drive.app.chat.messages[3].node == stopped.node
-    drive.app.chat.show_version(2, 2)
+    drive.act(2, "next_version_button")
     assert drive.app.chat.messages[3].node == answer.node
 
-    drive.app.chat.branch(1)
+    drive.act(1, "branch_button")
     assert len(drive.app.chat.messages) == 2
     drive.type("Another way")
+    drive.wait(lambda: len(drive.texts()) == 4)
     drive.wait_idle()
     assert drive.app.chat.messages[2].versions == 3
     before = drive.texts()
@@ -141,13 +176,30 @@ def test_the_whole_way(start: Callable[..., Driver], model: Path) -> None:
     assert again.texts() == before
     again.limit(8)
     again.type("And now?")
-    again.wait(lambda: len(again.app.chat.messages) == 6)
+    again.wait(lambda: len(again.texts()) == 6)
     again.wait_idle()
     stats = again.app.chat.messages[5].stats
     assert stats is not None
     assert stats.from_disk
     assert stats.resumed_tokens > 40
     assert stats.read_tokens < 20
+
+
+def test_a_model_is_chosen_loaded_and_ejected_by_its_card(
+    start: Callable[..., Driver], model: Path, skein_home: Path
+) -> None:
+    folder = skein_home / "data" / "models"
+    folder.mkdir(parents=True)
+    (folder / model.name).write_bytes(model.read_bytes())
+    drive = start()
+    drive.click("nav_models")
+    drive.wait(lambda: drive.shows("load_button"))
+    drive.click("load_button")
+    drive.wait_loaded()
+    drive.wait(lambda: drive.shows("eject_button"))
+    drive.click("eject_button")
+    drive.wait(lambda: drive.app.loaded is None)
+    assert drive.app.engine.loaded_name == ""
 
 
 def test_quitting_while_it_writes_goes_on_with_the_next_token(
@@ -209,6 +261,14 @@ def test_every_control_has_a_name(start: Callable[..., Driver], model: Path) -> 
     drive.limit(4)
     drive.type("Hello")
     drive.wait_idle()
+    roles = (
+        "composer send_button new_chat_button chat_list chat_search transcript model_button "
+        "nav_chat nav_models nav_settings parameters_drawer think_mode model_list"
+    ).split()
+    for role in roles:
+        widget = drive.app.window.findChild(QWidget, role)
+        assert widget is not None, role
+        assert widget.accessibleName() or isinstance(widget, QAbstractButton), role
     nameless: list[str] = []
     for page in ("chat", "models", "settings"):
         drive.app.window.show_page(page)

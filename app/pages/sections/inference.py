@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
-from app.models.units import rate_text, size_text, speed_text
+from app.models.units import memory_text, rate_text, speed_text
 from app.pages.sections.section import Section
 from app.settings import SettingsStore
 from app.theme import Theme
@@ -155,7 +155,7 @@ class InferenceSection(Section):
 
     def _rows(self, hardware: "Hardware") -> list[tuple[str, str]]:
         memory = self.tr("{0}, {1} free").format(
-            size_text(hardware.ram_total), size_text(hardware.ram_free)
+            memory_text(hardware.ram_total), memory_text(hardware.ram_free)
         )
         speed = hardware.ram_bandwidth
         rows = [
@@ -180,7 +180,7 @@ class InferenceSection(Section):
 
     def _gpu_text(self, gpu: "Gpu") -> str:
         text = self.tr("{0}, {1}, {2} free").format(
-            gpu.name, size_text(gpu.vram_total), size_text(gpu.vram_free)
+            gpu.name, memory_text(gpu.vram_total), memory_text(gpu.vram_free)
         )
         if gpu.driver:
             text += self.tr(", driver {0}").format(gpu.driver)

@@ -1,0 +1,158 @@
+"""Screenshots of the real window: ``python -m tests.benchmarks.screenshots [FOLDER]``.
+
+The window, its engine thread and its store are the real ones, in a folder of their own. The
+model is a tiny random one, which can write nothing sensible: the texts of the example chats
+were written by us and put into the store, and no speed in them is a measurement.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from app.application import Application, build
+from engine.store import Store
+from tests.tiny import write_tiny_pth
+
+SIZE = (1180, 780)
+
+QUESTION = "How can a recurrent network remember a whole conversation in a few megabytes?"
+ANSWER = """ It does not keep the words, it keeps what they *meant for what comes next*.
+
+Every layer holds one matrix per head. A new token first fades the matrix, then removes what \
+stood under its key, and writes its value there:
+
+$$S_t = S_{t-1}\\,\\mathrm{diag}(w_t) + (S_{t-1} a_t)\\, b_t^\\top + v_t\\, k_t^\\top$$
+
+So the size never changes, however long the chat becomes:
+
+| model | state of one chat |
+|---|---|
+| 0.1B | 2.4 MB |
+| 1.5B | 13 MB |
+| 7.2B | 35 MB |
+
+To go on tomorrow, only this is loaded:
+
+```python
+state = load_state("monday.safetensors").state
+logits = model.forward([next_token], state)
+```
+"""
+CHINESE_QUESTION = "用一句话解释什么是“状态”，再写一首关于大雁的短诗。"
+CHINESE_ANSWER = """ **状态**就是模型读过的全部内容留下的记忆：大小固定，可以保存、继续、分支。
+
+> 秋空一线雁南行，
+> 云影随风写不成。
+> 莫道来时无旧路，
+> 心中自有万里程。
+"""
+STATS = {
+    "tokens": 212,
+    "seconds": 4.9,
+    "read_tokens": 23,
+    "read_seconds": 0.04,
+    "resumed_tokens": 1841,
+    "from_disk": True,
+}
+
+
+def main() -> None:
+    """Take every picture; the folder defaults to resources/screenshots."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("HF_ENDPOINT", "http://127.0.0.1:9")
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "resources/screenshots")
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["SKEIN_HOME"] = home
+        camera = Camera(target, Path(home))
+        camera.take_all()
+
+
+class Camera:
+    """The app in a temporary home, with example chats."""
+
+    def __init__(self, target: Path, home: Path) -> None:
+        self._target = target
+        model = write_tiny_pth(home / "rwkv7-g1d-0.1b-20260129-ctx8192.pth", width=64)
+        self._chats = _fill(home / "data" / "chats.sqlite3")
+        self._app: Application = build(["skein", str(model)])
+        self._app.window.resize(*SIZE)
+        self._app.window.show()
+        self._wait(lambda: self._app.loaded is not None)
+
+    def take_all(self) -> None:
+        """Light and dark, a chat, Chinese, empty, an error, models, settings."""
+        app = self._app
+        for theme in ("light", "dark"):
+            app.settings.set("theme", theme)
+            for name, chat in self._chats.items():
+                app.chat.open(chat)
+                self._shoot(f"{name}_{theme}")
+            app.chat.open(None)
+            self._shoot(f"empty_{theme}")
+            for page in ("models", "settings"):
+                app.window.show_page(page)
+                app.settings_page.show_section("inference")
+                self._shoot(f"{page}_{theme}")
+            app.window.show_page("chat")
+        app.chat.open(self._chats["chat"])
+        app.chat_page.set_drawer_open(True)
+        self._shoot("drawer_dark")
+        app.chat_page.set_drawer_open(False)
+        app.window.resize(660, 600)
+        self._shoot("narrow_dark")
+        app.window.close()
+        app.close()
+
+    def _shoot(self, name: str) -> None:
+        end = time.monotonic() + 0.4
+        while time.monotonic() < end or not self._app.chat_page.idle:
+            QApplication.processEvents()
+            time.sleep(0.01)
+        self._app.window.grab().save(str(self._target / f"{name}.png"))
+        print(name)
+
+    def _wait(self, what) -> None:  # noqa: ANN001 - a () -> bool
+        while not what():
+            QApplication.processEvents()
+            time.sleep(0.01)
+
+
+def _fill(path: Path) -> dict[str, int]:
+    """Write example chats; return their ids by picture."""
+    store = Store.open(path)
+    for title in ("Packing list for Kyoto", "俳句を三つ", "Explain this stack trace"):
+        _chat(store, title, [("Hello", " Hello!")])
+    chats = {
+        "error": _chat(store, "Summarise the minutes", [("Summarise this, please.", "")]),
+        "chinese": _chat(store, "什么是状态", [(CHINESE_QUESTION, CHINESE_ANSWER)]),
+        "chat": _chat(store, "How a state remembers", [(QUESTION, ANSWER)]),
+    }
+    last = store.conversation(chats["error"]).current_node
+    assert last is not None
+    store.update_node(
+        last, status="failed", error="The model ran out of memory. Choose smaller weights."
+    )
+    store.close()
+    return chats
+
+
+def _chat(store: Store, title: str, turns: list[tuple[str, str]]) -> int:
+    chat = store.create_conversation(title).id
+    parent = None
+    for question, answer in turns:
+        asked = store.add_node(chat, parent, "user", question)
+        reply = store.add_node(
+            chat, asked.id, "assistant", answer, model="rwkv7-g1d-1.5b-20260129-ctx8192"
+        )
+        store.update_node(reply.id, stats=STATS)
+        parent = reply.id
+    return chat
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Models as a whole: planned before they are loaded, and used as the ``rwkv`` package's are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import RWKV
+from engine.errors import NotEnoughMemory, StateMismatch
+from engine.hardware import detect
+from engine.model import plan_model
+from engine.snapshot import Snapshot
+from engine.state_files import open_for, save_for
+from engine.strategy import Strategy
+from tests.tiny import write_tiny_pth
+
+
+def test_the_example_of_the_rwkv_package_runs(tiny_path: Path) -> None:
+    """As in that package's README, but for the import and the path."""
+    model = RWKV(model=str(tiny_path.with_suffix("")), strategy="cpu fp32")
+    out, state = model.forward([187, 510, 1563, 310, 247], None)
+    whole = out.detach().cpu().numpy()
+    out, state = model.forward([187, 510], None)
+    out, state = model.forward([1563], state)
+    out, state = model.forward([310, 247], state)
+    parts = out.detach().cpu().numpy()
+    assert whole.shape == (65536,)
+    assert abs(whole - parts).max() < 1e-4 * whole.std()
+    assert state.tokens_read == 5
+
+
+def test_a_state_that_was_handed_in_is_left_as_it_was(tiny_path: Path) -> None:
+    model = RWKV(tiny_path, "cpu fp32")
+    _, state = model.forward([5, 6])
+    before = state.wkv.clone()
+    first, _ = model.forward([7], state)
+    second, _ = model.forward([7], state)
+    assert torch.equal(first, second)
+    assert torch.equal(state.wkv, before)
+
+
+def test_all_logits_on_request(tiny_path: Path) -> None:
+    out, _ = RWKV(tiny_path, "cpu fp32").forward([5, 6, 7], full_output=True)
+    assert out.shape == (3, 65536)
+
+
+def test_too_little_memory_is_said_before_loading_with_what_fits(tiny_path: Path) -> None:
+    small = replace(detect(None), gpus=(), ram_total=480 << 20, ram_free=470 << 20)
+    wide = write_tiny_pth(tiny_path.with_name("rwkv7-wide.pth"), width=512)
+    with pytest.raises(NotEnoughMemory, match="rwkv7-wide") as failure:
+        plan_model(wide, Strategy.parse("cpu fp32"), replace(small, ram_total=400 << 20))
+    assert failure.value.hint
+
+
+def test_a_state_file_of_other_weights_is_refused(tmp_path: Path) -> None:
+    one = RWKV(write_tiny_pth(tmp_path / "one.pth", width=64, seed=1), "cpu fp32")
+    two = RWKV(write_tiny_pth(tmp_path / "two.pth", width=64, seed=2), "cpu fp32")
+    logits, state = one.forward([1, 2, 3])
+    path = tmp_path / "state.safetensors"
+    save_for(path, Snapshot(state, logits.numpy()), one.info)
+    same = open_for(path, one.info)
+    assert torch.equal(same.state.wkv, state.wkv)
+    assert same.logits is not None
+    assert (same.logits == logits.numpy()).all()
+    with pytest.raises(StateMismatch, match="another model") as failure:
+        open_for(path, two.info)
+    assert "read the text again" in failure.value.hint
