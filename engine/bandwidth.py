@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FILE_NAME = "bandwidth.json"
 BUFFER_BYTES = 256 << 20  # far more than any cache of a desktop processor
 PIECE_BYTES = 4 << 20  # between two looks at the clock: some 0.2 ms
+FILL_COUNT = (1 << 20) // 8
 ROUNDS = 5
 MOST_THREADS = 16  # no memory needs more readers to be busy
 
@@ -44,9 +45,22 @@ def measure(seconds: float = 1.0, threads: int | None = None) -> float:
     import numpy as np
 
     threads = min(threads or os.cpu_count() or 1, MOST_THREADS)
-    buffer = np.ones(BUFFER_BYTES // 8, np.uint64)
+    buffer = _filled(BUFFER_BYTES // 8)
     shares = np.array_split(buffer, threads)
     return max(_round(shares, seconds / ROUNDS) for _ in range(ROUNDS))
+
+
+def _filled(count: int) -> "NDArray[uint64]":
+    """Return that many ones, written by the megabyte: one long fill would hold the interpreter.
+
+    They must be written: untouched pages all lie in one page of zeros.
+    """
+    import numpy as np
+
+    buffer = np.empty(count, np.uint64)
+    for begin in range(0, count, FILL_COUNT):
+        buffer[begin : begin + FILL_COUNT] = 1
+    return buffer
 
 
 def _round(shares: "Sequence[NDArray[uint64]]", seconds: float) -> float:
