@@ -4,9 +4,13 @@ One plain ``threading.Thread`` lives as long as the app. Jobs go in by a queue; 
 come out by signals, which Qt delivers on the GUI thread. Only this file crosses that line.
 """
 
+import contextlib
+import gc
 import logging
 import queue
+import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from engine.store import Store
 
 log = logging.getLogger(__name__)
+
+SWITCH_S = 0.001
+"""How long a thread may keep the interpreter while the window wants it; Python's own is 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,7 @@ class EngineService(QObject):
 
     def start(self) -> None:
         """Start the thread: it imports torch, then waits for jobs."""
+        sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 
     def load(self, path: Path, strategy: Strategy) -> None:
@@ -198,7 +206,8 @@ class EngineService(QObject):
 
     def _prepare(self) -> None:
         """Do what is slow once, after the window is up."""
-        from engine.archive import StateArchive
+        with _uncollected():
+            from engine.archive import StateArchive
 
         self._archive = StateArchive(
             self._states, self._store, budget_bytes=self._state_budget_bytes
@@ -288,9 +297,10 @@ class EngineService(QObject):
         if freed and not _fits_beside(plan, hardware):
             self._drop_model()
         try:
-            loaded = load_planned(
-                info, plan, progress=self._progress(job), cancelled=job.cancel.is_set
-            )
+            with _uncollected():
+                loaded = load_planned(
+                    info, plan, progress=self._progress(job), cancelled=job.cancel.is_set
+                )
         except EngineError as error:
             self._come_back(before, before_strategy)
             if isinstance(error, Cancelled):
@@ -336,6 +346,21 @@ class EngineService(QObject):
         if self._model is not None:
             self._model.close()
         self._model = self._session = None
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away from what is made in here, now and later.
+
+    Torch and a vocabulary are 200,000 objects that stay. One look at all of them stops every
+    thread for 150 ms, the window's too, whenever it comes to a full collection.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _describe(model: "Model") -> LoadedModel:
