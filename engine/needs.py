@@ -31,7 +31,7 @@ EMBEDDING_BYTES_PER_WEIGHT = 2  # kept as the file has it: bf16 in every release
 TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
 TORCH_CUDA_BYTES = 1_200_000_000  # main memory once CUDA's libraries are loaded too
 GPU_CONTEXT_BYTES = 500_000_000  # the driver's context, cuBLAS's workspace, code
-READ_CHUNK = 256  # tokens that are read together (engine.backends.torch)
+CPU_READ_CHUNK, GPU_READ_CHUNK = 256, 512  # tokens read together (engine.backends.torch)
 READ_ROWS = 32  # activations of D floats alive for each of them, chunked recurrence included
 
 SYSTEM_RAM_BYTES = 2_500_000_000  # what a quiet desktop keeps for itself,
@@ -77,9 +77,14 @@ def embedding_bytes(shape: "ModelShape") -> int:
     return shape.vocab * shape.width * EMBEDDING_BYTES_PER_WEIGHT
 
 
-def activation_bytes(shape: "ModelShape") -> int:
-    """Bytes that reading one chunk of tokens takes for a while on a device."""
-    return READ_CHUNK * (READ_ROWS * shape.width + 2 * shape.ffn) * 4
+def read_chunk(kind: str) -> int:
+    """Tokens that go through all layers together when the first one is on such a device."""
+    return CPU_READ_CHUNK if kind == "cpu" else GPU_READ_CHUNK
+
+
+def activation_bytes(shape: "ModelShape", kind: str) -> int:
+    """Bytes that reading one chunk of tokens takes for a while on a device of this kind."""
+    return read_chunk(kind) * (READ_ROWS * shape.width + 2 * shape.ffn) * 4
 
 
 def find_gpu(hardware: Hardware, stage: Stage) -> Gpu | None:
@@ -136,7 +141,8 @@ def _need(
 ) -> DeviceNeed:
     """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
     empty = empty_need(hardware, device)
-    activations = 0 if layers is None else activation_bytes(shape)
+    kind = Stage(device, "fp32").kind
+    activations = 0 if layers is None else activation_bytes(shape, kind)
     return DeviceNeed(
         empty.device,
         weights,

@@ -195,7 +195,11 @@ def _fitting(shape: ModelShape, empty: DeviceNeed, sizes: Sequence[int], *, at_b
     """Return how many of ``sizes``, from the first on, fit beside state and workspace."""
     room = empty.capacity_bytes if at_best else empty.available_bytes - empty.headroom_bytes
     room = min(room, empty.capacity_bytes)
-    room -= empty.workspace_bytes + activation_bytes(shape) + shape.state_bytes
+    room -= (
+        empty.workspace_bytes
+        + activation_bytes(shape, Stage(empty.device, "fp16").kind)
+        + shape.state_bytes
+    )
     if empty.device == "mps":
         room -= embedding_bytes(shape)
     count = 0

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from engine.hardware.facts import Gpu, Hardware
-from engine.needs import READ_CHUNK, find_gpu, head_bytes, layer_bytes
+from engine.needs import find_gpu, head_bytes, layer_bytes, read_chunk
 from engine.strategy import Stage, Strategy
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def tokens_per_s(
 ) -> tuple[float, float]:
     """Return predicted (read, write) tokens/s of a strategy that fits."""
     placement = strategy.placement(shape.layers)
+    chunk = read_chunk(placement[0].kind)
+    in_one_graph = len({(stage.kind, stage.index) for stage in placement}) == 1
     write_s = read_s = 0.0
     for i, stage in enumerate(placement):
         speed = speed_of(hardware, stage)
@@ -50,15 +52,16 @@ def tokens_per_s(
         size = head_bytes(shape, stage.weights) if is_head else layer_bytes(shape, stage.weights)
         write_s += size / speed.bytes_per_s
         if is_head:  # of a chunk, only the last token needs logits
-            read_s += size / speed.bytes_per_s / READ_CHUNK
+            read_s += size / speed.bytes_per_s / chunk
             continue
         state_traffic = 2 * shape.state_bytes / shape.layers
-        write_s += state_traffic / speed.bytes_per_s + speed.write_layer_s
+        calls_s = speed.write_layer_s if in_one_graph else max(speed.write_layer_s, EAGER_LAYER_S)
+        write_s += state_traffic / speed.bytes_per_s + calls_s
         matrices = shape.layer_matrix_parameters + 2 * shape.width * shape.ranks.total
         per_chunk = size / speed.bytes_per_s + speed.read_layer_s
-        read_s += 2 * matrices / speed.flops + per_chunk / READ_CHUNK
+        read_s += 2 * matrices / speed.flops + per_chunk / chunk
     hops = _count_hops(placement)
-    return 1 / (read_s + hops * HOP_S / READ_CHUNK), 1 / (write_s + hops * HOP_S)
+    return 1 / (read_s + hops * HOP_S / chunk), 1 / (write_s + hops * HOP_S)
 
 
 def turn_seconds(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> float:
@@ -107,12 +110,14 @@ def _cpu_bytes_per_s(bandwidth: float, weights: str, vectors: str) -> float:
     return min(bandwidth * (_RAISED_SHARE if vectors else _SLOWLY_RAISED_SHARE), _RAISED_LIMIT)
 
 
-# GPU: eager torch from Python. On an H100 TorchBackend took 2.3 ms a layer and token, 4.4 to
-# 5.6 ms a layer and chunk, beside the same slow Xeon; a desktop's processor calls faster. mps and
-# xpu are not measured. Large products reach 0.89 of the bandwidth in cuBLAS (targets.md, 2).
+# GPU. On an H100 (tests/benchmarks/cuda.py) TorchBackend took 0.22 ms a layer and token in its
+# graph, where one card holds all; 1.5 to 1.8 ms eager, beside a slow Xeon; and 2.3 ms a layer and
+# chunk of 512. mps and xpu are not measured. Large products reach 0.89 of the bandwidth in
+# cuBLAS (targets.md, 2).
+EAGER_LAYER_S = 1.5e-3
 _GPU_SHARE = 0.85
-_GPU_WRITE_LAYER_S = {"cuda": 1.5e-3, "mps": 2.5e-3, "xpu": 2.5e-3}
-_GPU_READ_LAYER_S = {"cuda": 3.5e-3, "mps": 6e-3, "xpu": 6e-3}
+_GPU_WRITE_LAYER_S = {"cuda": 0.22e-3, "mps": 2.5e-3, "xpu": 2.5e-3}
+_GPU_READ_LAYER_S = {"cuda": 2.3e-3, "mps": 6e-3, "xpu": 6e-3}
 # Cards' fp16 arithmetic grows with their bandwidth: flop per byte, as cards of the kind have it.
 _FLOPS_PER_BYTE = {"cuda": 100.0, "mps": 25.0, "xpu": 50.0}
 _NO_TENSOR_CORES_FLOPS_PER_BYTE = 20.0

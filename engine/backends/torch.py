@@ -26,7 +26,7 @@ from engine.state import State
 from engine.strategy import Strategy
 
 READ_CHUNK = 256
-GPU_READ_CHUNK = 1024
+GPU_READ_CHUNK = 512
 """Tokens that go through all layers together. Fixed, never measured: it decides roundings."""
 
 _LOG_DECAY = -0.6065306597126334  # -exp(-0.5)
