@@ -10,6 +10,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from app.collector import uncollected
 from app.crash import CrashLog
 from app.logs import start_log, stop_log
 from engine.errors import EngineError
@@ -50,10 +51,11 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
     crash.install()
     stack.callback(crash.close)
 
-    from app.application import build
-
     try:
-        application = build(arguments)
+        with uncollected():
+            from app.application import build
+
+            application = build(arguments)
     except EngineError as error:  # chats of a newer Skein, a full or a read-only disk
         return _cannot_start(error)
     stack.callback(application.close)

@@ -4,19 +4,18 @@ One plain ``threading.Thread`` lives as long as the app. Jobs go in by a queue; 
 come out by signals, which Qt delivers on the GUI thread. Only this file crosses that line.
 """
 
-import contextlib
-import gc
 import logging
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.collector import uncollected
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Event, Turn
 from engine.strategy import Strategy
@@ -34,6 +33,9 @@ log = logging.getLogger(__name__)
 
 SWITCH_S = 0.001
 """How long a thread may keep the interpreter while the window wants it; Python's own is 5 ms."""
+
+PROGRESS_S = 0.05
+"""How often the window hears how far a load is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class EngineService(QObject):
 
     def _prepare(self) -> None:
         """Do what is slow once, after the window is up."""
-        with _uncollected():
+        with uncollected():
             from engine.archive import StateArchive
 
         self._archive = StateArchive(
@@ -297,7 +299,7 @@ class EngineService(QObject):
         if freed and not _fits_beside(plan, hardware):
             self._drop_model()
         try:
-            with _uncollected():
+            with uncollected():
                 loaded = load_planned(
                     info, plan, progress=self._progress(job), cancelled=job.cancel.is_set
                 )
@@ -310,8 +312,14 @@ class EngineService(QObject):
         self._adopt(loaded)
 
     def _progress(self, job: _Load):  # noqa: ANN202 - a Progress
+        told = 0.0
+
         def tell(done: int, total: int) -> None:
-            self.model_loading.emit(job.path, done / max(total, 1))
+            # Thousands of tensors in a second: the window has better things to do.
+            nonlocal told
+            if time.monotonic() - told >= PROGRESS_S:
+                told = time.monotonic()
+                self.model_loading.emit(job.path, done / max(total, 1))
 
         return tell
 
@@ -346,21 +354,6 @@ class EngineService(QObject):
         if self._model is not None:
             self._model.close()
         self._model = self._session = None
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away from what is made in here, now and later.
-
-    Torch and a vocabulary are 200,000 objects that stay. One look at all of them stops every
-    thread for 150 ms, the window's too, whenever it comes to a full collection.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _describe(model: "Model") -> LoadedModel:
