@@ -64,6 +64,7 @@ class MessageBrowser(QTextBrowser):
         self._styles = styles
         self._buttons: list[tuple[CodeBlock, QToolButton]] = []
         self._ringed = False
+        self._edge = 0  # room under a code block at the end, as measured last
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
         self.setTabChangesFocus(True)
@@ -88,7 +89,9 @@ class MessageBrowser(QTextBrowser):
         self.writer.set_style(self._styles.style(quiet=self._quiet))
 
     def refresh(self) -> None:
-        """Let the Copy buttons follow the code blocks."""
+        """Let the height and the Copy buttons follow the code blocks."""
+        if self._edge != self._edge_height():
+            self._on_document_size()
         blocks = self.writer.code_blocks
         kept = {id(block): button for block, button in self._buttons}
         wanted = {id(block) for block in blocks}
@@ -147,17 +150,20 @@ class MessageBrowser(QTextBrowser):
     # ---- size -----------------------------------------------------------------------------
 
     def _on_document_size(self) -> None:
-        height = max(1, math.ceil(self.document().size().height() + self._open_code_height()))
+        self._edge = self._edge_height()
+        height = max(1, math.ceil(self.document().size().height() + self._edge))
         if height != self.height():
             self.setFixedHeight(height)
             self.height_changed.emit()
         self._place_buttons()
 
-    def _open_code_height(self) -> int:
-        """Return the room for the lower edge of a code block that is still being written."""
-        format_ = self.document().lastBlock().blockFormat()
-        is_open = format_.property(KIND) == "code" and not format_.bottomMargin()
-        return self.writer.style.code_pad + 2 if is_open else 0
+    def _edge_height(self) -> int:
+        """Return the room for the lower edge of a code block at the end.
+
+        Qt gives a document no room for the margin under its last block.
+        """
+        is_code = self.document().lastBlock().blockFormat().property(KIND) == "code"
+        return self.writer.style.code_pad + 2 if is_code else 0
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -233,7 +239,8 @@ class MessageBrowser(QTextBrowser):
         painter.drawText(header, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
 
     def _paint_rule(self, painter: QPainter, block: QTextBlock) -> None:
-        middle = round(self._text_rect(block).center().y()) + 0.5
+        # The text's own rectangle is higher than the fixed height of the line.
+        middle = round(self._top(block) + self.writer.style.rule_height / 2) + 0.5
         painter.setPen(QColor(self._theme.colors.border))
         painter.drawLine(QPointF(0, middle), QPointF(self.viewport().width(), middle))
 

@@ -4,6 +4,7 @@ Qt parses each piece in a scratch document; its blocks are then copied with our 
 (inserting Qt's fragment would lose the first block's). Knows no widget, no message, no stream.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -34,10 +35,13 @@ from app.chat.formulas import (
     formula_of,
 )
 from app.chat.highlight import Highlighter, Lines, palette_for
+from app.chat.markdown import BREAK, hard_breaks
 
 LINK_SCHEMES = {"http", "https", "mailto"}
 _PAINTED_AT_ONCE = 60  # lines of code
 _OBJECT = "\ufffc"
+_LINE = "\u2028"  # a line break inside a block
+_BREAKS = re.compile(f"[ ]*(?:{BREAK}|{_LINE})[ ]*")
 _PARAGRAPH_GAP = 7  # pixels below a block from which plain text shows a blank line
 _MARKDOWN = QTextDocument.MarkdownFeature(
     QTextDocument.MarkdownFeature.MarkdownDialectGitHub.value
@@ -160,13 +164,13 @@ class DocumentWriter(QObject):
             self._cursor.insertText(line, self.style.text())
 
     def append_plain(self, text: str) -> bool:
-        """Let ``text`` join the last paragraph; false when it cannot simply do so."""
+        """Let ``text`` join the last paragraph, its line ends as breaks; false: it cannot."""
         cursor = self._cursor
         cursor.movePosition(_END)
         format_ = cursor.charFormat()
         if self._fresh or format_.isAnchor() or format_.objectType():
             return False
-        cursor.insertText(cleaned(text), format_)
+        cursor.insertText(cleaned(text).replace("\n", _LINE), format_)
         return True
 
     # ---- code -----------------------------------------------------------------------------
@@ -237,10 +241,10 @@ class DocumentWriter(QObject):
     # ---- Markdown -------------------------------------------------------------------------
 
     def write_markdown(self, source: str) -> None:
-        """Append Markdown blocks."""
+        """Append Markdown blocks; a line end inside one is a line break."""
         protected, formulas = protect(source)
         scratch = QTextDocument()
-        scratch.setMarkdown(protected, _MARKDOWN)
+        scratch.setMarkdown(hard_breaks(protected), _MARKDOWN)
         copier = _Copier(self, formulas)
         block = scratch.begin()
         while block.isValid():
@@ -253,6 +257,13 @@ class DocumentWriter(QObject):
             else:
                 copier.block(block)
                 block = block.next()
+
+    def close_up(self) -> None:
+        """Leave no room under the last paragraph: what is written next belongs to it."""
+        self._cursor.movePosition(_END)
+        format_ = self._cursor.blockFormat()
+        format_.setBottomMargin(0)
+        self._cursor.setBlockFormat(format_)
 
     def begin_block(self, format_: QTextBlockFormat) -> QTextCursor:
         """Start a block at the end of the document; return the cursor in it."""
@@ -354,7 +365,7 @@ class _Copier:
         if not source.text() and list_ is None:
             return  # Qt's own padding around tables and lists
         heading = format_.headingLevel()
-        runs = list(_runs(source))
+        runs = _broken(list(_runs(source)))
         split = list_ is None and self._only_formula(runs)
         own = self._style.formula() if split else self._format(source, list_)
         cursor = self._writer.begin_block(own)
@@ -400,7 +411,7 @@ class _Copier:
         lines = []
         block = source
         while block.isValid() and _same_code(first, block.blockFormat()):
-            lines.append(block.text())
+            lines.append(block.text().removesuffix(f" {BREAK}"))
             block = block.next()
         language = str(first.property(_Property.BlockCodeLanguage.value) or "").lower()
         while lines and not lines[-1]:
@@ -418,7 +429,7 @@ class _Copier:
                 align = block.blockFormat().alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask
                 own = self._style.cell(align)
                 cursor.setBlockFormat(own)
-                for text, chars in _runs(block):
+                for text, chars in _broken(list(_runs(block))):
                     self._run(cursor, text, chars, 0, own, apart=False)
 
     # ---- runs -----------------------------------------------------------------------------
@@ -444,9 +455,11 @@ class _Copier:
         format_ = self._char_format(chars, heading)
         for part in parts(text, self._formulas):
             if isinstance(part, str):
-                words = part.lstrip() if cursor.atBlockStart() else part
+                words = part.lstrip(f" \t{_LINE}") if cursor.atBlockStart() else part
                 cursor.insertText(words, format_)
             elif apart and part.display:
+                if cursor.block().text().endswith(_LINE):
+                    cursor.deletePreviousChar()
                 if not cursor.atBlockStart():
                     cursor.insertBlock(self._style.formula(), self._style.text())
                 else:
@@ -488,6 +501,18 @@ def _runs(block: QTextBlock) -> Iterator[tuple[str, QTextCharFormat]]:
         fragment = iterator.fragment()
         yield fragment.text(), fragment.charFormat()
         iterator += 1
+
+
+def _broken(runs: list[tuple[str, QTextCharFormat]]) -> list[tuple[str, QTextCharFormat]]:
+    """Put line breaks where the source has marked some; none at the ends, none in code."""
+    if not any(BREAK in text or _LINE in text for text, _ in runs):
+        return runs
+    made = [(_BREAKS.sub(" " if c.fontFixedPitch() else _LINE, text), c) for text, c in runs]
+    for i in range(1, len(made)):
+        if made[i - 1][0].endswith(_LINE):
+            made[i] = (made[i][0].lstrip(" "), made[i][1])
+    made[-1] = (made[-1][0].rstrip(f" {_LINE}"), made[-1][1])
+    return made
 
 
 def _same_code(first: QTextBlockFormat, other: QTextBlockFormat) -> bool:

@@ -100,11 +100,16 @@ class DocumentStyle:
         made.setBottomMargin(self.code_pad + self.theme.px(14))
         return made
 
+    @property
+    def rule_height(self) -> int:
+        """Pixels of the block of a thematic break, without its margins."""
+        return self.theme.px(8)
+
     def rule(self) -> QTextBlockFormat:
         """A thematic break; the line is painted."""
         made = QTextBlockFormat()
         made.setProperty(KIND, "rule")
-        made.setLineHeight(self.theme.px(8), _FIXED)
+        made.setLineHeight(self.rule_height, _FIXED)
         made.setTopMargin(self.theme.px(16))
         made.setBottomMargin(self.theme.px(16))
         return made

@@ -4,9 +4,10 @@ Pure functions of text: knows nothing of Qt, colours or widgets. Works on whole 
 result does not depend on how the text was chunked on its way here.
 
 A piece ends where a new top-level block surely begins: a line at the left margin after a blank
-one, outside every list and fence, or a fence. Those cuts are exact. While a reply streams, long
-lists are cut too (``provisional``), which may look slightly different from the whole; such cuts
-are marked, so that the finished reply can be rendered again from there.
+one, outside every list and fence, or a fence. Long lists end between two items that count on,
+long paragraphs between two lines. Those cuts are exact. While a reply streams (``provisional``)
+lists are cut at other items and at code, too, which may look slightly different from the whole;
+such cuts are marked, so that the finished reply can be rendered again from there.
 """
 
 import re
@@ -14,16 +15,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 LONG_TAIL = 1200
-"""Characters of an open list after which a streaming reply is cut at the next item."""
+"""Characters of an open list or paragraph after which it is cut at the next item or line."""
+
+BREAK = "\ufdd4"
+"""Non-character that stands for a line break inside a block while Markdown is parsed."""
 
 _FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(.*)$")
 _MARKER = re.compile(r"[ ]{0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_TOP_MARKER = re.compile(r"(?:([-*+])|(\d{1,9})([.)]))[ \t]")
 _UNDECIDED = "-*+0123456789`~"  # may begin a list item or a fence
+_MAY_BEGIN = _UNDECIDED + " \t#>|=<[$\\:"  # may begin a block, or end one
 _DEFINITION = re.compile(r"[ ]{0,3}\[[^\]\n]+\]:[ \t]*\S")
 _ONLY_MARKUP = re.compile(
     r"[ \t]*(?:[`~*_#>|=+\-\\:$ \t]+|`{3,}[\w+#.\-]*|~{3,}[\w+#.\-]*|\d{1,3}[.)]?[ ]?)$"
 )
 _PLAIN = re.compile(r"[^*_`~\[\])<>$\\|&:@\n\r\t\x00-\x1f]+")
+_QUOTED = re.compile(r"(?:[ ]{0,3}>[ ]?)+")
+_LEAD = re.compile(r"(?:[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+)+")
+_NO_TEXT = re.compile(  # headings, rules and underlines, link targets, table rows
+    r"[ \t]*(?:#{1,6}(?:[ \t]|$)|([-*_=])(?:[ \t]*\1)*[ \t]*$|\[[^\]\n]+\]:|\|)"
+)
+_UNDERLINE = re.compile(r"[ \t]*(?:=+|-+)[ \t]*$")
+_DELIMITERS = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_LINE_END = re.compile(r"(?:(?<!\\)\\)?[ \t]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Piece:
     """A stretch of source: Markdown blocks, or the content of one fenced code block.
 
     start and end: character offsets in the source. exact: both cuts are true block boundaries.
+    joined: the paragraph at the end goes on in the next piece.
     """
 
     kind: Literal["markdown", "code"]
@@ -39,6 +54,7 @@ class Piece:
     end: int
     language: str = ""
     exact: bool = True
+    joined: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +82,7 @@ class _Fence:
 class Splitter:
     """Fed with text as it comes; yields finished pieces and knows the open one.
 
-    provisional: also cut inside lists, so that the open piece stays short while streaming.
+    provisional: also cut at code in lists, so that the open piece stays short while streaming.
     ``exact`` turns false with the first such cut; ``definitions`` collects the link targets that
     any piece may refer to.
     """
@@ -82,6 +98,7 @@ class Splitter:
         self._position = 0  # offset of the unfinished line
         self._fence: _Fence | None = None
         self._in_list = False
+        self._item = ("", 0)  # mark and number of the last item at the margin
         self._after_blank = True
         self._size = 0
         self._starts_exactly = True
@@ -147,12 +164,15 @@ class Splitter:
         if _MARKER.match(line):
             if not self._in_list and self._after_blank:
                 self._cut(start, exact=True)
-            elif self._in_list and self._provisional and self._size > LONG_TAIL:
-                self._cut(start, exact=False)
+            elif self._in_list and self._size > LONG_TAIL:
+                self._cut_list(line, start)
+            self._item = _item(line) or (self._item if self._in_list else ("", 0))
             self._in_list = True
         elif self._after_blank and line[0] not in " \t":
             self._cut(start, exact=True)
             self._in_list = False
+        elif not self._in_list and self._size > LONG_TAIL and self._is_between_lines(line):
+            self._cut(start, exact=True, joined=True)
         if _DEFINITION.match(line):
             self.definitions.append(line)
         self._after_blank = False
@@ -188,18 +208,36 @@ class Splitter:
             self._keep(line)
             self._fence = None
 
+    def _cut_list(self, line: str, start: int) -> None:
+        """Cut a long list before ``line``: exactly where the item counts on from the last."""
+        item, (mark, number) = _item(line), self._item
+        if item is not None and item == (mark, number + 1 if number >= 0 else -1):
+            self._cut(start, exact=True)
+        elif self._provisional:
+            self._cut(start, exact=False)
+
+    def _is_between_lines(self, line: str) -> bool:
+        """Whether a plain paragraph goes on with ``line``, and nothing spans the line end."""
+        if line[0] in _MAY_BEGIN or not self._open or "|" in line:
+            return False
+        if _NO_TEXT.match(self._open[-1]) or any(_is_special(known) for known in self._open):
+            return False
+        text = "\n".join(self._open)
+        pairs = (text.count(mark) % 2 for mark in ("`", "**", "$$"))
+        return not any(pairs) and text.count("\\[") == text.count("\\]")
+
     # ---- pieces ---------------------------------------------------------------------------
 
     def _keep(self, line: str) -> None:
         self._open.append(line)
         self._size += len(line) + 1
 
-    def _cut(self, end: int, *, exact: bool) -> None:
+    def _cut(self, end: int, *, exact: bool, joined: bool = False) -> None:
         """Finish the open Markdown before offset ``end``."""
         text = "\n".join(self._open).strip("\n")
         if text.strip():
             fits = exact and self._starts_exactly
-            self._done.append(Piece("markdown", text, self._start, end, "", fits))
+            self._done.append(Piece("markdown", text, self._start, end, "", fits, joined))
         self._begin(end, exact)
 
     def _cut_code(self, fence: _Fence) -> None:
@@ -258,3 +296,65 @@ def presentable(text: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether ``text`` can join the end of a rendered paragraph as it is."""
     return _PLAIN.fullmatch(text) is not None
+
+
+def joins(shown: str, added: str) -> bool:
+    """Whether ``added`` may be set at the end of a rendered ``shown``, line ends as breaks."""
+    first, *more = added.split("\n")
+    if not is_plain(shown[-1]) or (first and not is_plain(first)):
+        return False
+    if any(not is_plain(line) or line[0] in _MAY_BEGIN for line in more):
+        return False
+    return not more or hard_breaks(shown + added).count(BREAK) - hard_breaks(shown).count(
+        BREAK
+    ) == len(more)
+
+
+def hard_breaks(text: str) -> str:
+    """Return Markdown with " " + BREAK at the line ends that shall show as line breaks.
+
+    Models that end their turn at a blank line separate lines by one line end, so every line end
+    inside a paragraph, quote or list item counts; none in code, tables and headings. A mark too
+    many (at the end of a block, in indented code) does no harm: whoever reads it drops it.
+    """
+    lines = text.split("\n")
+    fence: _Fence | None = None
+    table = False
+    for i, line in enumerate(lines[:-1]):
+        body = _QUOTED.sub("", line, count=1)
+        body = body[match.end() :] if (match := _LEAD.match(body)) else body
+        following = _QUOTED.sub("", lines[i + 1], count=1)
+        if fence is not None:
+            fence = None if fence.closes(body) else fence
+        elif opening := _FENCE.match(body):
+            fence = _Fence(opening[2], 0, "", nested=True, apart=False)
+        elif not body.strip():
+            table = False
+        else:
+            table = table or ("|" in body and "|" in following and _is_delimiters(following))
+            if not table and _may_break(body, following):
+                lines[i] = _LINE_END.sub("", line, count=1) + " " + BREAK
+    return "\n".join(lines)
+
+
+def _may_break(line: str, following: str) -> bool:
+    if not following.strip() or _UNDERLINE.match(following):
+        return False
+    return _NO_TEXT.match(line) is None and not line.rstrip().endswith("](")
+
+
+def _is_delimiters(line: str) -> bool:
+    return _DELIMITERS.match(line) is not None
+
+
+def _is_special(line: str) -> bool:
+    """Whether a line is more than one of a plain paragraph, or a heading above it."""
+    return line[:1] in ("", " ", "\t", ">") or "|" in line or _DEFINITION.match(line) is not None
+
+
+def _item(line: str) -> tuple[str, int] | None:
+    """Return mark and number of an item at the margin; the number of a bullet is -1."""
+    match = _TOP_MARKER.match(line)
+    if match is None:
+        return None
+    return (match[1], -1) if match[1] else (match[3], int(match[2]))

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from app.chat.document import CodeBlock, DocumentWriter, Mark
-from app.chat.markdown import Piece, Splitter, is_plain, pieces_of, presentable, source_of
+from app.chat.markdown import Piece, Splitter, joins, pieces_of, presentable, source_of
 
 
 @dataclass(slots=True)
@@ -151,6 +151,8 @@ class MarkdownRenderer:
             self._writer.write_code(piece.text, piece.language)
         else:
             self._writer.write_markdown(source_of(piece, self._definitions))
+            if piece.joined:
+                self._writer.close_up()
 
     def _show_tail(self) -> None:
         piece = self._splitter.open_piece
@@ -169,7 +171,7 @@ class MarkdownRenderer:
             self._tail = None
 
     def _new_tail(self, piece: Piece) -> _Tail:
-        shown = piece.text.rstrip(" ")
+        shown = piece.text.rstrip(" \n")
         return _Tail(self._writer.mark(), piece, shown, presentable(piece.text) == piece.text)
 
     def _show_code_tail(self, piece: Piece) -> None:
@@ -189,13 +191,13 @@ class MarkdownRenderer:
         tail = self._tail
         if tail is None or tail.code is not None or not tail.faithful:
             return False
-        text = piece.text.rstrip(" ")
+        text = piece.text.rstrip(" \n")
         if tail.piece.start != piece.start or not text.startswith(tail.shown) or not tail.shown:
             return False
         added = text[len(tail.shown) :]
         if not added:
             return True
-        if not is_plain(tail.shown[-1]) or not is_plain(added) or _in_table(tail.shown):
+        if _in_table(tail.shown) or not joins(tail.shown, added):
             return False
         if not self._writer.append_plain(added):
             return False

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chat.markdown import LONG_TAIL, Piece, Splitter, is_plain, pieces_of, presentable
+from app.chat.markdown import (
+    BREAK,
+    LONG_TAIL,
+    Piece,
+    Splitter,
+    hard_breaks,
+    is_plain,
+    joins,
+    pieces_of,
+    presentable,
+)
 
 LINES = st.sampled_from(
     [
@@ -14,7 +24,9 @@ LINES = st.sampled_from(
         "",
         "word",
         "two words",
+        "long " * 130,
         "- item",
+        "- " + "x" * 700,
         "1. first",
         "   more",
         "# head",
@@ -31,7 +43,7 @@ LINES = st.sampled_from(
     ]
 )
 TEXTS = st.lists(LINES, max_size=25).map("\n".join)
-CUTS = st.lists(st.integers(0, 200), max_size=12)
+CUTS = st.lists(st.one_of(st.integers(0, 200), st.integers(0, 9000)), max_size=12)
 
 
 def in_chunks(text: str, cuts: list[int], provisional: bool) -> list[Piece]:
@@ -89,13 +101,69 @@ def test_a_list_with_blank_lines_and_code_stays_whole():
     assert [p.text for p in pieces_of(text)[0]] == [text]
 
 
-def test_streaming_cuts_long_lists_and_says_so():
-    splitter = Splitter(provisional=True)
-    pieces = splitter.feed("".join(f"- item {i} {'x' * 60}\n" for i in range(60)))
+@pytest.mark.parametrize("mark", ["-", "{}.", "{})"])
+def test_long_lists_are_cut_exactly_where_they_count_on(mark):
+    text = "".join(f"{mark.format(i)} item {'x' * 60}\n" for i in range(60))
+    pieces = pieces_of(text)[0]
     assert len(pieces) >= 2
-    assert all(len(p.text) < LONG_TAIL + 100 for p in pieces)
+    assert all(len(p.text) < LONG_TAIL + 100 and p.exact for p in pieces)
+    splitter = Splitter(provisional=True)
+    assert splitter.feed(text) + splitter.finish() == pieces
+
+
+def test_streaming_cuts_other_long_lists_and_says_so():
+    text = "".join(f"1. item {'x' * 60}\n" for _ in range(60))
+    assert len(pieces_of(text)[0]) == 1
+    splitter = Splitter(provisional=True)
+    pieces = splitter.feed(text)
+    assert len(pieces) >= 2
     assert not splitter.exact
     assert not pieces[0].exact
+
+
+def test_long_paragraphs_are_cut_between_lines():
+    pieces = pieces_of("\n".join(f"line {i} {'x' * 60}" for i in range(60)))[0]
+    assert len(pieces) >= 2
+    assert all(p.exact for p in pieces)
+    assert [p.joined for p in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+@pytest.mark.parametrize("line", ["| a | b", "> quote", "**open", "a `b", "$$", "  in"])
+def test_long_paragraphs_are_not_cut_where_something_may_go_on(line):
+    assert len(pieces_of(f"{line}\n" + f"{'x' * 60}\n" * 40)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("a\nb\n\nc", "a/\nb\n\nc"),
+        ("> a\n> b\nc", "> a/\n> b/\nc"),
+        ("- a\n  b", "- a/\n  b"),
+        ("a  \nb", "a/\nb"),
+        ("a\\\nb", "a/\nb"),
+        ("# a\nb", "# a\nb"),
+        ("a\n===\nb", "a\n===\nb"),
+        ("---\nb", "---\nb"),
+        ("```\na\nb\n```\nc\nd", "```\na\nb\n```\nc/\nd"),
+        ("- ```\n  a\n  ```\n  b", "- ```\n  a\n  ```\n  b"),
+        ("| a | b |\n|---|---|\n| c | d\ne\n\nf\ng", "| a | b |\n|---|---|\n| c | d\ne\n\nf/\ng"),
+        ("a | b\n--|--\nc | d", "a | b\n--|--\nc | d"),
+        ("[x]: http://a\nb", "[x]: http://a\nb"),
+        ("[a](\nhttp://b)", "[a](\nhttp://b)"),
+    ],
+)
+def test_line_ends_of_text_are_marked_as_breaks(text, marked):
+    assert hard_breaks(text).replace(f" {BREAK}", "/") == marked
+
+
+def test_whole_lines_may_join():
+    assert joins("a", "b")
+    assert joins("秋", "空\n云")
+    assert joins("a", "\nb")
+    assert not joins("a", "\n- b")
+    assert not joins("a", "\n\nb")
+    assert not joins("# a", "\nb")
+    assert not joins("a*", "b")
 
 
 def test_streaming_shows_code_in_a_list_as_code():

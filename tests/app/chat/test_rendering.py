@@ -1,5 +1,7 @@
 """A streamed reply ends as the same document as the finished text, whatever the chunks were."""
 
+from collections.abc import Iterator
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtGui import QTextCursor, QTextDocument, QTextFormat
@@ -16,6 +18,8 @@ LINES = st.sampled_from(
         "word and **bold** and `code`",
         "a line with a [link](https://a.b) and <b>html</b>",
         "中文，没有空格。",
+        "> **云**，",
+        "long " * 130,
         "- item " + "x" * 400,
         "- item",
         "  - nested",
@@ -87,6 +91,13 @@ def picture(document: QTextDocument) -> list[object]:
     return found
 
 
+def blocks(document: QTextDocument) -> Iterator[str]:
+    block = document.begin()
+    while block.isValid():
+        yield block.text()
+        block = block.next()
+
+
 def whole(make_writer, text: str) -> QTextDocument:
     writer = make_writer()
     renderer = MarkdownRenderer(writer)
@@ -118,6 +129,52 @@ def streamed(make_writer, text: str, cuts: list[int], budget: float) -> QTextDoc
 def test_streamed_equals_whole(make_writer, text, cuts, budget):
     streaming = streamed(make_writer, text, cuts, budget)
     assert picture(streaming) == picture(whole(make_writer, text))
+
+
+def test_line_ends_show_as_line_breaks(make_writer):
+    document = whole(
+        make_writer, "> 秋空**一线。**\n> 云影\n\n- a\n  b\n- c\n\none\n`x\ny` z\n**b**"
+    )
+    assert list(blocks(document)) == [
+        "秋空一线。\u2028云影",
+        "a\u2028b",
+        "c",
+        "one\u2028x y z\u2028b",
+    ]
+    assert document_text(document) == "秋空一线。\n云影\n\n• a\nb\n• c\n\none\nx y z\nb"
+
+
+def test_line_ends_of_code_tables_headings_and_formulas_are_theirs(make_writer, settle):
+    text = "# h\nT\n===\n\n| a |\n|---|\n| 1 |\n\n    code\n    more\n\na\n$$x\ny$$\nb"
+    document = whole(make_writer, text)
+    settle()
+    assert [text for text in blocks(document) if text] == [
+        *("h", "T", "a", "1", "code", "more", "a", "\ufffc", "b")
+    ]
+
+
+def test_lines_join_the_tail_without_rendering_it_again(make_writer, monkeypatch):
+    writer = make_writer()
+    renderer = MarkdownRenderer(writer)
+    renderer.set_text("秋空", final=False)
+    renderer.work()
+    monkeypatch.setattr(writer, "write_markdown", None)
+    for text in ("秋空\n", "秋空\n云", "秋空\n云影\n莫道"):
+        renderer.set_text(text, final=False)
+        renderer.work()
+    assert writer.document.toPlainText() == "秋空\n云影\n莫道"
+
+
+def test_a_long_paragraph_is_written_in_pieces_without_gaps(make_writer):
+    lines = [f"line {i} **{'x' * 60}**" for i in range(60)]
+    document = whole(make_writer, "\n".join(lines))
+    assert len(list(blocks(document))) > 1
+    assert document_text(document) == "\n".join(lines).replace("*", "")
+
+
+def test_a_list_cut_in_pieces_counts_on(make_writer):
+    text = "\n".join(f"{i}. {'x' * 60}" for i in range(1, 61))
+    assert document_text(whole(make_writer, text)) == text
 
 
 def test_every_letter_is_a_chunk(make_writer):
