@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QPainter,
     QPaintEvent,
+    QPen,
     QResizeEvent,
     QTextBlock,
     QWheelEvent,
@@ -314,6 +315,14 @@ class MessageBrowser(QTextBrowser):
     def ringed(self) -> bool:
         """Whether the keyboard came here by Tab: the message shows a ring then."""
         return self._ringed
+
+    def paint_ring(self, painter: QPainter, box: QRectF) -> None:
+        """Paint the ring, if it is due, on the widget around this one."""
+        if self._ringed:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(self._theme.colors.accent), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box, 8, 8)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

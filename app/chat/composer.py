@@ -3,6 +3,7 @@
 Tells what is wanted by signals; the text stays until the chat took it. Knows no chat.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -132,6 +133,9 @@ class Composer(QFrame):
         column.setSpacing(6)
         column.addWidget(self.field)
         column.addLayout(below)
+        order = (self.field, self.send, self.stop, self.think, self.attach)
+        for before, after in itertools.pairwise(order):
+            self.setTabOrder(before, after)
 
     def _connect(self) -> None:
         self.field.submitted.connect(self._on_submitted)
@@ -147,6 +151,11 @@ class Composer(QFrame):
         self._count_timer.timeout.connect(self._count)
 
     # ---- what others use ------------------------------------------------------------------
+
+    @property
+    def last_in_tab_order(self) -> QWidget:
+        """What the keyboard leaves last."""
+        return self.attach
 
     @property
     def text(self) -> str:

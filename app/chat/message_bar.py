@@ -88,6 +88,7 @@ class MessageBar(QWidget):
             self.buttons["branch"].setVisible(not last)
         self.stats.setText(stats)
         self.stats.setToolTip(stats)
+        self.stats.setAccessibleName(stats)
 
     def reveal(self, revealed: bool) -> None:
         """Paint the actions, or leave their room empty."""
@@ -98,8 +99,7 @@ class MessageBar(QWidget):
 
     def fit(self, width: int) -> None:
         """Give the figures their own line where there is little room."""
-        buttons = self._row.sizeHint().width()
-        narrow = buttons + self.stats.sizeHint().width() + 24 > width
+        narrow = self._buttons_width() + self._stats_width() + 32 > width
         direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
         if self._box.direction() != direction:
             self._box.setDirection(direction)
@@ -107,6 +107,17 @@ class MessageBar(QWidget):
         self.stats.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self.stats.setWordWrap(narrow)
         self.stats.setContentsMargins(8 if narrow else 0, 0, 0, 0)
+
+    def _buttons_width(self) -> int:
+        self._row.invalidate()  # it may have asked before the stylesheet made the buttons wider
+        for button in self.focus_chain():
+            button.ensurePolished()
+        return self._row.sizeHint().width()
+
+    def _stats_width(self) -> int:
+        """Return what the figures take on one line, however they are laid out now."""
+        self.stats.ensurePolished()
+        return self.stats.fontMetrics().horizontalAdvance(self.stats.text())
 
     def focus_chain(self) -> list[QWidget]:
         """The buttons in the order of Tab."""

@@ -15,7 +15,6 @@ from PySide6.QtGui import (
     QGuiApplication,
     QPainter,
     QPaintEvent,
-    QPen,
 )
 from PySide6.QtWidgets import (
     QFrame,
@@ -52,6 +51,7 @@ BUBBLE = 16
 """Pixels between the edge of a question's bubble and its text."""
 
 _BUDGET_S = 0.008
+_DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 class SplitThinking(Protocol):
@@ -269,9 +269,14 @@ class MessageView(QFrame):
     @property
     def pinned(self) -> bool:
         """Whether something here would be lost with the widget: an edit, a selection, the focus."""
+        selected = self.browser.textCursor().hasSelection()
+        return self.editor is not None or selected or self.has_focus
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether the keyboard is somewhere in this message."""
         focus = QGuiApplication.focusObject()
-        here = isinstance(focus, QWidget) and self.isAncestorOf(focus)
-        return self.editor is not None or self.browser.textCursor().hasSelection() or here
+        return isinstance(focus, QWidget) and self.isAncestorOf(focus)
 
     @property
     def _has_work(self) -> bool:
@@ -481,9 +486,13 @@ class MessageView(QFrame):
         """What Tab visits here, in order."""
         chain: list[QWidget] = []
         if self.thinking is not None:
-            chain.append(self.thinking.button)
+            chain.extend(self.thinking.focus_chain())
+        if self.editor is not None:
+            chain.extend(self.editor.findChildren(QWidget, options=_DIRECT))
         chain.append(self.browser)
         chain.extend(self.browser.code_buttons())
+        if self._role == "user":
+            chain.append(self.show_all)
         chain.append(self.error.button)
         chain.extend(self.bar.focus_chain())
         return chain
@@ -516,12 +525,10 @@ class MessageView(QFrame):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(mix(colors.selection, colors.surface, 0.5)))
             painter.drawRoundedRect(box, 14, 14)
-        if self.browser.ringed:
+        if self._role == "user":
+            ring = QRectF(self.bubble.geometry()).adjusted(1, 1, -1, -1)
+        else:
             place = self.browser.mapTo(self, QPoint(0, 0))
-            ring = QRectF(QRectF(self.browser.rect()).translated(place))
-            if self._role == "user":
-                ring = QRectF(self.bubble.geometry()).adjusted(1, 1, -1, -1)
-            painter.setPen(QPen(QColor(colors.accent), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(ring.adjusted(0, 0, 0, 0), 8, 8)
+            ring = QRectF(self.browser.rect()).translated(place).adjusted(-6, -1, 6, 1)
+        self.browser.paint_ring(painter, ring)
         painter.end()

@@ -85,7 +85,7 @@ class ChatPage(QWidget):
             ThinkingClock(),
             model_title,
         )
-        self.drawer = ParametersDrawer(theme, templates, self)
+        self.drawer = ParametersDrawer(theme, templates)
         self.drawer.hide()
         self.transcript = Transcript(self._tools, chat)
         self.welcome = Welcome(theme)
@@ -137,6 +137,8 @@ class ChatPage(QWidget):
         self._column.addLayout(self._notice_column)
         self._column.addLayout(self._stack, 1)
         self._column.addLayout(self._composer_row)
+        self.drawer.setParent(self)  # last: Tab comes to it after all the rest
+        self.transcript.set_tab_start(self.composer.last_in_tab_order)
 
     def _connect(self) -> None:
         self.composer.send_requested.connect(self._on_send)
@@ -152,6 +154,7 @@ class ChatPage(QWidget):
         self.picker.models_requested.connect(self.models_requested)
         self.welcome.models_requested.connect(self.models_requested)
         self.welcome.suggestion_taken.connect(self._on_suggestion)
+        self.transcript.focus_freed.connect(self.take_focus)
         self.transcript.copied.connect(lambda: self.said.emit(self.tr("Copied")))
         for signal in (self._ready.modelReset, self._ready.dataChanged):
             signal.connect(self._show_welcome)

@@ -6,7 +6,7 @@ Knows how to show thoughts, not how they are told from the answer.
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
 
@@ -98,6 +98,12 @@ class ThinkingBlock(QWidget):
         if self.renderer is not None:
             self.renderer.set_text(thought, final=self._closed)
 
+    def focus_chain(self) -> list[QWidget]:
+        """What Tab visits here, in order."""
+        if self.browser is None:
+            return [self.button]
+        return [self.button, self.browser, *self.browser.code_buttons()]
+
     def work(self, budget_s: float) -> bool:
         """Write what is not written yet; return whether something is left."""
         if self.renderer is None or self.browser is None or not self.unfolded:
@@ -152,4 +158,6 @@ class _Barred(QFrame):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self._theme.px(14), 0, 2, self.height(), self._theme.colors.border)
+        for browser in self.findChildren(MessageBrowser):
+            browser.paint_ring(painter, QRectF(browser.geometry()))
         painter.end()

@@ -8,11 +8,18 @@ stands at the end. Knows the chat's model and message views; draws nothing itsel
 import bisect
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QDesktopServices,
+    QGuiApplication,
+    QKeyEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QWidget
 
 from app.chat.document import safe_link
@@ -41,6 +48,8 @@ class Transcript(QScrollArea):
 
     copied = Signal(str)
     link_hovered = Signal(str)
+    focus_freed = Signal()  # what had the keyboard goes away
+    announced = Signal(str)  # was said to screen readers
 
     def __init__(self, tools: ViewTools, chat: "ChatModel", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +61,8 @@ class Transcript(QScrollArea):
         self._tops: list[int] = []
         self._views: dict[int, MessageView] = {}
         self._dirty: set[int] = set()
+        self._writing: set[int] = set()  # nodes whose end will be announced
+        self._tab_start: QWidget | None = None
         self._placing = False
         self._following = True
         self._anchor: tuple[int, int] = (0, 0)  # message, pixels of it above the view
@@ -119,6 +130,11 @@ class Transcript(QScrollArea):
         """The messages that exist as widgets, by index."""
         return dict(self._views)
 
+    def set_tab_start(self, widget: QWidget) -> None:
+        """Let Tab come to the messages from ``widget``."""
+        self._tab_start = widget
+        self._chain()
+
     def view(self, index: int) -> MessageView:
         """Return the widget of a message, scrolled to and built."""
         self.scroll_to(index)
@@ -158,6 +174,7 @@ class Transcript(QScrollArea):
         self._heights = [self._estimate(m) for m in self._chat.messages]
         self._known = [False] * len(self._heights)
         self._dirty.clear()
+        self._writing = {m.node for m in self._chat.messages if m.status == "writing"}
         self._following = True
         self._place()
 
@@ -167,13 +184,31 @@ class Transcript(QScrollArea):
         self._known[index:] = [False]
         if message.role == "user":
             self._following = True
+        self._note_end(message)
         if index > 0:
             self._refresh([index - 1])
         self._place()
 
     def _on_changed(self, index: int) -> None:
         self._dirty.add(index)
+        self._note_end(self._chat.messages[index])
         self._start_pump(FLUSH_MS)
+
+    def _note_end(self, message: Message) -> None:
+        """Tell screen readers, once, that a reply has ended; politely, after what they say."""
+        if message.status == "writing":
+            self._writing.add(message.node)
+        elif message.node in self._writing:
+            self._writing.discard(message.node)
+            stopped = message.status == "stopped"
+            words = self.tr("Reply stopped") if stopped else self.tr("Reply finished")
+            self._announce(message.error or words)
+
+    def _announce(self, words: str) -> None:
+        event = QAccessibleAnnouncementEvent(self, words)
+        event.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
+        QAccessible.updateAccessibility(event)
+        self.announced.emit(words)
 
     def _on_truncated(self, index: int) -> None:
         for other in [i for i in self._views if i >= index]:
@@ -321,7 +356,7 @@ class Transcript(QScrollArea):
             "branch": chat.branch,
             "delete": chat.delete,
         }
-        view.asked.connect(lambda action: asks[action](self._index_of(view)))
+        view.asked.connect(lambda action: self._ask(view, asks[action]))
         view.edited.connect(lambda text: chat.edit(self._index_of(view), text))
         view.version_asked.connect(lambda n: self._on_version(self._index_of(view), n))
         view.height_changed.connect(lambda: self._on_height(view))
@@ -330,6 +365,12 @@ class Transcript(QScrollArea):
         view.link_hovered.connect(self.link_hovered)
         view.link_asked.connect(self._open_link)
         return view
+
+    def _ask(self, view: MessageView, ask: Callable[[int], object]) -> None:
+        index = self._index_of(view)
+        if view.has_focus:
+            self.focus_freed.emit()  # the button will be disabled, or go
+        ask(index)
 
     def _index_of(self, view: MessageView) -> int:
         return next(index for index, known in self._views.items() if known is view)
@@ -355,12 +396,12 @@ class Transcript(QScrollArea):
 
     def _chain(self) -> None:
         """Let Tab go down the messages, whatever order they were built in."""
-        before: QWidget | None = None
-        for index in sorted(self._views):
-            for widget in self._views[index].focus_chain():
-                if before is not None and before.nextInFocusChain() is not widget:
-                    QWidget.setTabOrder(before, widget)
-                before = widget
+        before = self._tab_start
+        chain = [w for index in sorted(self._views) for w in self._views[index].focus_chain()]
+        for widget in [*chain, self._jump]:
+            if before is not None and before.nextInFocusChain() is not widget:
+                QWidget.setTabOrder(before, widget)
+            before = widget
 
     def _next_near(self) -> int | None:
         missing = [i for i in self._in_view(_NEAR_SCREENS) if i not in self._views]
@@ -380,6 +421,8 @@ class Transcript(QScrollArea):
 
     def _drop(self, index: int) -> None:
         view = self._views.pop(index)
+        if view.has_focus:
+            self.focus_freed.emit()
         view.hide()
         view.deleteLater()
 

@@ -1,5 +1,7 @@
 """The transcript with real widgets and a scripted chat."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QTextCursor
@@ -450,3 +452,33 @@ def test_nothing_is_loaded(transcript, chat):
     browser = transcript.built[0].browser
     assert browser.loadResource(2, QUrl("https://a.example/x.png")) is None
     assert browser.toPlainText() == "x"
+
+
+def test_the_end_of_a_reply_is_announced_once(transcript, chat):
+    said = []
+    transcript.announced.connect(said.append)
+    chat.reset(conversation(2))
+    chat.send("Go")
+    chat.write("Some words")
+    assert said == []
+    chat.finish()
+    chat.message_changed.emit(3)
+    assert said == ["Reply finished"]
+
+
+def test_a_failure_is_announced_in_its_own_words(transcript, chat):
+    said = []
+    transcript.announced.connect(said.append)
+    chat.send("Go")
+    chat.messages[-1] = replace(chat.messages[-1], status="failed", error="It failed.")
+    chat.message_changed.emit(1)
+    assert said == ["It failed."]
+
+
+def test_opening_a_chat_announces_nothing(transcript, chat):
+    said = []
+    transcript.announced.connect(said.append)
+    chat.send("Go")
+    chat.reset(conversation(4))
+    chat.message_changed.emit(1)
+    assert said == []
