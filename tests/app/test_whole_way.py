@@ -261,10 +261,11 @@ def test_every_control_has_a_name(start: Callable[..., Driver], model: Path) -> 
     drive.limit(4)
     drive.type("Hello")
     drive.wait_idle()
-    roles = (
-        "composer send_button new_chat_button chat_list chat_search transcript model_button "
-        "nav_chat nav_models nav_settings parameters_drawer think_mode model_list"
-    ).split()
+    roles = [
+        *("composer", "send_button", "think_mode", "transcript", "model_button"),
+        *("new_chat_button", "chat_list", "chat_search", "parameters_drawer", "model_list"),
+        *("nav_chat", "nav_models", "nav_settings"),
+    ]
     for role in roles:
         widget = drive.app.window.findChild(QWidget, role)
         assert widget is not None, role

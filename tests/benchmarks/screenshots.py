@@ -116,7 +116,7 @@ class Camera:
         self._app.window.grab().save(str(self._target / f"{name}.png"))
         print(name)
 
-    def _wait(self, what) -> None:  # noqa: ANN001 - a () -> bool
+    def _wait(self, what) -> None:
         while not what():
             QApplication.processEvents()
             time.sleep(0.01)

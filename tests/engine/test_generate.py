@@ -76,7 +76,7 @@ def test_half_a_stop_string_at_the_end_is_shown_after_all(tiny_model: Model, who
 
 def test_stopping_by_hand(tiny_model: Model, whole: str) -> None:
     generation = begin(tiny_model)
-    tokens = [token for token in generation.run(lambda: len(generation.tokens) >= 4)]
+    tokens = list(generation.run(lambda: len(generation.tokens) >= 4))
     assert generation.reason == "cancelled"
     assert len(tokens) >= 4
     assert whole.startswith(generation.text)
