@@ -103,6 +103,7 @@ class MessageBar(QWidget):
         direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
         if self._box.direction() != direction:
             self._box.setDirection(direction)
+            self._box.setSpacing(2 if narrow else 8)
         side = Qt.AlignmentFlag.AlignLeft if narrow else Qt.AlignmentFlag.AlignRight
         self.stats.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self.stats.setWordWrap(narrow)

@@ -39,7 +39,7 @@ _EDGE = 24
 _NEAR_SCREENS = 1.0  # built ahead of the view, in screens
 _FAR_SCREENS = 4.0  # given up beyond
 _AHEAD_MS = 8  # between two messages that are built ahead of the view
-_FRAME_S = 0.010  # for building while something moves
+_FRAME_S = 0.005  # after which no other message is built while something moves
 _AT_END = 24  # pixels from the end that still count as the end
 
 
@@ -253,7 +253,7 @@ class Transcript(QScrollArea):
                 break
         if left:
             self._start_pump(0)
-        self._place()
+        self._place(_FRAME_S)
 
     def _on_height(self, view: MessageView) -> None:
         if not self._placing:
@@ -326,7 +326,7 @@ class Transcript(QScrollArea):
         """Build and measure what is in view; return whether a height was wrong."""
         wrong = False
         for index in self._in_view(0):
-            if wrong and time.perf_counter() > deadline:
+            if time.perf_counter() > deadline:
                 return False
             view = self._views.get(index)
             if view is None or not self._known[index]:
@@ -410,9 +410,9 @@ class Transcript(QScrollArea):
     def _build_one_near(self) -> None:
         """Build one message ahead of the view, when there is nothing better to do."""
         index = self._next_near()
-        if index is not None and not self._placing:
+        if index is not None and not self._placing and not self._placer.isActive():
             self._build(index)
-            self._place()
+            self._place(0)
 
     def _drop_far(self) -> None:
         near = set(self._in_view(_FAR_SCREENS))

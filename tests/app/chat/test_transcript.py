@@ -1,5 +1,6 @@
 """The transcript with real widgets and a scripted chat."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QTextBrowser, QToolButton, QWidget
 
+from app.chat import transcript as module
 from app.chat.document_style import StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
@@ -482,3 +484,22 @@ def test_opening_a_chat_announces_nothing(transcript, chat):
     chat.reset(conversation(4))
     chat.message_changed.emit(1)
     assert said == []
+
+
+def test_no_more_than_one_message_is_built_at_a_time_when_there_is_no_time(
+    qtbot, transcript, chat, monkeypatch
+):
+    chat.reset(conversation(200))
+    qtbot.wait(1)
+    ticks = itertools.count()
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(ticks)))
+    built: list[int] = []
+    build = transcript._build
+    monkeypatch.setattr(transcript, "_build", lambda index: (built.append(index), build(index)))
+    transcript.verticalScrollBar().setValue(0)
+    assert len(built) <= 1
+    transcript._on_pump()
+    assert len(built) <= 2
+    monkeypatch.undo()
+    qtbot.waitUntil(lambda: all(i in transcript.built for i in transcript._in_view(0)))
+    assert 0 in transcript.built
