@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from engine.errors import DamagedFile
-from engine.sampling import SamplingParams
+from engine.sampling_params import SamplingParams
 
 THINK_MODES = ("off", "fast", "think", "think_a_lot")
 

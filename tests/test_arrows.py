@@ -37,7 +37,10 @@ def test_arrows_go_one_way(folder: str) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("app.application", ("torch", "huggingface_hub", "rwkv", "ziamath", "pygments", "keyring")),
+        (
+            "app.application",
+            ("torch", "numpy", "huggingface_hub", "rwkv", "ziamath", "pygments", "keyring"),
+        ),
         ("app.__main__", ("torch", "huggingface_hub", "numpy", "PySide6.QtWidgets")),
         ("engine", ("torch", "numpy")),
         ("engine.cli.main", ("torch", "PySide6")),

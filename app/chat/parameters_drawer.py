@@ -28,7 +28,7 @@ from app.models.message import ChatSettings
 from app.models.units import size_text
 from app.theme import Theme
 from app.widgets.parts import icon_button, label, on_theme
-from engine.sampling import SamplingParams
+from engine.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
     from engine.templates import Template

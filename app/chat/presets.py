@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.sampling import SamplingParams
+from engine.sampling_params import SamplingParams
 
 RECOMMENDED, PRECISE, CREATIVE, CUSTOM = "recommended", "precise", "creative", "custom"
 
