@@ -119,6 +119,19 @@ class StateArchive:
             self._memory.put(place, on_disk._replace(from_disk=False))
         return on_disk
 
+    def forget(self, node: int) -> None:
+        """Drop all states of a node, whose tokens are about to be others. Raises StoreError."""
+
+        def drop() -> int:
+            with self._lock:
+                self._memory.forget(node)
+            rows = self._store.checkpoints.of_node(node)
+            for row in rows:
+                self._drop(row)
+            return len(rows)
+
+        self._in_turn(drop)
+
     def flush(self) -> None:
         """Wait until everything that was put is on disk."""
         self._in_turn(lambda: 0)
@@ -222,15 +235,13 @@ class StateArchive:
                 self._evict(self.budget_bytes)
                 self._store.tidy()
                 self.last_problem = ""
-            except (OSError, EngineError) as error:
+            except Exception as error:
+                # Whatever it was: what came meanwhile must still be written.
                 self._note_problem(error)
-            finally:
-                with self._lock:
-                    is_last = self._waiting[place] is entry
-                    if is_last:
-                        del self._waiting[place]
-            if is_last:
-                return
+            with self._lock:
+                if self._waiting[place] is entry:
+                    del self._waiting[place]
+                    return
 
     def _write_file(self, place: Place, entry: Found) -> None:
         """Write the file, then the row: a kill in between leaves a file that nobody uses."""
@@ -247,10 +258,11 @@ class StateArchive:
         for row in replaced:
             self._delete_file(row)
 
-    def _note_problem(self, error: OSError | EngineError) -> None:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+    def _note_problem(self, error: Exception) -> None:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
         self.last_problem = f"The state of this chat could not be saved ({reason}); its text is."
-        _log.warning("A state was not saved: %s", error)
+        expected = isinstance(error, (OSError, EngineError))
+        _log.warning("A state was not saved: %s", error, exc_info=not expected)
 
     def _read_beyond(self, place: Place, position: int, at_most: int | None) -> Found | None:
         """Return the state on disk that has read most, if it is more than ``position``."""
@@ -342,6 +354,10 @@ class _Memory:
         if entry is not None:
             self._entries.move_to_end(place)
         return entry
+
+    def forget(self, node: int) -> None:
+        for place in [place for place in self._entries if place.node == node]:
+            self._remove(place)
 
     def clear(self) -> None:
         self._entries.clear()

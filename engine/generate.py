@@ -4,7 +4,7 @@ Knows a backend, a tokenizer and a sampler; knows nothing of chats or files.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.backends.base import Backend, IsCancelled
@@ -115,21 +115,23 @@ class Generation:
         """Make the state agree with the shown text; return held text that may now be shown."""
         if self._rest is None:
             return ""
-        if self._matcher.stopped is None and not self._decoder.held:
-            self._rest = None
-            held = self._matcher.finish()
-            self.text += held
-            return held
-        self._come_back(self._rest)
-        return ""
+        held = "" if self._decoder.held else self._matcher.finish()
+        self.text += held
+        if self._decoder.held or self._matcher.stopped is not None:
+            self._come_back(self._rest)
+        self._rest = None
+        return held
 
     def _come_back(self, rest: _Rest) -> None:
         """Return to the last point of rest, then read what was shown since, and no more."""
         self.state.copy_from(rest.state)
         self.logits = rest.logits
-        self.sampler.restore(rest.sampler)
+        sampler = rest.sampler
+        if self.reason == "stop":
+            # Else a reply that is continued would draw the very same stop again, for ever.
+            sampler = replace(sampler, rng_json=self.sampler.save().rng_json)
+        self.sampler.restore(sampler)
         del self.tokens[rest.tokens :]
-        self._rest = None
         for token in self._tokenizer.encode(self.text[rest.characters :]):
             self.logits = self._backend.forward([token], self.state)
             self.sampler.accept(token)

@@ -148,7 +148,7 @@ class RWKV:
     def __init__(self, model: str | Path, strategy: str = "auto", verbose: bool = False) -> None:
         """Load ``model`` (with or without its ``.pth``).
 
-        Raises what ``load_model`` raises. verbose: print the plan's reason.
+        Raises what ``plan_model`` and ``load_backend`` raise. verbose: print the plan's reason.
         """
         from engine.folders import Folders
         from engine.hardware import detect
@@ -156,22 +156,24 @@ class RWKV:
         path = Path(model)
         path = path if path.exists() else path.with_name(path.name + ".pth")
         hardware = detect(Folders.standard().cache)
-        self._model = load_model(path, Strategy.parse(strategy), hardware)
+        info, plan = plan_model(path, Strategy.parse(strategy), hardware)
+        # No tokenizer: such programs bring their own.
+        self._backend = load_backend(info, plan.strategy)
         if verbose:
-            print(self._model.plan.reason)
+            print(plan.reason)
 
     @property
     def info(self) -> ModelInfo:
         """What the file holds."""
-        return self._model.info
+        return self._backend.info
 
     def forward(
-        self, tokens: Sequence[int], state: "State | None" = None, full_output: bool = False
+        self, tokens: Sequence[int] | int, state: "State | None" = None, full_output: bool = False
     ) -> "tuple[Tensor, State]":
-        """Read tokens on top of ``state`` (None: nothing read yet).
+        """Read tokens (one may stand alone) on top of ``state`` (None: nothing read yet).
 
         Returns logits fp32 [V] of the last token ([T, V] with full_output) and the new state.
         """
-        backend = self._model.backend
-        new = backend.new_state() if state is None else state.clone()
-        return backend.forward(list(tokens), new, all_logits=full_output), new
+        ids = [tokens] if isinstance(tokens, int) else list(tokens)
+        new = self._backend.new_state() if state is None else state.clone()
+        return self._backend.forward(ids, new, all_logits=full_output), new

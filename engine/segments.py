@@ -19,8 +19,9 @@ from engine.templates import Template
 class Segment:
     """What one node adds to the sequence.
 
-    key: hash of all that is read before this node's end (of a reply: before its beginning; how
-    much of it is read is told by a position). Equal keys and positions mean equal prefixes.
+    key: hash of all that is read before this node's end; of a reply that is read as it was drawn,
+    before its beginning (it only ever grows). How much of the node is read is told by a position:
+    equal keys and positions mean equal prefixes.
     encode: gives the tokens; called once, when they are first asked for.
     """
 
@@ -59,9 +60,20 @@ class SegmentMaker:
                 encode = partial(self._encode, text, first=i == 0)
                 made.append(Segment(node, key, encode))
             else:
-                made.append(Segment(node, _hash(key, "reply"), partial(self._reply_tokens, node)))
+                made.append(self._reply(node, key))
                 key = _hash(key, node.text)
         return made
+
+    def keeps_tokens(self, node: Node) -> bool:
+        """Tell whether the tokens that a reply was drawn as mean its text to this model, too.
+
+        Models of one vocabulary read each other's tokens; so what a reply was read as, up to any
+        position, stays the same when another of them goes on with it.
+        """
+        return (
+            node.fingerprint == self.model.info.fingerprint
+            or self.model.tokenizer.decode(node.tokens) == node.text
+        )
 
     def _question(self, text: str, think: str, *, first: bool) -> str:
         opening = self.template.opening(self.system) if first else ""
@@ -71,11 +83,13 @@ class SegmentMaker:
         beginning = (0,) if first else ()
         return (*beginning, *self.model.tokenizer.encode(text))
 
-    def _reply_tokens(self, node: Node) -> tuple[int, ...]:
-        """Return the very tokens that this model drew, or those of the text another one wrote."""
-        if node.tokens and node.fingerprint == self.model.info.fingerprint:
-            return node.tokens
-        return tuple(self.model.tokenizer.encode(node.text))
+    def _reply(self, node: Node, key: str) -> Segment:
+        """Return the very tokens that were drawn, or those of the text where these mean nothing."""
+        if self.keeps_tokens(node):
+            return Segment(node, _hash(key, "reply"), lambda: node.tokens)
+        # Positions in an encoded text mean something only together with the whole of it.
+        encode = partial(self._encode, node.text, first=False)
+        return Segment(node, _hash(key, f"text\0{node.text}"), encode)
 
 
 def _hash(key: str, text: str) -> str:

@@ -39,6 +39,9 @@ SAVE_STATE_BYTES_PER_S = 5e6
 DISK_TOKENS = 64
 """A state that is fewer new tokens than this ahead stays in memory: reading is quicker."""
 
+REPLAYED_TOKENS = 1024
+"""A reply that lacks more of its own tokens than this has lost its states: it is read at once."""
+
 Emit = Callable[[Event], None]
 
 
@@ -113,7 +116,7 @@ class _Run:
         )
         self._state: State = model.backend.new_state()
         self._logits: Tensor | None = None
-        self._opener = self._open_reply()
+        self._given = self._open_reply()
 
     def __call__(self, cancelled: IsCancelled) -> Finished:
         segments = self._maker.segments(self._store.path_to(self._turn.reply))
@@ -134,17 +137,25 @@ class _Run:
         return self._write(segments[-1], stats, cancelled)
 
     def _open_reply(self) -> int:
-        """Put the words that open a fresh reply into its node; return how many tokens they are."""
-        template, tokenizer = self._maker.template, self._model.tokenizer
-        text = template.reply_start(self._turn.think)
-        node = self._store.node(self._turn.reply)
-        tokens = tuple(tokenizer.encode(text))
-        if not node.text:
+        """See that the reply's node holds tokens of this model; return how many it did not draw.
+
+        A fresh reply is given its opening words; one that a model with another vocabulary began
+        is encoded anew, so states that had read the old tokens are of no use any more.
+        """
+        node, encode = self._store.node(self._turn.reply), self._model.tokenizer.encode
+        opener = self._maker.template.reply_start(self._turn.think)
+        if node.text and self._maker.keeps_tokens(node):
+            is_own = node.fingerprint == self._fingerprint
+            given = tuple(encode(opener)) if is_own else node.tokens
+        else:
+            if node.text:
+                self._archive.forget(node.id)
+            given = tuple(encode(node.text or opener))
             self._store.update_node(
-                node.id, text=text, tokens=tokens, fingerprint=self._fingerprint
+                node.id, text=node.text or opener, tokens=given, fingerprint=self._fingerprint
             )
-        self._emit(Opened(node.text or text))
-        return len(tokens)
+        self._emit(Opened(node.text or opener))
+        return len(given)
 
     # -- finding a state
 
@@ -185,7 +196,7 @@ class _Run:
                 self._read_segment(segment, position, done, total, cancelled)
                 done += len(segment.tokens) - position
             position = 0
-        self._read_own(reply.tokens, position, cancelled)
+        self._read_own(reply.tokens, position, done, cancelled)
         return total
 
     def _read_segment(
@@ -211,20 +222,32 @@ class _Run:
         if segment.node.role == "user":
             self._keep(segment, len(segment.tokens), disk=len(tokens) >= DISK_TOKENS)
 
-    def _read_own(self, tokens: tuple[int, ...], position: int, cancelled: IsCancelled) -> None:
-        """Read what the reply has already: its opening words at once, drawn tokens one by one.
+    def _read_own(
+        self, tokens: tuple[int, ...], position: int, done: int, cancelled: IsCancelled
+    ) -> None:
+        """Read what the reply has already: what it was given at once, drawn tokens one by one.
 
         One by one, as they were drawn: so a reply that a kill interrupted goes on bit for bit
         as if nothing had happened.
         """
-        opener = tokens[position : self._opener]
-        if opener:
-            self._logits = self._model.backend.forward(opener, self._state)
-        for token in tokens[max(position, self._opener) :]:
+        drawn = tokens[max(position, self._given) :]
+        apart = drawn if len(drawn) <= REPLAYED_TOKENS else ()
+        together = tokens[position : len(tokens) - len(apart)]
+        total = done + len(tokens) - position
+        for token in drawn:
+            self._sampler.replay(token)
+        if together:
+            self._logits = self._model.backend.forward(
+                together,
+                self._state,
+                progress=lambda part, _all: self._emit(Reading(done + part, total)),
+                cancelled=cancelled,
+            )
+        for i, token in enumerate(apart, start=total - len(apart) + 1):
             if cancelled():
                 raise Cancelled
-            self._sampler.replay(token)
             self._logits = self._model.backend.forward([token], self._state)
+            self._emit(Reading(i, total))
 
     # -- writing
 
@@ -241,7 +264,7 @@ class _Run:
             stop_tokens=(0, *template.stop_tokens),
             max_tokens=sampling.max_tokens,
         )
-        writer = _Writer(self._store, reply, self._fingerprint)
+        writer = _Writer(self._store, reply, self._model)
         began = time.perf_counter()
         save_every = max(SAVE_STATE_SECONDS, self._state.nbytes / SAVE_STATE_BYTES_PER_S)
         saved = began
@@ -285,14 +308,18 @@ class _Run:
 class _Writer:
     """Keeps a reply's node up to date while it grows."""
 
-    def __init__(self, store: Store, reply: Segment, fingerprint: str) -> None:
+    def __init__(self, store: Store, reply: Segment, model: Model) -> None:
         self._store = store
         self._id = reply.node.id
         self._text = reply.node.text
         self._tokens = reply.tokens
         self.saved_at = time.perf_counter()
         store.update_node(
-            self._id, tokens=reply.tokens, status="writing", error="", fingerprint=fingerprint
+            self._id,
+            status="writing",
+            error="",
+            model=model.info.name,
+            fingerprint=model.info.fingerprint,
         )
 
     def save(self, generation: Generation) -> None:

@@ -1,17 +1,17 @@
 """``skein chat``: a chat in the terminal, in the same store as the window's chats."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli.loading import StrategyOption, open_model
+from engine.cli.stores import opened_stores
 from engine.errors import EngineError
 from engine.events import Event, Finished, Opened, Reading, Token, Turn
 from engine.folders import Folders
+from engine.templates import Template, load_templates
 
 if TYPE_CHECKING:
     from engine.archive import StateArchive
@@ -39,28 +39,10 @@ def chat_command(
     folders.create()
     model = open_model(file or _only_model(folders), strategy)
     try:
-        with _opened(folders) as (store, archive):
+        with opened_stores() as (store, archive):
             _Talk(model, store, archive, conversation, system, think).run()
     finally:
         model.close()
-
-
-@contextmanager
-def _opened(folders: Folders) -> "Iterator[tuple[Store, StateArchive]]":
-    from engine.archive import StateArchive
-    from engine.settings import SettingsFile
-    from engine.store import Store
-
-    store = Store.open(folders.database)
-    if store.notice:
-        typer.echo(store.notice, err=True)
-    budget = SettingsFile(folders.settings_file).load().state_budget_bytes
-    archive = StateArchive(folders.states, store, budget_bytes=budget)
-    try:
-        yield store, archive
-    finally:
-        archive.close()
-        store.close()
 
 
 def _only_model(folders: Folders) -> Path:
@@ -99,12 +81,16 @@ class _Talk:
         self._model = model
         self._store = store
         self._session: Session = Session(model, store, archive)
-        self._system = system
-        self._think = think or model.template.think_modes[0]
         self._conversation = conversation
         self._parent: int | None = None
+        kept: dict[str, Any] = {}
         if conversation is not None:
-            self._parent = store.conversation(conversation).current_node
+            found = store.conversation(conversation)
+            self._parent, kept = found.current_node, found.settings
+        # A chat goes on as it was asked for, here or in the window: else it would be read again.
+        self._system = system or str(kept.get("system", ""))
+        self._template = load_templates().get(str(kept.get("template", "")), model.template)
+        self._think = _think_mode(self._template, think, str(kept.get("think", "")))
 
     def run(self) -> None:
         """Ask and answer until an empty line or the end of the input."""
@@ -130,8 +116,19 @@ class _Talk:
             model=self._model.info.name,
         )
         self._parent = reply.id
-        sampling = self._model.template.sampling(self._think)
-        _run(self._session, Turn(reply.id, sampling, self._system, self._think))
+        sampling = self._template.sampling(self._think)
+        turn = Turn(reply.id, sampling, self._system, self._think, self._template.name)
+        _run(self._session, turn)
+
+
+def _think_mode(template: Template, wanted: str, kept: str) -> str:
+    """Return the mode asked for, else the chat's, else the least. Raises EngineError."""
+    known = template.think_modes
+    if wanted and wanted not in known:
+        raise EngineError(
+            f"This model has no thinking mode '{wanted}'.", f"Use one of {', '.join(known)}."
+        )
+    return wanted or (kept if kept in known else known[0])
 
 
 def _ask() -> str:
@@ -158,6 +155,8 @@ def _write(session: "Session", turn: Turn, stop: threading.Event) -> None:
         session.run(turn, _show, stop.is_set)
     except EngineError as error:
         typer.echo(f"\n{error.message} {error.hint}", err=True)
+    except Exception as error:  # the chat can go on: the reply was marked as failed
+        typer.echo(f"\nUnexpected error: {error}", err=True)
 
 
 def _show(event: Event) -> None:

@@ -1,8 +1,12 @@
 """``skein generate``: a text goes on, streamed to standard output."""
 
 import json
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +14,7 @@ import typer
 
 from engine.cli.loading import StrategyOption, open_model
 from engine.errors import EngineError
-from engine.sampling import SamplingParams
+from engine.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
     from engine.generate import Generation
@@ -138,18 +142,21 @@ def _begin(
 
 def _stream(generation: "Generation", *, quiet: bool) -> float:
     """Print the text as it comes; Ctrl+C stops it. Return the seconds."""
-    stopped = False
     began = time.perf_counter()
-    tokens = generation.run(lambda: stopped)
-    while True:
-        try:
-            token = next(tokens, None)
-            if token is None:
-                break
+    with _interrupted() as stop:
+        for token in generation.run(stop.is_set):
             if not quiet:
                 sys.stdout.write(token.text)
                 sys.stdout.flush()
-        except KeyboardInterrupt:
-            stopped = True
-            break
     return time.perf_counter() - began
+
+
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """Give an event that Ctrl+C sets: an exception could leave a state half advanced."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,6 @@
 """The command line: every command is one module; failures end in one sentence."""
 
+import io
 import sys
 
 import typer
@@ -40,12 +41,18 @@ def build() -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 for a failure, 2 for a wrong use."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a console cannot write must not stop it
+            stream.reconfigure(errors="backslashreplace")
     try:
         build()(sys.argv[1:] if arguments is None else arguments, standalone_mode=True)
     except EngineError as error:
         typer.echo(f"skein: {error.message}", err=True)
         if error.hint:
             typer.echo(error.hint, err=True)
+        return 1
+    except OSError as error:  # a file or folder that was named cannot be used
+        typer.echo(f"skein: {error.filename or 'A file'}: {error.strerror or error}.", err=True)
         return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -1,13 +1,14 @@
 """``skein states``: the saved states, their sizes, and files of other programs in and out."""
 
-import contextlib
 import json
+import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from engine.cli.stores import opened_stores
 
 if TYPE_CHECKING:
     from engine.archive import StateArchive
@@ -33,7 +34,7 @@ def states_command(
     """List the saved states with their sizes."""
     if context.invoked_subcommand is not None:
         return
-    with _opened() as (store, archive):
+    with opened_stores() as (store, archive):
         listed = _listed(store, archive)
     if as_json:
         typer.echo(json.dumps(listed, ensure_ascii=False, indent=2))
@@ -54,7 +55,7 @@ def import_command(
     info = inspect(model) if model else None
     state = import_state(_existing(file), info.shape if info else None)
     fingerprint = _fingerprint(file, info.fingerprint if info else "")
-    with _opened() as (_store, archive):
+    with opened_stores() as (_store, archive):
         persona = archive.save_persona(name or file.stem, Snapshot(state), fingerprint)
     typer.echo(f"Saved as persona {persona.name} ({_size(persona.size_bytes)}).")
 
@@ -73,7 +74,7 @@ def export_command(
     chosen = known.get(format)
     if format and chosen is None:
         raise typer.BadParameter(f"choose one of {', '.join(STATE_FORMATS)}")
-    with _opened() as (store, archive):
+    with opened_stores() as (store, archive):
         snapshot, words = _snapshot(store, archive, what)
     lost = export_state(out, snapshot.state, chosen or _format_for(out), words)
     typer.echo(f"Wrote {out} ({_size(out.stat().st_size)}). {lost}".rstrip())
@@ -89,35 +90,15 @@ def prune_command(
 
     The newest state of each chat, pinned ones and personas stay.
     """
-    with _opened() as (_store, archive):
+    if budget is not None and not 0 <= budget < math.inf:
+        raise typer.BadParameter("--budget takes a number of GB, 0 or more")
+    with opened_stores() as (_store, archive):
         freed = archive.prune(None if budget is None else int(budget * 1e9))
         left = archive.usage()
     if as_json:
         typer.echo(json.dumps({"freed_bytes": freed, "usage_bytes": left}))
     else:
         typer.echo(f"Freed {_size(freed)}; {_size(left)} are in use.")
-
-
-@contextlib.contextmanager
-def _opened() -> Iterator[tuple["Store", "StateArchive"]]:
-    """Open the store and the archive where the settings say, and close them."""
-    from engine.archive import StateArchive
-    from engine.folders import Folders
-    from engine.settings import load
-    from engine.store import Store
-
-    folders = Folders.standard()
-    settings = load(folders.settings_file)
-    store = Store(folders.database)
-    try:
-        states = Path(settings.states_folder) if settings.states_folder else folders.states
-        archive = StateArchive(states, store, settings.state_budget_bytes)
-        try:
-            yield store, archive
-        finally:
-            archive.close()
-    finally:
-        store.close()
 
 
 def _listed(store: "Store", archive: "StateArchive") -> dict[str, Any]:

@@ -76,6 +76,10 @@ class Checkpoints:
             fingerprint,
         )
 
+    def of_node(self, node: int) -> list[CheckpointRow]:
+        """Return the rows of one node, whatever their keys and weights."""
+        return self._rows("WHERE node=?", node)
+
     def all(self) -> list[CheckpointRow]:
         """Return all rows, the last used first."""
         return self._rows("ORDER BY last_used DESC, id DESC")

@@ -417,3 +417,30 @@ def test_kill_9_never_leaves_a_half_file_in_use(folders):
     assert not [name for name in os.listdir(folders.states) if name.endswith(".part")]
     archive.close()
     store.close()
+
+
+def test_what_comes_while_a_write_fails_in_any_way_is_still_written(
+    archive, node, store, monkeypatch
+):
+    real = archive._write_file
+
+    def fail(place, entry):
+        monkeypatch.setattr(archive, "_write_file", real)
+        put(archive, node, 2)  # a newer one arrives just then
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(archive, "_write_file", fail)
+    put(archive, node, 1)
+    archive.flush()
+    assert [row.position for row in store.checkpoints.all()] == [2]
+    assert archive._waiting == {}
+
+
+def test_a_forgotten_node_has_no_state_anywhere(archive, node, store):
+    other = new_node(store)
+    put(archive, node)
+    put(archive, other)
+    archive.forget(node)
+    assert archive.find(node, KEY, WEIGHTS) is None
+    assert archive.find(other, KEY, WEIGHTS)
+    assert len(files(archive)) == 1

@@ -1,5 +1,7 @@
 """Writing: whatever ends a reply, state, tokens and shown text say the same."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -93,3 +95,27 @@ def test_a_stop_token_ends_it_unread(tiny_model: Model) -> None:
     assert generation.reason == "stop"
     assert stop not in generation.tokens
     require_agreement(tiny_model, generation)
+
+
+def test_a_stop_inside_the_half_of_another_is_not_read_either(
+    tiny_model: Model, whole: str
+) -> None:
+    """The limit comes while "abc" may still become "abcX": then "b", a stop itself, is one."""
+    long, short = whole[-3:] + "and never this", whole[-2:]
+    assert whole.index(short) == len(whole) - 2
+    generation = begin(tiny_model, stops=(long, short))
+    assert finish(generation) == whole[:-2] == generation.text
+    require_agreement(tiny_model, generation)
+
+
+def test_after_a_stop_other_random_numbers_come(tiny_model: Model, whole: str) -> None:
+    """Else a reply that is continued would draw the same stop for ever."""
+    generation = begin(tiny_model, stops=(whole[20:24],))
+    generation.sampler.restore(Sampler(replace(GREEDY, seed=3), 65536).save())
+    generation.sampler.params = replace(GREEDY, temperature=1e-5)
+    finish(generation)
+    assert generation.reason == "stop"
+    drawn = Sampler(replace(GREEDY, seed=3, temperature=1e-5), 65536)
+    for token in generation.tokens:
+        drawn.replay(token)
+    assert generation.sampler.save().rng_json != drawn.save().rng_json

@@ -82,5 +82,21 @@ def test_keys_change_with_whatever_stands_before(tiny_model, counting, path):
     keys = [segment.key for segment in segments(tiny_model, counting, path)]
     edited = [path[0], replace(path[1], text="Another answer"), *path[2:]]
     others = [segment.key for segment in segments(tiny_model, counting, edited)]
-    assert keys[:2] == others[:2]
-    assert not set(keys[2:]) & set(others[2:])
+    assert keys[0] == others[0]
+    assert not set(keys[1:]) & set(others[1:])
+
+
+def test_the_key_of_a_reply_stays_while_it_is_being_drawn(tiny_model, counting, path):
+    own = {"fingerprint": tiny_model.info.fingerprint}
+    early = replace(path[5], text="A", tokens=(66,), **own)
+    late = replace(path[5], text="AB", tokens=(66, 67), **own)
+    keys = {segments(tiny_model, counting, [*path[:5], node])[5].key for node in (early, late)}
+    assert len(keys) == 1
+
+
+def test_tokens_of_another_model_count_where_they_mean_the_text(tiny_model, counting, path):
+    """As drawn, not as greedy encoding has it: so positions in it stay what they were."""
+    drawn = tuple(tiny_model.tokenizer.encode(letter)[0] for letter in "Two!")
+    other = replace(path[3], tokens=drawn, fingerprint="another model")
+    made = segments(tiny_model, counting, [*path[:3], other, *path[4:]])
+    assert made[3].tokens == drawn != tuple(tiny_model.tokenizer.encode("Two!"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.archive import StateArchive
-from engine.errors import EngineError
+from engine.errors import EngineError, StoreError
 from engine.events import Event, Finished, Reading, Token, Turn
 from engine.folders import Folders
 from engine.model import Model
@@ -278,3 +278,60 @@ def test_thinking_modes_open_the_reply(desk: Desk, chat: int, tiny_model: Model)
     for think in tiny_model.template.think_modes:
         reply = desk.ask(chat, None, "Why?", think)
         assert reply.text.startswith(tiny_model.template.reply_start(think))
+
+
+def test_a_long_reply_whose_states_are_lost_is_read_at_once(
+    desk: Desk, chat: int, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.session.REPLAYED_TOKENS", 8)
+    reply = desk.ask(chat, None, "Hello there")
+    desk.archive.forget(reply.id)
+    lengths: list[int] = []
+    forward = tiny_model.backend.forward
+
+    def counted(tokens, *rest, **options):  # type: ignore[no-untyped-def]
+        lengths.append(len(tokens))
+        return forward(tokens, *rest, **options)
+
+    monkeypatch.setattr(tiny_model.backend, "forward", counted)
+    finished = desk.run(Turn(reply.id, replace(PARAMS, max_tokens=2)))
+    assert finished.stats.read_tokens == PARAMS.max_tokens
+    assert lengths[0] == PARAMS.max_tokens
+    assert lengths[1:] == [1] * (len(lengths) - 1)
+    assert desk.store.node(reply.id).tokens[: PARAMS.max_tokens] == reply.tokens
+
+
+def test_a_store_that_fails_in_the_middle_costs_that_reply_alone(
+    desk: Desk, chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.session.SAVE_TEXT_SECONDS", 0.0)
+    question = desk.store.add_node(chat, None, "user", "Hello")
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    update, calls = desk.store.update_node, 0
+
+    def failing(*words, **values):  # type: ignore[no-untyped-def]
+        nonlocal calls
+        calls += 1
+        if calls > 4:
+            raise StoreError("The disk is full, so the chat could not be saved.", "Free space.")
+        update(*words, **values)
+
+    with monkeypatch.context() as full:
+        full.setattr(desk.store, "update_node", failing)
+        with pytest.raises(StoreError, match="disk is full"):
+            desk.run(Turn(reply.id, PARAMS))
+    half = desk.store.node(reply.id)
+    assert half.tokens
+    desk.run(Turn(reply.id, PARAMS))
+    whole = desk.store.node(reply.id)
+    assert whole.status == "done"
+    assert whole.tokens[: len(half.tokens)] == half.tokens
+
+
+def test_a_reply_that_ends_at_once_is_empty_and_the_chat_goes_on(desk: Desk, chat: int) -> None:
+    question = desk.store.add_node(chat, None, "user", "Hello")
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    everything = (*map(chr, range(1, 128)), "\ufffd")
+    finished = desk.run(Turn(reply.id, replace(PARAMS, temperature=0, stop=everything)))
+    assert finished.stats.tokens == len(desk.store.node(reply.id).tokens)
+    assert desk.ask(chat, reply.id, "And now?").status == "done"
