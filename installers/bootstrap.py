@@ -117,7 +117,7 @@ def _environment() -> Path:
     folder = Path(os.environ.get("SKEIN_VENV", PROJECT / ".venv"))
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
-        print(f"Making an environment in {folder}")
+        print(f"Making an environment in {folder}", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", str(folder)]) != 0:
             raise SetupFailed(
                 "The virtual environment could not be made. On Debian and Ubuntu: "
@@ -180,7 +180,9 @@ def _torch_build(python: Path) -> str:
 
 def _pip(python: Path, *arguments: str) -> None:
     quiet = ["--quiet", "--disable-pip-version-check"]
-    print(f"Installing {' '.join(a for a in arguments[1:] if not a.startswith('-'))} ...")
+    print(
+        f"Installing {' '.join(a for a in arguments[1:] if not a.startswith('-'))} ...", flush=True
+    )
     if subprocess.call([str(python), "-m", "pip", *arguments, *quiet]) != 0:
         raise SetupFailed("pip failed (see above). Check the connection and run this again.")
 

@@ -1,6 +1,7 @@
 """``skein chat``: a chat in the terminal, in the same store as the window's chats."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ def chat_command(
     ] = None,
     system: Annotated[str, typer.Option(help="What the model is told first.")] = "",
     think: Annotated[str, typer.Option(help="off, fast, think or think_a_lot.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a reply at most; 0: no limit.")] = 0,
     strategy: StrategyOption = "auto",
 ) -> None:
     """Chat in the terminal; an empty line ends it. The window shows the same chats."""
@@ -40,7 +42,8 @@ def chat_command(
     model = open_model(file or _only_model(folders), strategy)
     try:
         with opened_stores() as (store, archive):
-            _Talk(model, store, archive, conversation, system, think).run()
+            talk = _Talk(model, store, archive, conversation, system, think)
+            talk.run(max_tokens)
     finally:
         model.close()
 
@@ -92,15 +95,15 @@ class _Talk:
         self._template = load_templates().get(str(kept.get("template", "")), model.template)
         self._think = _think_mode(self._template, think, str(kept.get("think", "")))
 
-    def run(self) -> None:
+    def run(self, max_tokens: int = 0) -> None:
         """Ask and answer until an empty line or the end of the input."""
         typer.echo(f"{self._model.info.name}: {self._model.plan.reason}", err=True)
         while question := _ask():
-            self._answer(question)
+            self._answer(question, max_tokens)
         if self._conversation is not None:
             typer.echo(f"Go on later: skein chat --continue {self._conversation}", err=True)
 
-    def _answer(self, question: str) -> None:
+    def _answer(self, question: str, max_tokens: int) -> None:
         if self._conversation is None:
             self._conversation = self._store.create_conversation(
                 question[:48], {"system": self._system, "think": self._think}
@@ -116,7 +119,7 @@ class _Talk:
             model=self._model.info.name,
         )
         self._parent = reply.id
-        sampling = self._template.sampling(self._think)
+        sampling = replace(self._template.sampling(self._think), max_tokens=max_tokens)
         turn = Turn(reply.id, sampling, self._system, self._think, self._template.name)
         _run(self._session, turn)
 

@@ -61,11 +61,11 @@ def pick(models: Sequence[RemoteModel], wanted: str) -> RemoteModel:
     families = group([model for model in meant if model.supported] or meant)
     if len(families) == 1:
         return families[0].newest
-    what = f"“{wanted}”" if wanted else "the repository alone"
+    named = f" named like “{wanted}”" if wanted else ""
     names = [model.name for model in (meant or models)]
     more = f"\n  ... and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     raise EngineError(
-        f"There are {len(meant)} models behind {what}." if meant else f"No model is named {what}.",
+        f"There are {len(meant)} models{named} there." if meant else f"No model is{named} there.",
         "Name one of them:\n  " + "\n  ".join(names[:_SHOWN]) + more,
     )
 

@@ -1,6 +1,7 @@
 """The command line: every command is one module; failures end in one sentence."""
 
 import io
+import logging
 import sys
 
 import typer
@@ -41,6 +42,8 @@ def build() -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 for a failure, 2 for a wrong use."""
+    # Failures are told in a sentence; what is logged beside them would only repeat it.
+    logging.basicConfig(handlers=[logging.NullHandler()])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a console cannot write must not stop it
             stream.reconfigure(errors="backslashreplace")

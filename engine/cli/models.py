@@ -78,7 +78,7 @@ def _local_rows(models: Iterable[LocalModel]) -> list[tuple[str, ...]]:
     return [
         (
             model.path.name,
-            f"{model.info.parameters / 1e9:.1f}B" if model.info else "",
+            _parameters(model.info.parameters) if model.info else "",
             model.info.weights if model.info else "",
             _gigabytes(model.info.size_bytes) if model.info else "",
             str(model.path.parent),
@@ -106,5 +106,9 @@ def _local_as_plain(model: LocalModel) -> dict[str, Any]:
     return {"path": str(model.path), "info": info, "problem": model.problem}
 
 
+def _parameters(count: int) -> str:
+    return f"{count / 1e9:.3g}B" if count >= 999_500_000 else f"{count / 1e6:.0f}M"
+
+
 def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.2f} GB"
+    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
