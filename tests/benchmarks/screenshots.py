@@ -14,6 +14,9 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 
 from app.application import Application, build
+from engine.hub.catalogue import Catalogue
+from engine.hub.connection import DEFAULT_ENDPOINT
+from engine.hub.remote_model import describe
 from engine.store import Store
 from tests.tiny import write_tiny_pth
 
@@ -79,6 +82,7 @@ class Camera:
         self._target = target
         model = write_tiny_pth(home / "rwkv7-g1d-0.1b-20260129-ctx8192.pth", width=64)
         self._chats = _fill(home / "data" / "chats.sqlite3")
+        _remember_catalogue(home / "cache")
         self._app: Application = build(["skein", str(model)])
         self._app.window.resize(*SIZE)
         self._app.window.show()
@@ -98,6 +102,10 @@ class Camera:
                 app.window.show_page(page)
                 app.settings_page.show_section("inference")
                 self._shoot(f"{page}_{theme}")
+                if page == "models":
+                    app.models_page.show_tab("available")
+                    self._shoot(f"available_{theme}")
+                    app.models_page.show_tab("ready")
             app.window.show_page("chat")
         app.chat.open(self._chats["chat"])
         app.chat_page.set_drawer_open(True)
@@ -120,6 +128,24 @@ class Camera:
         while not what():
             QApplication.processEvents()
             time.sleep(0.01)
+
+
+def _remember_catalogue(cache: Path) -> None:
+    """Leave a list as the last visit to the hub does: released names and sizes (rwkv7-g1)."""
+    sizes = {
+        "0.1b": 382_223_725,
+        "0.4b": 901_776_749,
+        "1.5b": 3_055_445_693,
+        "2.9b": 5_896_275_005,
+        "7.2b": 14_400_009_405,
+        "13.3b": 26_540_871_429,
+    }
+    repo = "BlinkDL/rwkv7-g1"
+    models = [
+        describe(repo, f"rwkv7-g1d-{size}-20260129-ctx8192.pth", size_bytes=size_bytes)
+        for size, size_bytes in sizes.items()
+    ]
+    Catalogue(cache, DEFAULT_ENDPOINT)._write({repo: models})
 
 
 def _fill(path: Path) -> dict[str, int]:
