@@ -44,7 +44,7 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
 
     instance = SingleInstance(folders.data)
     if not instance.acquire():
-        instance.ask_to_raise()
+        instance.ask_to_raise([Path(name) for name in arguments[1:]])
         return 0
     stack.callback(instance.close)
     crash = CrashLog(folders.logs)
@@ -61,6 +61,7 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
     stack.callback(application.close)
     instance.listen()
     instance.raise_requested.connect(application.window.bring_to_front)
+    instance.files_requested.connect(application.open_files)
     application.window.watch_crashes(crash)
     application.window.show()
     return application.qt_app.exec()

@@ -6,6 +6,7 @@ once the window is up.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from app.settings import SettingsStore
 from app.theme import Theme
 from app.translation import install_translation
 from app.window import MainWindow
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError
 from engine.folders import Folders
 from engine.store import Store
 from engine.strategy import Strategy
@@ -50,7 +51,7 @@ def build(argv: Sequence[str]) -> "Application":
         qt_app = QApplication(list(argv[:1]) or ["skein"])
     qt_app.setApplicationName("Skein")
     qt_app.setDesktopFileName("skein")
-    files = [Path(name) for name in argv[1:] if not name.startswith("-")]
+    files = [Path(name).absolute() for name in argv[1:] if not name.startswith("-")]
     return Application(qt_app, Folders.standard(), files)
 
 
@@ -63,6 +64,8 @@ class Application(QObject):
         self.qt_app = qt_app
         self.folders = folders
         self.loaded: LoadedModel | None = None
+        self._deleted_open: int | None = None
+        """The chat that was open when it was deleted: Undo opens it again."""
         self._closed = False
         self._construct_services()
         self._construct_widgets()
@@ -128,7 +131,8 @@ class Application(QObject):
         chat.conversation_opened.connect(self._on_conversation_opened)
         chat.conversations_changed.connect(self.conversations.refresh)
         chat.title_changed.connect(self._on_title)
-        chat.busy_changed.connect(self._on_busy)
+        chat.writing_changed.connect(self.conversations.set_busy)
+        chat.failed.connect(self._on_failed)
         chat.path_left.connect(self._on_path_left)
         chat.deleted.connect(self._on_message_deleted)
         chat.state_known.connect(self._on_state_known)
@@ -153,11 +157,12 @@ class Application(QObject):
     def _connect_window(self) -> None:
         window = self.window
         window.new_chat_requested.connect(self._on_new_chat)
-        window.chat_chosen.connect(self._open_chat)
+        window.chat_chosen.connect(self.chat.open)
         window.command.connect(self._on_command)
         window.page_changed.connect(self._on_page)
         window.closing.connect(self.close)
         self.conversations.deleted.connect(self._on_conversation_deleted)
+        self.conversations.restored.connect(self._on_conversation_restored)
 
     def _connect_settings(self) -> None:
         page = self.settings_page
@@ -170,11 +175,14 @@ class Application(QObject):
         self.engine.space_freed.connect(self._on_space_freed)
         self.storage.measured.connect(page.show_storage)
         self.storage.token_known.connect(page.show_token)
-        self.storage.failed.connect(self._on_storage_failed)
+        self.storage.failed.connect(self._on_failed)
         self.storage.moving.connect(self._on_moving)
         self.storage.moved.connect(self._on_moved)
-        self.engine.states_moved.connect(lambda to: self._on_moved("states_folder", to))
-        self.engine.move_failed.connect(self._on_storage_failed)
+        self.engine.states_moving.connect(self._on_moving)
+        self.engine.states_moved.connect(
+            lambda folder, originals: self.storage.switch("states_folder", folder, originals)
+        )
+        self.engine.disk_failed.connect(self._on_failed)
 
     # ---- starting and ending --------------------------------------------------------------
 
@@ -186,25 +194,36 @@ class Application(QObject):
         self.conversations.refresh()
         self.chat_page.set_drawer_open(bool(self.settings.get("drawer_open")))
         self._apply_send_with()
+        chats = self.conversations.chats()
         last = self.settings.get("last_conversation")
-        if any(chat.id == last for chat in self.conversations.chats()):
-            self._open_chat(last)
-        model = files[0] if files else Path(self.settings.get("last_model"))
-        if files or (self.settings.get("load_last_model") and model.is_file()):
+        if any(chat.id == last for chat in chats):
+            self.chat.open(last)
+        elif chats:
+            self.chat.take_settings_of(max(chats, key=lambda chat: chat.updated).id)
+        self.library.set_strategy(self._strategy())
+        model = Path(self.settings.get("last_model"))
+        if files:
+            self.open_files(files)
+        elif self.settings.get("load_last_model") and model.is_file():
             self.load(model)
         self.chat_page.take_focus()
 
     def _start(self) -> None:
         """Begin what is slow."""
-        if not self._closed:
-            self.engine.start()
-            self.library.start()
+        if self._closed:
+            return
+        self.engine.start()
+        self.library.start()
+        # What was deleted in an earlier run can no longer be undone: it goes for good.
+        now = time.time()
+        self.tasks.run_in_background(lambda: self.store.purge_deleted(now))
 
     def close(self) -> None:
         """Stop writing with its state kept, end the threads, save what is open."""
         if self._closed:
             return
         self._closed = True
+        self.chat_page.drawer.flush()
         self.settings.flush()
         self.chat.close()
         self.downloads.close()
@@ -215,25 +234,34 @@ class Application(QObject):
 
     # ---- models ---------------------------------------------------------------------------
 
+    def open_files(self, files: Sequence[Path]) -> None:
+        """List model files where they are, and load the first one."""
+        for path in files:
+            self.library.open_file(path)
+            self._on_file_opened(path)
+        if files:
+            self.load(files[0])
+
     def load(self, path: Path, strategy: str = "") -> None:
         """Load a model with a strategy, or with that of the settings."""
-        if all(path != model.local.path for model in self.library.ready):
-            self._on_file_opened(path)
         own = self.settings.get("strategies")
         if strategy:
             self.settings.set("strategies", {**own, path.name: strategy})
-        text = strategy or own.get(path.name, "") or self.settings.get("strategy")
+        self.engine.load(path, self._strategy(strategy or own.get(path.name, "")))
+
+    def _strategy(self, text: str = "") -> Strategy:
+        """Return a strategy as it was saved, by default for all models."""
         try:
-            chosen = Strategy.parse(text)
+            return Strategy.parse(text or self.settings.get("strategy"))
         except EngineError as error:
             log.warning("The saved strategy was not understood: %s", error.message)
-            chosen = Strategy.parse("auto")
-        self.engine.load(path, chosen)
+            return Strategy.parse("auto")
 
     def _on_model_ready(self, model: LoadedModel) -> None:
         self.loaded = model
         path = model.info.path
-        self.settings.set("last_model", str(path.resolve()))
+        # Not resolved: in the hub's cache a file's own name says nothing.
+        self.settings.set("last_model", str(path.absolute()))
         self.models_page.set_loaded(path)
         self.chat_page.show_loaded(model)
         self._show_hardware()
@@ -294,13 +322,6 @@ class Application(QObject):
 
     # ---- chats ----------------------------------------------------------------------------
 
-    def _open_chat(self, conversation: int) -> None:
-        try:
-            self.chat.open(conversation)
-        except StoreError as error:
-            self.window.show_notice(error.message, error.hint, tone="danger")
-            self.chat.open(None)
-
     def _on_new_chat(self) -> None:
         self.chat.open(None)
         self.chat_page.take_focus()
@@ -311,15 +332,17 @@ class Application(QObject):
         self.conversations.set_open(conversation)
 
     def _on_conversation_deleted(self, conversation: int, _title: str) -> None:
+        self.chat.stop_in(conversation)
         if conversation == self.chat.conversation:
-            self.chat.stop()
             self.chat.open(None)
+            self._deleted_open = conversation
+
+    def _on_conversation_restored(self, conversation: int) -> None:
+        if conversation == self._deleted_open and self.chat.conversation is None:
+            self.chat.open(conversation)
 
     def _on_title(self, title: str) -> None:
         self.window.setWindowTitle(f"{title} - Skein" if title else "Skein")
-
-    def _on_busy(self, busy: bool) -> None:
-        self.conversations.set_busy(self.chat.conversation if busy else None)
 
     def _on_path_left(self, node: int) -> None:
         self.window.say(
@@ -360,7 +383,9 @@ class Application(QObject):
         if name in ("theme", "text_scale"):
             self._apply_theme()
         elif name in ("hub_endpoint", "proxy", "offline"):
-            self.library.refresh()
+            if self.settings.get("offline"):
+                self.downloads.pause_all()
+            self.library.refresh_anew()
         elif name in ("models_folder", "model_folders"):
             self.library.rescan()
         elif name == "state_budget_bytes":
@@ -381,9 +406,8 @@ class Application(QObject):
         self.chat_page.set_send_with(self.settings.get("send_with"))
 
     def _on_strategy(self) -> None:
-        strategy = Strategy.parse(self.settings.get("strategy"))
         self.settings.set("strategies", {})  # it holds for all models again
-        self.library.set_strategy(strategy)
+        self.library.set_strategy(self._strategy())
         if self.loaded is not None:
             path = self.loaded.info.path
             self.window.say(
@@ -395,19 +419,23 @@ class Application(QObject):
     def _on_space_freed(self, _freed_bytes: int) -> None:
         self.storage.measure()
 
-    def _on_storage_failed(self, message: str, hint: str) -> None:
+    def _on_failed(self, message: str, hint: str) -> None:
         self.window.show_notice(message, hint, tone="danger")
 
     def _on_folder_chosen(self, setting: str, folder: str) -> None:
         if setting == "states_folder":
-            self.engine.move_states(Path(folder) if folder else self.folders.states)
+            self.engine.move_states(Path(folder))
+        elif self.downloads.busy:
+            self._on_failed(
+                self.tr("The folder cannot be moved while a model is downloaded."),
+                self.tr("Wait for the download or pause it, then try again."),
+            )
         else:
-            self.storage.move_models(folder or str(self.folders.models))
+            self.storage.move_models(folder)
 
-    def _on_moving(self, _setting: str, fraction: float) -> None:
+    def _on_moving(self, fraction: float) -> None:
         self.window.say(self.tr("Moving: {0} %").format(int(fraction * 100)))
 
-    def _on_moved(self, setting: str, folder: str) -> None:
-        self.settings.set(setting, folder)
+    def _on_moved(self, folder: str) -> None:
         self.storage.measure()
         self.window.say(self.tr("Moved to {0}").format(folder))

@@ -44,8 +44,11 @@ class SettingsStore(QObject):
         self._timer.start()
         self.changed.emit(name)
 
-    def flush(self) -> None:
-        """Write what is not yet on disk. A failure is logged and told, never raised."""
+    def flush(self) -> bool:
+        """Write what is not yet on disk; return whether all of it is there now.
+
+        A failure is logged and told, never raised.
+        """
         self._timer.stop()
         try:
             self._file.save(self.values)
@@ -56,3 +59,5 @@ class SettingsStore(QObject):
                 self.tr("The settings could not be saved: {0}.").format(reason),
                 self.tr("They hold until Skein is closed. Check the disk."),
             )
+            return False
+        return True

@@ -1,23 +1,30 @@
 """One window per data folder: a second start raises the first one and ends.
 
 A lock file decides who is first (it names a process, so a killed one holds nothing up); a local
-socket carries the wish to be raised. Knows no window.
+socket carries the wish to be raised and the files to open. Knows no window.
 """
 
 import hashlib
+import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 WAIT_MS = 1000
-_MESSAGE = b"raise"
+READ_MS = 100
+START_S = 3.0
+"""How long the first process may take from its lock to its socket."""
 
 
 class SingleInstance(QObject):
     """``acquire`` first; then ``listen`` (the first) or ``ask_to_raise`` (a later one)."""
 
     raise_requested = Signal()
+    files_requested = Signal(list)
+    """Paths of the model files that a later start was given."""
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,13 +57,17 @@ class SingleInstance(QObject):
         self._server = server
         return True
 
-    def ask_to_raise(self) -> bool:
-        """Ask the first process to show its window; return whether it heard."""
+    def ask_to_raise(self, files: Sequence[Path] = ()) -> bool:
+        """Ask the first process to show its window and open files; return whether it heard."""
         socket = QLocalSocket()
+        give_up = time.monotonic() + START_S
         socket.connectToServer(self.name)
-        if not socket.waitForConnected(WAIT_MS):
-            return False
-        socket.write(_MESSAGE)
+        while not socket.waitForConnected(WAIT_MS):
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.05)  # it has its lock, but does not listen yet
+            socket.connectToServer(self.name)
+        socket.write(json.dumps([str(path.absolute()) for path in files]).encode() + b"\n")
         heard = socket.waitForBytesWritten(WAIT_MS)
         socket.disconnectFromServer()
         return heard
@@ -71,5 +82,22 @@ class SingleInstance(QObject):
     def _on_connection(self) -> None:
         server = self._server
         while server is not None and (socket := server.nextPendingConnection()) is not None:
-            socket.disconnected.connect(socket.deleteLater)
+            files = _files_in(_wish_of(socket))
+            socket.deleteLater()
             self.raise_requested.emit()
+            if files:
+                self.files_requested.emit(files)
+
+
+def _wish_of(socket: QLocalSocket) -> bytes:
+    """Return the line that a later start wrote, which it does at once: there is no real wait."""
+    while not socket.canReadLine() and socket.waitForReadyRead(READ_MS):
+        pass
+    return bytes(socket.readLine().data())
+
+
+def _files_in(wish: bytes) -> list[Path]:
+    try:
+        return [Path(name) for name in json.loads(wish)]
+    except (ValueError, TypeError):
+        return []

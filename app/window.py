@@ -285,6 +285,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self._settings.set("window_geometry", geometry)
+        self.hide()  # at once: what is under way may take a moment to end
         self.closing.emit()
         event.accept()
 

@@ -3,14 +3,14 @@
 Talks to the store (quick, on the GUI thread) and to the engine service. Knows no widget.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.models.message import ChatSettings, Message
+from app.models.told import Teller, told
 from engine.events import Event, Finished, Opened, Reading, ReplyStats, Token, Turn
-from engine.sampling import SamplingParams
 
 if TYPE_CHECKING:
     from app.services.engine import EngineService, LoadedModel
@@ -31,8 +31,11 @@ class _Live:
     read: tuple[int, int] = (0, 0)
 
 
-class ChatModel(QObject):
-    """What the transcript shows. All indices are places in ``messages``."""
+class ChatModel(Teller):
+    """What the transcript shows. All indices are places in ``messages``.
+
+    Whatever the user asks for tells a failing store by ``failed`` and then returns None.
+    """
 
     path_reset = Signal()
     message_added = Signal(int)
@@ -48,6 +51,7 @@ class ChatModel(QObject):
     path_left = Signal(int)  # a branch was left; the node to come back to by ``show_node``
     deleted = Signal(int)  # a token for ``restore``
     state_known = Signal(int, bool)  # tokens that the state has read; whether it is kept
+    writing_changed = Signal(object)  # frozenset of the chats in which a reply is being written
 
     def __init__(
         self, store: "Store", engine: "EngineService", parent: QObject | None = None
@@ -61,6 +65,7 @@ class ChatModel(QObject):
         self._live: dict[int, _Live] = {}
         self._stale: set[int] = set()
         self._was_busy = False
+        self._writing: frozenset[int] = frozenset()
         self.messages: list[Message] = []
         self.title = ""
         self._flush = QTimer(self)
@@ -97,28 +102,42 @@ class ChatModel(QObject):
         """How the next reply of this chat is asked for."""
         return self._settings
 
+    @told
     def change_settings(self, settings: ChatSettings) -> None:
         """Use these from the next reply on, and keep them with the chat."""
         if settings == self._settings:
             return
         self._settings = settings
-        if self._conversation is not None:
-            self._store.set_settings(self._conversation, _to_dict(settings))
         self.settings_changed.emit(settings)
+        if self._conversation is not None:
+            self._store.set_settings(self._conversation, settings.to_dict())
 
+    @told
     def open(self, conversation: int | None) -> None:
-        """Show a chat of the store; None begins a new one with the settings in use."""
-        self._conversation = conversation
-        title, current = "", None
+        """Show a chat of the store; None begins a new one with the settings in use.
+
+        A chat that cannot be read leaves the one that is open.
+        """
+        title, messages = "", []
         if conversation is not None:
             found = self._store.conversation(conversation)
-            title, current = found.title, found.current_node
-            self._settings = _from_dict(found.settings)
+            title, messages = found.title, self._messages_to(found.current_node)
+            self._conversation = conversation
+            self._settings = ChatSettings.from_dict(found.settings)
             self.settings_changed.emit(self._settings)
+        self._conversation = conversation
         self._set_title(title)
-        self._show_path(current)
+        self._show(messages)
         self.conversation_opened.emit(conversation)
 
+    @told
+    def take_settings_of(self, conversation: int) -> None:
+        """Begin the next new chat with the settings of this one."""
+        self.change_settings(
+            ChatSettings.from_dict(self._store.conversation(conversation).settings)
+        )
+
+    @told
     def show_node(self, node: int | None) -> None:
         """Show the path that ends in ``node`` (None: nothing)."""
         if self._conversation is not None:
@@ -127,6 +146,7 @@ class ChatModel(QObject):
 
     # -- what the user does
 
+    @told
     def send(self, text: str) -> bool:
         """Add a question at the end and have it answered; false when that cannot be now."""
         if not text.strip() or self.busy:
@@ -134,44 +154,47 @@ class ChatModel(QObject):
         if not self._model_name:
             self.model_needed.emit()
             return False
-        conversation = self._ensure_conversation(text)
-        parent = self.messages[-1].node if self.messages else None
-        self._ask(conversation, parent, text)
+        self._ask(self._ensure_conversation(text), len(self.messages), text)
         return True
 
     def stop(self) -> None:
         """Stop the reply that is being written; its text and state are kept."""
+        self.stop_in(self._conversation)
+
+    def stop_in(self, conversation: int | None) -> None:
+        """Stop the reply that is being written in a chat, open or not."""
         for node, live in self._live.items():
-            if live.conversation == self._conversation:
+            if live.conversation == conversation:
                 self._engine.stop(node)
 
+    @told
     def edit(self, index: int, text: str) -> bool:
         """Ask a question again in other words; the old one stays as another version."""
         if self._cannot_ask() or not text.strip() or self._conversation is None:
             return False
-        parent = self.messages[index - 1].node if index else None
-        self._truncate(index)
-        self._ask(self._conversation, parent, text)
+        self._ask(self._conversation, index, text)
         return True
 
+    @told
     def regenerate(self, index: int) -> bool:
         """Have a question answered once more; the old answer stays as another version."""
         if self._cannot_ask():
             return False
         question = index if self.messages[index].role == "user" else index - 1
-        parent = self.messages[question].node
-        self._truncate(question + 1)
-        self._answer(parent)
+        self._answer(question + 1)
         return True
 
+    @told
     def continue_reply(self, index: int) -> bool:
         """Go on with the last reply from its very next token."""
         if self._cannot_ask() or index != len(self.messages) - 1:
             return False
-        self._start(self.messages[index].node, self.messages[index].think)
+        reply = self.messages[index]
+        self._start(reply.node, reply.text, reply.think)
         self._reload(index)
         return True
 
+    @told
     def show_version(self, index: int, version: int) -> None:
         """Show version ``version`` (1-based) of a message, and what followed it."""
         node = self._store.node(self.messages[index].node)
@@ -179,6 +202,7 @@ class ChatModel(QObject):
         if 1 <= version <= len(siblings):
             self.show_node(self._store.leaf_below(siblings[version - 1]))
 
+    @told
     def branch(self, index: int) -> None:
         """Go on from an earlier message; what followed it stays as another version."""
         if index >= len(self.messages) - 1:
@@ -189,6 +213,7 @@ class ChatModel(QObject):
             self._store.set_current(self._conversation, self.messages[index].node)
         self.path_left.emit(left)
 
+    @told
     def delete(self, index: int) -> None:
         """Delete a message and what follows it; ``restore`` undoes it."""
         if self._conversation is None:
@@ -198,12 +223,14 @@ class ChatModel(QObject):
         self._show_path(self._store.conversation(self._conversation).current_node)
         self.deleted.emit(token)
 
+    @told
     def restore(self, token: int) -> None:
         """Undo ``delete``."""
         self._store.restore_node(token)
         if self._conversation is not None:
             self._show_path(self._store.conversation(self._conversation).current_node)
 
+    @told
     def rename(self, title: str) -> None:
         """Give the open chat another title."""
         if self._conversation is not None:
@@ -221,35 +248,40 @@ class ChatModel(QObject):
     def _ensure_conversation(self, text: str) -> int:
         if self._conversation is None:
             title = _title_of(text)
-            self._conversation = self._store.create_conversation(title, _to_dict(self._settings)).id
+            self._conversation = self._store.create_conversation(title, self._settings.to_dict()).id
             self._set_title(title)
             self.conversation_opened.emit(self._conversation)
         return self._conversation
 
-    def _ask(self, conversation: int, parent: int | None, text: str) -> None:
+    def _ask(self, conversation: int, place: int, text: str) -> None:
+        """Put a question at this place; what was there stays in the store as another version."""
+        parent = self.messages[place - 1].node if place else None
         node = self._store.add_node(conversation, parent, "user", text)
+        self._truncate(place)
         self._append(node)
-        self._answer(node.id)
+        self._answer(place + 1)
 
-    def _answer(self, question: int) -> None:
+    def _answer(self, place: int) -> None:
+        """Have the question before this place answered there."""
         assert self._conversation is not None, "a question belongs to a chat"
         reply = self._store.add_node(
             self._conversation,
-            question,
+            self.messages[place - 1].node,
             "assistant",
             "",
             status="writing",
             think=self._settings.think,
             model=self._model_name,
         )
+        self._truncate(place)
         self._live[reply.id] = _Live(self._conversation)
         self._append(reply)
-        self._start(reply.id, self._settings.think)
+        self._start(reply.id, "", self._settings.think)
         self.conversations_changed.emit()
 
-    def _start(self, reply: int, think: str) -> None:
+    def _start(self, reply: int, text: str, think: str) -> None:
         assert self._conversation is not None, "a reply belongs to a chat"
-        self._live[reply] = _Live(self._conversation, self._store.node(reply).text)
+        self._live[reply] = _Live(self._conversation, text)
         settings = self._settings
         self._engine.write(
             Turn(reply, settings.sampling, settings.system, think, settings.template)
@@ -274,19 +306,29 @@ class ChatModel(QObject):
         elif isinstance(event, Finished):
             self._end(node)
 
-    def _on_failed(self, node: int, _message: str, _hint: str) -> None:
+    def _on_failed(self, node: int, message: str, hint: str) -> None:
         self._end(node)
+        index = self._index_of(node)
+        if index is not None and self.messages[index].status != "failed":
+            # The store itself may have failed: then it knows nothing of this.
+            self.messages[index] = replace(
+                self.messages[index], status="failed", error=message, hint=hint
+            )
+            self.message_changed.emit(index)
 
+    @told
     def _end(self, node: int) -> None:
         """A turn is over: from here on the store knows best."""
         self._live.pop(node, None)
         index = self._index_of(node)
-        if index is not None:
-            self.reading.emit(0, 0)
-            self._reload(index)
-            self._tell_state()
-        self._tell_busy()
-        self.conversations_changed.emit()
+        try:
+            if index is not None:
+                self.reading.emit(0, 0)
+                self._reload(index)
+                self._tell_state()
+        finally:
+            self._tell_busy()
+            self.conversations_changed.emit()
 
     def _on_model_loading(self, path: Any, _fraction: float) -> None:  # noqa: ANN401 - a signal's
         # Questions may be sent while a model loads: they wait for it in the queue.
@@ -304,9 +346,15 @@ class ChatModel(QObject):
     # -- keeping ``messages`` as the store has it
 
     def _show_path(self, leaf: int | None) -> None:
+        self._show(self._messages_to(leaf))
+
+    def _messages_to(self, leaf: int | None) -> list[Message]:
         nodes = self._store.path_to(leaf) if leaf is not None else []
         siblings = self._store.sibling_ids(nodes) if nodes else {}
-        self.messages = [self._message(node, siblings[node.id]) for node in nodes]
+        return [self._message(node, siblings[node.id]) for node in nodes]
+
+    def _show(self, messages: list[Message]) -> None:
+        self.messages = messages
         self.path_reset.emit()
         self._tell_busy()
         self._tell_state()
@@ -377,6 +425,10 @@ class ChatModel(QObject):
         if self.busy != self._was_busy:
             self._was_busy = self.busy
             self.busy_changed.emit(self._was_busy)
+        writing = frozenset(live.conversation for live in self._live.values())
+        if writing != self._writing:
+            self._writing = writing
+            self.writing_changed.emit(writing)
 
     def _set_title(self, title: str) -> None:
         self.title = title
@@ -386,31 +438,3 @@ class ChatModel(QObject):
 def _title_of(text: str) -> str:
     line = next(line.strip() for line in text.splitlines() if line.strip())
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"
-
-
-def _to_dict(settings: ChatSettings) -> dict[str, Any]:
-    return asdict(settings)
-
-
-def _from_dict(values: dict[str, Any]) -> ChatSettings:
-    """Read what ``_to_dict`` wrote; what is missing or strange becomes the default."""
-    default = ChatSettings()
-    try:
-        sampling = SamplingParams(**_tuples(values.get("sampling", {}))).validated()
-    except Exception:
-        sampling = default.sampling
-    words = {
-        name: values[name]
-        for name in ("system", "template", "think")
-        if isinstance(values.get(name), str)
-    }
-    return ChatSettings(**words, sampling=sampling)
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where the parameters have tuples."""
-
-    def fix(value: object) -> object:
-        return tuple(fix(item) for item in value) if isinstance(value, list) else value
-
-    return {name: fix(value) for name, value in values.items()}

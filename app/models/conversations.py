@@ -51,6 +51,7 @@ class ConversationModel(QAbstractListModel):
 
     deleted = Signal(int, str)
     """A chat went (its id and title); ``restore`` brings it back."""
+    restored = Signal(int)
     failed = Signal(str, str)
 
     def __init__(self, store: Store, parent: QObject | None = None) -> None:
@@ -59,7 +60,7 @@ class ConversationModel(QAbstractListModel):
         self._rows: list[Row] = []
         self.search = ""
         self.open_id: int | None = None
-        self.busy_id: int | None = None
+        self.busy_ids: frozenset[int] = frozenset()
         self._midnight = QTimer(self, singleShot=True)
         self._midnight.timeout.connect(self.refresh)
         self.refresh()
@@ -93,10 +94,10 @@ class ConversationModel(QAbstractListModel):
         old, self.open_id = self.open_id, conversation
         self._touch(old, conversation)
 
-    def set_busy(self, conversation: int | None) -> None:
-        """Mark the chat in which a reply is being written."""
-        old, self.busy_id = self.busy_id, conversation
-        self._touch(old, conversation)
+    def set_busy(self, conversations: frozenset[int]) -> None:
+        """Mark the chats in which a reply is being written, or waits to be."""
+        old, self.busy_ids = self.busy_ids, conversations
+        self._touch(*(old ^ conversations))
 
     def heading_texts(self) -> tuple[str, str, str, str, str]:
         """Return the headings in their order."""
@@ -143,7 +144,8 @@ class ConversationModel(QAbstractListModel):
 
     def restore(self, conversation: int) -> None:
         """Bring a deleted chat back."""
-        self._do(lambda: self._store.restore(conversation))
+        if self._do(lambda: self._store.restore(conversation)):
+            self.restored.emit(conversation)
 
     def _do(self, change: Callable[[], object]) -> bool:
         done = self._try(lambda: (change(), True)[1])
@@ -214,7 +216,7 @@ class ConversationModel(QAbstractListModel):
             case Role.OPEN:
                 return conversation.id == self.open_id
             case Role.BUSY:
-                return conversation.id == self.busy_id
+                return conversation.id in self.busy_ids
         return None
 
     def _spoken(self, conversation: Conversation) -> str:
@@ -223,7 +225,7 @@ class ConversationModel(QAbstractListModel):
             parts.append(self.tr("pinned"))
         if conversation.id == self.open_id:
             parts.append(self.tr("open"))
-        if conversation.id == self.busy_id:
+        if conversation.id in self.busy_ids:
             parts.append(self.tr("writing"))
         return ", ".join(parts)
 

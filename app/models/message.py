@@ -3,10 +3,12 @@
 Knows no widget, no store and no engine thread; the sampling values are the engine's own.
 """
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from engine.sampling import SamplingParams
+from engine.errors import EngineError
+from engine.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
     from engine.events import ReplyStats
@@ -42,3 +44,30 @@ class ChatSettings:
     template: str = ""
     think: str = "off"
     sampling: SamplingParams = field(default_factory=SamplingParams)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the store keeps, in JSON's types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ChatSettings":
+        """Read what ``to_dict`` wrote; what is missing or strange becomes the default."""
+        try:
+            sampling = SamplingParams(**_tuples(values.get("sampling", {}))).validated()
+        except (AttributeError, TypeError, ValueError, EngineError):
+            sampling = SamplingParams()
+        words = {
+            name: values[name]
+            for name in ("system", "template", "think")
+            if isinstance(values.get(name), str)
+        }
+        return cls(**words, sampling=sampling)
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where the parameters have tuples."""
+
+    def fix(value: object) -> object:
+        return tuple(fix(item) for item in value) if isinstance(value, list) else value
+
+    return {name: fix(value) for name, value in values.items()}

@@ -147,6 +147,18 @@ class DownloadService(QObject):
         self.paused.emit(key)
         self._start_next()
 
+    def pause_all(self) -> None:
+        """Pause whatever runs or waits."""
+        for key in list(self._jobs):
+            self.pause(key)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker runs, or will in a moment."""
+        return any(
+            job.thread is not None or job.entry.status == "waiting" for job in self._jobs.values()
+        )
+
     def resume(self, key: str) -> None:
         """Go on with a paused or failed download."""
         job = self._jobs.get(key)

@@ -5,23 +5,24 @@ come out by signals, which Qt delivers on the GUI thread. Only this file crosses
 """
 
 import logging
-import queue
 import sys
 import threading
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.collector import uncollected
+from app.services.engine_jobs import Eject, Free, Job, JobQueue, Load, MoveStates, Write
+from app.services.throttle import throttled
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
-from engine.events import Event, Turn
+from engine.events import Event, Finished, ReplyStats, Turn
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
     from engine.archive import StateArchive
+    from engine.backends.base import Progress
     from engine.checkpoint import ModelInfo
     from engine.hardware import Hardware
     from engine.model import Model
@@ -33,9 +34,6 @@ log = logging.getLogger(__name__)
 
 SWITCH_S = 0.001
 """How long a thread may keep the interpreter while the window wants it; Python's own is 5 ms."""
-
-PROGRESS_S = 0.05
-"""How often the window hears how far a load is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +47,6 @@ class LoadedModel:
     think_modes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Load:
-    path: Path
-    strategy: Strategy
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class _Eject:
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    turn: Turn
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class _Free:
-    """Delete states: down to the budget, or all that may go (budget 0)."""
-
-    budget_bytes: int
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class _MoveStates:
-    folder: Path
-    cancel: threading.Event = field(default_factory=threading.Event)
-
-
-_Job = _Load | _Eject | _Write | _Free | _MoveStates
-
-
 class EngineService(QObject):
     """Loads models and writes replies on the engine thread; tells the window by signals."""
 
@@ -94,8 +57,9 @@ class EngineService(QObject):
     reply_event = Signal(int, object)  # reply node, engine.events.Event
     failed = Signal(int, str, str)  # reply node, message, hint
     space_freed = Signal(object)  # bytes
-    states_moved = Signal(str)  # the new folder
-    move_failed = Signal(str, str)  # message, hint
+    states_moving = Signal(float)  # fraction in [0, 1]
+    states_moved = Signal(str, object)  # the new folder; the originals, which may go now
+    disk_failed = Signal(str, str)  # message, hint: states could not be moved or deleted
 
     def __init__(
         self,
@@ -111,10 +75,7 @@ class EngineService(QObject):
         self._cache = cache
         self._store = store
         self._state_budget_bytes = state_budget_bytes
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
-        self._current: _Job | None = None
-        self._lock = threading.Lock()
-        self._closing = False
+        self._jobs = JobQueue()
         self._thread = threading.Thread(target=self._run, name="skein-engine")
         self.loaded_name = ""
         """The model in use, as told to the window last; empty when there is none."""
@@ -124,6 +85,7 @@ class EngineService(QObject):
         self._model: Model | None = None
         self._session: Session | None = None
         self._archive: StateArchive | None = None
+        self._former: tuple[Path, Strategy] | None = None  # had to make room for one that loads
 
     # -- called on the GUI thread
 
@@ -133,48 +95,43 @@ class EngineService(QObject):
         self._thread.start()
 
     def load(self, path: Path, strategy: Strategy) -> None:
-        """Load a model; a load that is still under way is given up for it."""
-        self._cancel_current(_Load)
-        self._jobs.put(_Load(path, strategy))
+        """Load a model: a load or a reply under way is stopped for it, the reply's text is kept.
 
-    def cancel_load(self) -> None:
-        """Give up the load that is under way, if any."""
-        self._cancel_current(_Load)
+        Replies that wait are written with the new model.
+        """
+        self._jobs.cancel(Load)
+        self._jobs.cancel_current(Write)
+        self._jobs.put_before_writing(Load(path, strategy))
 
     def eject(self) -> None:
         """Stop writing and give the model's memory back."""
-        self._cancel_current(_Load, _Write)
-        self._jobs.put(_Eject())
+        self._jobs.cancel(Load, Write)
+        self._jobs.put(Eject())
 
     def write(self, turn: Turn) -> None:
         """Write a reply; its events carry the id of the reply's node."""
-        self._jobs.put(_Write(turn))
+        self._jobs.put(Write(turn))
 
     def stop(self, reply: int) -> None:
         """Stop this reply, whether it is being written or waits; its state is kept."""
-        with self._lock:
-            for job in (self._current, *self._jobs.queue):
-                if isinstance(job, _Write) and job.turn.reply == reply:
-                    job.cancel.set()
+        self._jobs.cancel_reply(reply)
 
     def free_space(self) -> None:
         """Delete states that can be made again; the newest of each chat and pinned ones stay."""
-        self._jobs.put(_Free(0))
+        self._jobs.put(Free(0))
 
     def set_state_budget(self, budget_bytes: int) -> None:
         """Let states take this much of the disk from now on."""
         self._state_budget_bytes = budget_bytes
-        self._jobs.put(_Free(budget_bytes))
+        self._jobs.put(Free(budget_bytes))
 
     def move_states(self, folder: Path) -> None:
-        """Copy and verify all states there, switch, then delete the originals."""
-        self._jobs.put(_MoveStates(folder))
+        """Copy and verify all states there, and use them there from then on."""
+        self._jobs.put(MoveStates(folder))
 
     def close(self) -> None:
         """Stop, keep the state, wait for the thread. May be called twice."""
-        self._closing = True
-        self._cancel_current(_Load, _Write)
-        self._jobs.put(None)
+        self._jobs.close()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -184,19 +141,14 @@ class EngineService(QObject):
     def _on_ejected(self) -> None:
         self.loaded_name = ""
 
-    def _cancel_current(self, *kinds: type[_Job]) -> None:
-        """Cancel the job under way and those that wait, if they are of these kinds."""
-        with self._lock:
-            waiting = [job for job in list(self._jobs.queue) if job is not None]
-            for job in (self._current, *waiting):
-                if isinstance(job, kinds):
-                    job.cancel.set()
-
     # -- the engine thread
 
     def _run(self) -> None:
-        self._prepare()
-        while (job := self._next()) is not None:
+        try:
+            self._archive_in_use()
+        except EngineError as error:  # whoever asks for something is told
+            log.error("%s %s", error.message, error.hint)
+        while (job := self._jobs.take()) is not None:
             try:
                 self._do(job)
             except Exception as error:
@@ -206,139 +158,158 @@ class EngineService(QObject):
         if self._archive is not None:
             self._archive.close()
 
-    def _prepare(self) -> None:
-        """Do what is slow once, after the window is up."""
-        with uncollected():
-            from engine.archive import StateArchive
+    def _archive_in_use(self) -> "StateArchive":
+        """Return the archive, opened where it is not: slow once. Raises EngineError."""
+        if self._archive is None:
+            try:
+                with uncollected():
+                    from engine.archive import StateArchive
 
-        self._archive = StateArchive(
-            self._states, self._store, budget_bytes=self._state_budget_bytes
-        )
+                self._archive = StateArchive(
+                    self._states, self._store, budget_bytes=self._state_budget_bytes
+                )
+            except Exception as error:
+                log.exception("The archive of states was not opened")
+                raise EngineError(
+                    f"The engine could not start: {error}.",
+                    "Start Skein again; if that does not help, install it anew.",
+                ) from error
+        return self._archive
 
-    def _next(self) -> _Job | None:
-        job = self._jobs.get()
-        with self._lock:
-            self._current = job
-        return None if self._closing else job
-
-    def _do(self, job: _Job) -> None:
+    def _do(self, job: Job) -> None:
         try:
-            if isinstance(job, _Load):
+            if isinstance(job, Load):
                 self._load(job)
-            elif isinstance(job, _Write):
+            elif isinstance(job, Write):
                 self._write(job)
-            elif isinstance(job, _Free):
+            elif isinstance(job, Free):
                 self._free(job)
-            elif isinstance(job, _MoveStates):
+            elif isinstance(job, MoveStates):
                 self._move_states(job)
             else:
+                self._former = None
                 self._drop_model()
                 self.model_ejected.emit()
         except EngineError as error:
             self._tell_failure(job, error)
 
-    def _tell_failure(self, job: _Job, error: EngineError) -> None:
+    def _tell_failure(self, job: Job, error: EngineError) -> None:
         log.warning("%s %s", error.message, error.hint)
-        if isinstance(job, _Load):
+        if isinstance(job, Load):
             suggestion = error.suggestion if isinstance(error, NotEnoughMemory) else ""
             self.model_failed.emit(job.path, error.message, error.hint, suggestion)
-        elif isinstance(job, _Write):
+        elif isinstance(job, Write):
             self.failed.emit(job.turn.reply, error.message, error.hint)
-        elif isinstance(job, _MoveStates):
-            self.move_failed.emit(error.message, error.hint)
+        elif not isinstance(error, Cancelled):
+            self.disk_failed.emit(error.message, error.hint)
 
-    def _write(self, job: _Write) -> None:
-        if self._session is None:
-            raise EngineError("No model is loaded.", "Choose a model above, then try again.")
+    def _write(self, job: Write) -> None:
+        reply = job.turn.reply
+        if self._session is not None:
+            self._session.run(job.turn, lambda event: self._tell(reply, event), job.cancel.is_set)
+        elif job.cancel.is_set():
+            self._store.update_node(reply, status="stopped")
+            self._tell(reply, Finished("cancelled", ReplyStats()))
+        else:
+            error = EngineError("No model is loaded.", "Choose a model above, then try again.")
+            self._store.update_node(reply, status="failed", error=f"{error.message} {error.hint}")
+            raise error
 
-        def emit(event: Event) -> None:
-            self.reply_event.emit(job.turn.reply, event)
+    def _tell(self, reply: int, event: Event) -> None:
+        self.reply_event.emit(reply, event)
 
-        self._session.run(job.turn, emit, job.cancel.is_set)
+    def _free(self, job: Free) -> None:
+        archive = self._archive_in_use()
+        archive.budget_bytes = self._state_budget_bytes
+        self.space_freed.emit(archive.prune(job.budget_bytes))
 
-    def _free(self, job: _Free) -> None:
-        assert self._archive is not None, "made in _prepare"
-        self._archive.budget_bytes = self._state_budget_bytes
-        self.space_freed.emit(self._archive.prune(job.budget_bytes))
-
-    def _move_states(self, job: _MoveStates) -> None:
+    def _move_states(self, job: MoveStates) -> None:
         """Nothing is written meanwhile: this thread is the one that writes."""
-        from engine.moving import move_files, remove
+        from engine.moving import move_files
 
-        assert self._archive is not None, "made in _prepare"
-        self._archive.close()
+        self._archive_in_use().close()
+        self._archive = None
         try:
-            originals = move_files(self._states, job.folder, stopped=job.cancel.is_set)
+            originals = move_files(
+                self._states, job.folder, throttled(self.states_moving.emit), job.cancel.is_set
+            )
             self._states = job.folder
         finally:
-            self._prepare()
             self._renew_session()
-        remove(originals)
-        self.states_moved.emit(str(job.folder))
+        self.states_moved.emit(str(job.folder), originals)
 
     def _renew_session(self) -> None:
         from engine.session import Session
 
-        assert self._archive is not None, "made in _prepare"
+        archive = self._archive_in_use()
         if self._model is not None:
-            self._session = Session(self._model, self._store, self._archive)
+            self._session = Session(self._model, self._store, archive)
 
     # -- loading, on the engine thread
 
-    def _load(self, job: _Load) -> None:
+    def _load(self, job: Load) -> None:
         """Load beside the model in use if both fit; else in its place, and come back on failure."""
         from engine.hardware import detect
         from engine.model import load_planned, plan_model
 
-        self.model_loading.emit(job.path, 0.0)
-        hardware = detect(self._cache)
-        freed = self._model.backend.resident_bytes if self._model else 0
-        info, plan = plan_model(job.path, job.strategy, _with_free(hardware, freed))
-        before = self._model.info.path if self._model else None
-        before_strategy = self._model.plan.strategy if self._model else None
-        if freed and not _fits_beside(plan, hardware):
-            self._drop_model()
         try:
+            _stop_if(job.cancel.is_set())
+            self._archive_in_use()
+            self.model_loading.emit(job.path, 0.0)
+            hardware = detect(self._cache)
+            freed = self._model.backend.resident_bytes if self._model else 0
+            info, plan = plan_model(job.path, job.strategy, _with_free(hardware, freed))
+            _stop_if(job.cancel.is_set())
+            if freed and not _fits_beside(plan, hardware):
+                self._make_room()
             with uncollected():
                 loaded = load_planned(
-                    info, plan, progress=self._progress(job), cancelled=job.cancel.is_set
+                    info, plan, progress=self._progress(job.path), cancelled=job.cancel.is_set
                 )
-        except EngineError as error:
-            self._come_back(before, before_strategy)
-            if isinstance(error, Cancelled):
-                self._tell_current(job)
-                return
+        except Cancelled:
+            self._come_back()
+            self._tell_current()
+        except Exception:
+            self._come_back()
             raise
-        self._adopt(loaded)
+        else:
+            self._adopt(loaded)
 
-    def _progress(self, job: _Load):  # noqa: ANN202 - a Progress
-        told = 0.0
+    def _progress(self, path: Path) -> "Progress":
+        return throttled(lambda fraction: self.model_loading.emit(path, fraction))
 
-        def tell(done: int, total: int) -> None:
-            # Thousands of tensors in a second: the window has better things to do.
-            nonlocal told
-            if time.monotonic() - told >= PROGRESS_S:
-                told = time.monotonic()
-                self.model_loading.emit(job.path, done / max(total, 1))
+    def _make_room(self) -> None:
+        if self._model is not None:
+            self._former = self._model.info.path, self._model.plan.strategy
+        self._drop_model()
 
-        return tell
-
-    def _come_back(self, path: Path | None, strategy: Strategy | None) -> None:
-        """Load the model again that had to make room for one that then failed."""
-        if self._model is not None or path is None or strategy is None:
+    def _come_back(self) -> None:
+        """Load the model again that had to make room, unless something else is wanted by now."""
+        if self._former is None or self._is_outdated():
             return
         from engine.hardware import detect
         from engine.model import load_planned, plan_model
 
+        path, strategy = self._former
         try:
             info, plan = plan_model(path, strategy, detect(self._cache))
-            self._adopt(load_planned(info, plan))
-        except EngineError:
+            progress = self._progress(path)
+            self._adopt(load_planned(info, plan, progress=progress, cancelled=self._is_outdated))
+        except Cancelled:
+            return
+        except Exception:
             log.exception("The former model could not be loaded again")
+            self._former = None
             self.model_ejected.emit()
 
-    def _tell_current(self, job: _Load) -> None:
+    def _is_outdated(self) -> bool:
+        """Whether the model in use will be another one, or none, in a moment."""
+        return self._jobs.closed or self._jobs.awaits(Load, Eject)
+
+    def _tell_current(self) -> None:
         """After a load that was given up: say what is loaded now."""
+        if self._is_outdated():
+            return
         if self._model is None:
             self.model_ejected.emit()
         else:
@@ -346,6 +317,7 @@ class EngineService(QObject):
 
     def _adopt(self, model: "Model") -> None:
         self._drop_model()
+        self._former = None
         self._model = model
         self._renew_session()
         self.model_ready.emit(_describe(model))
@@ -354,6 +326,11 @@ class EngineService(QObject):
         if self._model is not None:
             self._model.close()
         self._model = self._session = None
+
+
+def _stop_if(cancelled: bool) -> None:
+    if cancelled:
+        raise Cancelled
 
 
 def _describe(model: "Model") -> LoadedModel:

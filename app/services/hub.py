@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.folders import Folders
     from engine.hub.catalogue import Catalogue
+    from engine.hub.connection import Hub
     from engine.hub.download import Download
     from engine.hub.remote_model import RemoteModel
     from engine.settings import Settings
@@ -22,6 +23,7 @@ class HubAccess:
     def __init__(self, folders: "Folders", settings: "Callable[[], Settings]") -> None:
         self._folders = folders
         self._settings = settings
+        self._has_proxy = False
 
     def cached(self) -> "list[RemoteModel]":
         """Return the list of the last refresh, without a network."""
@@ -41,10 +43,9 @@ class HubAccess:
 
     def transfer(self, model: "RemoteModel") -> "Download":
         """Return a download into the folder of models. Raises EngineError."""
-        from engine.hub.access import hub_of
         from engine.hub.download import Download
 
-        return Download(model, self.models_folder(), hub=hub_of(self._settings()))
+        return Download(model, self.models_folder(), hub=self._hub())
 
     def places(self) -> list[Path]:
         """Return the folders and files in which models are looked for."""
@@ -65,7 +66,16 @@ class HubAccess:
         return Catalogue(self._folders.cache, DEFAULT_ENDPOINT)
 
     def _live(self) -> "Catalogue":
-        from engine.hub.access import hub_of
         from engine.hub.catalogue import Catalogue
 
-        return Catalogue(self._folders.cache, hub=hub_of(self._settings()))
+        return Catalogue(self._folders.cache, hub=self._hub())
+
+    def _hub(self) -> "Hub":
+        from engine.hub.access import hub_of
+        from engine.hub.connection import use_proxy
+
+        settings = self._settings()
+        if self._has_proxy and not settings.proxy:
+            use_proxy("")  # it was taken away while Skein ran
+        self._has_proxy = bool(settings.proxy)
+        return hub_of(settings)

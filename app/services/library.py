@@ -134,7 +134,7 @@ class ModelLibrary(QObject):
         self._remote: list[RemoteModel] = []
         self._added: list[RemoteModel] = []
         self._plans: dict[ModelShape, Plan] = {}
-        self._scans = 0
+        self._scans = self._refreshes = 0
 
     def start(self) -> None:
         """Show what is known, then look at the disk, the machine and the hub."""
@@ -166,22 +166,20 @@ class ModelLibrary(QObject):
 
     def refresh(self) -> None:
         """Read the hub's list again; the cached one stays when that fails."""
-        if self.refreshing:
-            return
-        self.refreshing = True
-        self.status_changed.emit()
-        hub = self._hub
-        self._tasks.run_in_background(
-            hub.refresh,
-            lambda models: self._on_refreshed(hub, models),
-            lambda error: self._on_refresh_failed(hub, error),
-        )
+        if not self.refreshing:
+            self.refresh_anew()
 
-    def set_hub(self, hub: Hub) -> None:
-        """Ask another endpoint from now on."""
-        self._hub = hub
-        self.refreshing = False
-        self.refresh()
+    def refresh_anew(self) -> None:
+        """Read the list of another endpoint, or by another way: an answer under way is too old."""
+        self.refreshing = True
+        self._refreshes += 1
+        number = self._refreshes
+        self.status_changed.emit()
+        self._tasks.run_in_background(
+            self._hub.refresh,
+            lambda models: self._on_refreshed(number, models),
+            lambda error: self._on_refresh_failed(number, error),
+        )
 
     def set_strategy(self, strategy: "Strategy | None") -> None:
         """Plan with this strategy; None lets every model have its best."""
@@ -256,16 +254,16 @@ class ModelLibrary(QObject):
         self._publish()
         self.status_changed.emit()
 
-    def _on_refreshed(self, hub: Hub, models: list[RemoteModel]) -> None:
-        if hub is not self._hub:  # another endpoint was chosen meanwhile
+    def _on_refreshed(self, number: int, models: list[RemoteModel]) -> None:
+        if number != self._refreshes:  # another endpoint was chosen meanwhile
             return
         self.refreshing, self.offline = False, None
         self._remote, self.catalogue_time = models, datetime.now(UTC)
         self._publish()
         self.status_changed.emit()
 
-    def _on_refresh_failed(self, hub: Hub, error: Exception) -> None:
-        if hub is not self._hub:
+    def _on_refresh_failed(self, number: int, error: Exception) -> None:
+        if number != self._refreshes:
             return
         self.refreshing, self.offline = False, _as_engine_error(error)
         self.status_changed.emit()

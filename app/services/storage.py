@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.services.tasks import Tasks
+from app.services.throttle import throttled
 from app.settings import SettingsStore
 from engine.errors import EngineError
 
@@ -21,8 +22,8 @@ class StorageService(QObject):
     """Measures and moves folders; keeps the token."""
 
     measured = Signal(object, object, object)  # bytes of models, of states, the states' budget
-    moving = Signal(str, float)  # setting, fraction
-    moved = Signal(str, str)  # setting, folder
+    moving = Signal(float)  # fraction
+    moved = Signal(str)  # folder
     token_known = Signal(bool, str)  # saved, a sentence about what went wrong
     failed = Signal(str, str)  # message, hint
 
@@ -39,6 +40,8 @@ class StorageService(QObject):
         self._store = store
         self._settings = settings
         self._tasks = tasks
+        self.is_moving = False
+        """Whether models are on their way to another folder."""
 
     def measure(self) -> None:
         """Find out how much models and states take, and whether a token is kept."""
@@ -52,20 +55,26 @@ class StorageService(QObject):
 
     def move_models(self, folder: str) -> None:
         """Copy all models there, verify, switch, then delete the originals."""
-        from engine.moving import move_files, remove
+        if self.is_moving:
+            return
+        from engine.moving import move_files
 
-        source, target = self._models_folder(), Path(folder)
-
-        def tell(done: int, total: int) -> None:
-            self.moving.emit("models_folder", done / max(total, 1))
-
-        def switch(originals: list[Path]) -> None:
-            self.moved.emit("models_folder", folder)
-            self._tasks.run_in_background(lambda: remove(originals))
-
+        self.is_moving = True
+        source, target, tell = self._models_folder(), Path(folder), throttled(self.moving.emit)
         self._tasks.run_in_background(
-            lambda: move_files(source, target, tell), switch, self._on_failed
+            lambda: move_files(source, target, tell, lambda: self._tasks.closed),
+            lambda originals: self._on_copied(folder, originals),
+            self._on_failed,
         )
+
+    def switch(self, setting: str, folder: str, originals: list[Path]) -> None:
+        """Use the copies in ``folder`` from now on; the originals go once that is on disk."""
+        from engine.moving import remove
+
+        self._settings.set(setting, folder)
+        if self._settings.flush():
+            self._tasks.run_in_background(lambda: remove(originals), lambda _: self.measure())
+        self.moved.emit(folder)
 
     def keep_token(self, token: str) -> None:
         """Put the token into the system's keyring; "" takes it away."""
@@ -82,11 +91,17 @@ class StorageService(QObject):
 
         return models_folder(self._folders, self._settings.values)
 
+    def _on_copied(self, folder: str, originals: list[Path]) -> None:
+        self.is_moving = False
+        self.switch("models_folder", folder, originals)
+
     def _on_failed(self, error: Exception) -> None:
+        self.is_moving = False
         if isinstance(error, EngineError):
             self.failed.emit(error.message, error.hint)
         else:
-            self.failed.emit(f"The folder could not be moved: {error}", "Nothing was lost.")
+            text = self.tr("The folder could not be moved: {0}").format(error)
+            self.failed.emit(text, self.tr("Nothing was lost."))
 
 
 def _has_token() -> bool:

@@ -52,6 +52,11 @@ class Tasks(QObject):
         self._settled.connect(self._on_settled, Qt.ConnectionType.QueuedConnection)
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing is run or delivered any more; long jobs ask it."""
+        return self._closed
+
+    @property
     def busy(self) -> bool:
         """Whether a job has not been delivered yet."""
         return self._running > 0

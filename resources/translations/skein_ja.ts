@@ -114,6 +114,14 @@
         <translation>読み込み直す</translation>
     </message>
     <message>
+        <source>The folder cannot be moved while a model is downloaded.</source>
+        <translation>モデルのダウンロード中はフォルダーを移動できません。</translation>
+    </message>
+    <message>
+        <source>Wait for the download or pause it, then try again.</source>
+        <translation>ダウンロードの完了を待つか一時停止してから、もう一度お試しください。</translation>
+    </message>
+    <message>
         <source>Moving: {0} %</source>
         <translation>移動中: {0}%</translation>
     </message>
@@ -1297,8 +1305,8 @@
         <translation>チャット、状態、モデルはこのコンピュータに残ります。</translation>
     </message>
     <message>
-        <source>Skein connects only to the hub of models, when you look for models or download one, and to the page of its releases, if it may look for updates.</source>
-        <translation>Skein が接続するのは、モデルを探すときやダウンロードするときのモデルハブと、更新の確認を許可した場合のリリースページだけです。</translation>
+        <source>Skein connects only to the hub of models: for the list of models when it starts or when you look for one, and to download.</source>
+        <translation>Skein が接続するのはモデルのハブだけです。起動時やモデルを探すときに一覧を読み込み、ダウンロードするときにも接続します。</translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -1731,6 +1739,17 @@
     </message>
 </context>
 <context>
+    <name>StorageService</name>
+    <message>
+        <source>The folder could not be moved: {0}</source>
+        <translation>フォルダーを移動できませんでした: {0}</translation>
+    </message>
+    <message>
+        <source>Nothing was lost.</source>
+        <translation>失われたものはありません。</translation>
+    </message>
+</context>
+<context>
     <name>ThinkingBlock</name>
     <message>
         <source>Thoughts</source>
@@ -1777,6 +1796,14 @@
     <message>
         <source>Jump to the end</source>
         <translation>一番下へ移動</translation>
+    </message>
+    <message>
+        <source>Reply stopped</source>
+        <translation>返信が停止しました</translation>
+    </message>
+    <message>
+        <source>Reply finished</source>
+        <translation>返信が完了しました</translation>
     </message>
 </context>
 <context>

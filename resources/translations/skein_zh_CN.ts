@@ -114,6 +114,14 @@
         <translation>重新加载</translation>
     </message>
     <message>
+        <source>The folder cannot be moved while a model is downloaded.</source>
+        <translation>正在下载模型时无法移动文件夹。</translation>
+    </message>
+    <message>
+        <source>Wait for the download or pause it, then try again.</source>
+        <translation>请等待下载完成或先暂停下载，然后重试。</translation>
+    </message>
+    <message>
         <source>Moving: {0} %</source>
         <translation>正在移动：{0}%</translation>
     </message>
@@ -1297,8 +1305,8 @@
         <translation>对话、状态和模型都留在本机。</translation>
     </message>
     <message>
-        <source>Skein connects only to the hub of models, when you look for models or download one, and to the page of its releases, if it may look for updates.</source>
-        <translation>Skein 只在查找或下载模型时连接模型站，并在允许检查更新时连接发布页面。</translation>
+        <source>Skein connects only to the hub of models: for the list of models when it starts or when you look for one, and to download.</source>
+        <translation>Skein 只连接模型仓库：启动时或您查找模型时读取模型列表，以及下载模型。</translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -1731,6 +1739,17 @@
     </message>
 </context>
 <context>
+    <name>StorageService</name>
+    <message>
+        <source>The folder could not be moved: {0}</source>
+        <translation>无法移动文件夹：{0}</translation>
+    </message>
+    <message>
+        <source>Nothing was lost.</source>
+        <translation>没有丢失任何内容。</translation>
+    </message>
+</context>
+<context>
     <name>ThinkingBlock</name>
     <message>
         <source>Thoughts</source>
@@ -1777,6 +1796,14 @@
     <message>
         <source>Jump to the end</source>
         <translation>跳到底部</translation>
+    </message>
+    <message>
+        <source>Reply stopped</source>
+        <translation>回复已停止</translation>
+    </message>
+    <message>
+        <source>Reply finished</source>
+        <translation>回复已完成</translation>
     </message>
 </context>
 <context>

@@ -132,7 +132,7 @@ def test_down_from_search_goes_into_the_list(qtbot, shell, three):
 
 def test_drawing_survives_every_state(shell, three, conversations, theme, qapp):
     conversations.set_open(three[0])
-    conversations.set_busy(three[1])
+    conversations.set_busy(frozenset({three[1]}))
     conversations.set_pinned(three[2], True)
     for mode, scale in (("dark", 2.0), ("light", 1.0)):
         theme.apply(qapp, mode, scale)

@@ -1,8 +1,10 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+from PySide6.QtNetwork import QLocalSocket
 
 from app.single_instance import SingleInstance
 from engine.folders import Folders
@@ -22,6 +24,46 @@ def test_a_second_start_raises_the_first(qtbot, first: SingleInstance, folders: 
     assert not second.acquire()
     with qtbot.waitSignal(first.raise_requested):
         assert second.ask_to_raise()
+
+
+def test_a_second_start_hands_its_files_over(qtbot, first: SingleInstance, folders: Folders):
+    program = (
+        "import sys; from pathlib import Path; from app.single_instance import SingleInstance; "
+        "one = SingleInstance(Path(sys.argv[1])); "
+        "sys.exit(0 if not one.acquire() and one.ask_to_raise([Path('模型.pth')]) else 1)"
+    )
+    files: list[list[Path]] = []
+    first.files_requested.connect(files.append)
+    with qtbot.waitSignals([first.raise_requested, first.files_requested]):
+        process = subprocess.Popen([sys.executable, "-c", program, str(folders.data)])
+    assert process.wait(10) == 0
+    assert files == [[Path.cwd() / "模型.pth"]]
+
+
+def test_noise_on_the_socket_opens_nothing(qtbot, first: SingleInstance):
+    socket = QLocalSocket()
+    with (
+        qtbot.assertNotEmitted(first.files_requested, wait=100),
+        qtbot.waitSignal(first.raise_requested),
+    ):
+        socket.connectToServer(first.name)
+        socket.write(b"\xff{\n")
+        socket.disconnectFromServer()
+
+
+def test_a_second_start_waits_for_one_that_is_still_starting(qtbot, qapp, folders: Folders):
+    first = SingleInstance(folders.data)
+    assert first.acquire()
+    program = (
+        "import sys; from pathlib import Path; from app.single_instance import SingleInstance; "
+        "sys.exit(0 if SingleInstance(Path(sys.argv[1])).ask_to_raise() else 1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(folders.data)])
+    qtbot.wait(400)
+    with qtbot.waitSignal(first.raise_requested):
+        assert first.listen()
+    assert process.wait(10) == 0
+    first.close()
 
 
 def test_other_folders_are_other_instances(first: SingleInstance, tmp_path):

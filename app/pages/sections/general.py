@@ -1,4 +1,4 @@
-"""General settings: language, theme, text size, how a message is sent, updates."""
+"""General settings: language, theme, text size, how a message is sent, the start."""
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QSlider, QWidget

@@ -38,8 +38,8 @@ class PrivacySection(Section):
             self.tr("There is no telemetry, no account and no advertising."),
             self.tr("Chats, states and models stay on this computer."),
             self.tr(
-                "Skein connects only to the hub of models, when you look for models or download "
-                "one, and to the page of its releases, if it may look for updates."
+                "Skein connects only to the hub of models: for the list of models when it starts "
+                "or when you look for one, and to download."
             ),
             self.tr("“Work offline” under Models and storage stops even that."),
             self.tr("Crash reports are written to a file here; nobody gets them unless you send."),

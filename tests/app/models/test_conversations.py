@@ -82,7 +82,7 @@ def test_small_changes_do_not_reset_the_view(qtbot, conversations, store: Store)
     with qtbot.assertNotEmitted(conversations.modelReset):
         conversations.rename(made.id, "two")
         conversations.set_open(made.id)
-        conversations.set_busy(made.id)
+        conversations.set_busy(frozenset({made.id}))
     at = conversations.index_of(made.id)
     assert at.data(Role.OPEN)
     assert at.data(Role.BUSY)

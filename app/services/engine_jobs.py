@@ -1,0 +1,124 @@
+"""What the engine thread is asked to do, and the queue in which it waits. Knows no Qt, no model."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.events import Turn
+from engine.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model in place of the one in use."""
+
+    path: Path
+    strategy: Strategy
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Eject:
+    """Give the model's memory back."""
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write one reply."""
+
+    turn: Turn
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Delete states: down to the budget, or all that may go (budget 0)."""
+
+    budget_bytes: int
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStates:
+    """Take all states to another folder."""
+
+    folder: Path
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+Job = Load | Eject | Write | Free | MoveStates
+
+
+class JobQueue:
+    """Jobs in their order; the one under way counts until the next is taken."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job] = deque()
+        self._current: Job | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is done any more."""
+        return self._closed
+
+    def put(self, job: Job) -> None:
+        """Add a job at the end."""
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def put_before_writing(self, job: Job) -> None:
+        """Add a job before the replies that wait: they are for the model that it brings."""
+        with self._changed:
+            replies = [waits for waits in self._waiting if isinstance(waits, Write)]
+            others = [waits for waits in self._waiting if not isinstance(waits, Write)]
+            self._waiting = deque((*others, job, *replies))
+            self._changed.notify()
+
+    def take(self) -> Job | None:
+        """Wait for the next job; None when the queue was closed."""
+        with self._changed:
+            self._current = None
+            self._changed.wait_for(lambda: self._closed or self._waiting)
+            if not self._closed:
+                self._current = self._waiting.popleft()
+            return self._current
+
+    def cancel(self, *kinds: type[Job]) -> None:
+        """Give up the jobs of these kinds, the one under way and those that wait."""
+        with self._changed:
+            for job in (self._current, *self._waiting):
+                if isinstance(job, kinds):
+                    job.cancel.set()
+
+    def cancel_current(self, kind: type[Job]) -> None:
+        """Give up the job under way if it is of this kind."""
+        with self._changed:
+            if isinstance(self._current, kind):
+                self._current.cancel.set()
+
+    def cancel_reply(self, reply: int) -> None:
+        """Give up writing one reply."""
+        with self._changed:
+            for job in (self._current, *self._waiting):
+                if isinstance(job, Write) and job.turn.reply == reply:
+                    job.cancel.set()
+
+    def awaits(self, *kinds: type[Job]) -> bool:
+        """Return whether a job of these kinds waits that was not given up."""
+        with self._changed:
+            return any(isinstance(job, kinds) and not job.cancel.is_set() for job in self._waiting)
+
+    def close(self) -> None:
+        """Give up everything: what waits is not begun any more."""
+        with self._changed:
+            self._closed = True
+            for job in (self._current, *self._waiting):
+                if job is not None:
+                    job.cancel.set()
+            self._changed.notify()
