@@ -74,6 +74,7 @@ class ChatPage(QWidget):
         self._model = ""  # loaded, or on its way
         self._drafts: dict[int | None, str] = {}
         self._draft_of: int | None = chat.conversation
+        self._sending = False
         self.setObjectName("chat_page")
         self._workshop = Workshop(self)
         self._tools = ViewTools(
@@ -293,7 +294,12 @@ class ChatPage(QWidget):
 
     def _on_send(self, text: str) -> None:
         self.drawer.flush()
-        if self._chat.send(text):
+        self._sending = True
+        try:
+            taken = self._chat.send(text)
+        finally:
+            self._sending = False
+        if taken:
             self.composer.clear()
 
     def _on_path(self, *_: object) -> None:
@@ -303,10 +309,11 @@ class ChatPage(QWidget):
         """Every chat keeps what was being written in it."""
         if self._draft_of == conversation:
             return
-        if self._draft_of is None and self._chat.busy:
+        if self._draft_of is None and self._sending:
             self._draft_of = conversation  # the new chat got its place in the store
             return
-        self._drafts[self._draft_of] = self.composer.text
+        if self.composer.text.strip():
+            self._drafts[self._draft_of] = self.composer.text
         self._draft_of = conversation
         self.composer.set_text(self._drafts.pop(conversation, ""))
 

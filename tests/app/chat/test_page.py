@@ -193,6 +193,36 @@ def test_every_chat_keeps_its_draft(page, chat):
     assert page.composer.text == "for one"
 
 
+def test_what_was_sent_is_not_the_draft_of_the_next_new_chat(qtbot, page, chat):
+    def send(text: str) -> bool:
+        # As ChatModel does: the chat gets its id before its first message, and before it is busy.
+        chat.conversation = 7
+        chat.conversation_opened.emit(7)
+        return type(chat).send(chat, text)
+
+    chat.send = send
+    page.composer.set_text("first question")
+    qtbot.keyClick(page.composer.field, Qt.Key.Key_Return)
+    assert page.composer.text == ""
+    chat.conversation_opened.emit(None)
+    assert page.composer.text == ""
+
+
+def test_a_new_chat_that_could_not_be_sent_keeps_its_text(qtbot, page, chat):
+    def send(text: str) -> bool:
+        chat.conversation_opened.emit(7)
+        return False
+
+    chat.send = send
+    page.composer.set_text("first question")
+    qtbot.keyClick(page.composer.field, Qt.Key.Key_Return)
+    assert page.composer.text == "first question"
+    chat.conversation_opened.emit(None)
+    assert page.composer.text == ""
+    chat.conversation_opened.emit(7)
+    assert page.composer.text == "first question"
+
+
 def test_edit_and_regenerate_the_last_from_outside(qtbot, page, chat):
     chat.reset([Message(1, "user", "one"), Message(2, "assistant", "two")])
     page.edit_last()
