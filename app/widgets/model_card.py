@@ -188,18 +188,19 @@ class ModelCard(_Asking):
             if found is None:
                 found = self._files[model.id] = FileRow(self._theme, model)
                 self.pass_on(found)
+            # Before it is in sight: what changes there is laid out again each time.
+            found.show_file(model, entry, self._loaded)
             if self._list_column.indexOf(found) != place:
                 self._list_column.insertWidget(place, found)
                 found.show()
-            found.show_file(model, entry, self._loaded)
 
     def _fold(self, open_: bool) -> None:
         self._open = open_
         self._theme.set_icon(self._more, "chevron_down" if open_ else "chevron_right", "accent")
-        self._list.setVisible(open_)
         if open_:
             others = zip(self._row.group.variants, self._row.downloads, strict=True)
             self._sync_files(list(others)[1:])
+        self._list.setVisible(open_)
 
     def _build(self) -> None:
         head = FlowLayout()
