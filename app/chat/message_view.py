@@ -80,6 +80,7 @@ class MessageView(QFrame):
 
     height_changed = Signal()
     asked = Signal(str)  # "regenerate", "continue", "branch", "delete"
+    edit_started = Signal()
     edited = Signal(str)
     version_asked = Signal(int)
     link_asked = Signal(str)
@@ -458,20 +459,24 @@ class MessageView(QFrame):
         self.field.submitted.connect(self._on_edited)
         self.field.cancelled.connect(self.cancel_edit)
         self.field.height_changed.connect(self.height_changed)
-        self.browser.hide()
         self._inside.insertWidget(0, self.editor)
+        self.browser.hide()
         self.height_changed.emit()
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
         self.field.moveCursor(self.field.textCursor().MoveOperation.End)
+        self.edit_started.emit()
 
     def cancel_edit(self) -> None:
         """Leave the question as it was."""
-        if self.editor is not None:
-            self.editor.setParent(None)
-            self.editor.deleteLater()
+        editor = self.editor
+        if editor is not None:
+            # First of all it is no part of this any more: moving the keyboard looks at the parts.
             self.editor = self.field = None
             self.browser.show()
             self.browser.setFocus(Qt.FocusReason.OtherFocusReason)
+            editor.hide()
+            editor.setParent(None)
+            editor.deleteLater()
             self.height_changed.emit()
 
     def _on_edited(self) -> None:

@@ -155,9 +155,7 @@ class Transcript(QScrollArea):
         """Edit the last question."""
         for index in range(len(self._chat.messages) - 1, -1, -1):
             if self._chat.messages[index].role == "user":
-                view = self._views.get(index)
-                if view is None or not self._is_visible(index):
-                    view = self.view(index)
+                view = self._views.get(index) or self.view(index)
                 view.start_edit()
                 return
 
@@ -169,13 +167,13 @@ class Transcript(QScrollArea):
     # ---- the chat changed -----------------------------------------------------------------
 
     def _on_reset(self) -> None:
-        for index in list(self._views):
-            self._drop(index)
+        gone = self._forget_from(0)
         self._heights = [self._estimate(m) for m in self._chat.messages]
         self._known = [False] * len(self._heights)
         self._dirty.clear()
         self._writing = {m.node for m in self._chat.messages if m.status == "writing"}
         self._following = True
+        self._end(gone)
         self._place()
 
     def _on_added(self, index: int) -> None:
@@ -211,12 +209,15 @@ class Transcript(QScrollArea):
         self.announced.emit(words)
 
     def _on_truncated(self, index: int) -> None:
-        for other in [i for i in self._views if i >= index]:
-            self._drop(other)
-        del self._heights[index:], self._known[index:]
+        self._end(self._forget_from(index))
         if index > 0:
             self._refresh([index - 1])
         self._place()
+
+    def _forget_from(self, index: int) -> list[MessageView]:
+        """Know nothing of the messages from ``index`` on; return their widgets, to be ended."""
+        del self._heights[index:], self._known[index:], self._tops[index:]
+        return [self._views.pop(i) for i in sorted(self._views) if i >= index]
 
     def _on_busy(self, _busy: bool) -> None:
         self._refresh(self._views)
@@ -267,7 +268,7 @@ class Transcript(QScrollArea):
 
         What does not get its turn within the budget follows in the next round.
         """
-        if self._placing or self._width <= 0:
+        if self._placing or self._width <= 0 or not self._in_step:
             return
         self._placing = True
         try:
@@ -289,6 +290,11 @@ class Transcript(QScrollArea):
             self._placer.start()
         elif self._next_near() is not None:
             self._ahead.start()
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether the chat's signal has come for each of its changes; until then all waits."""
+        return len(self._heights) == len(self._chat.messages)
 
     def _measure_stale(self) -> None:
         for index, view in self._views.items():
@@ -357,6 +363,7 @@ class Transcript(QScrollArea):
             "delete": chat.delete,
         }
         view.asked.connect(lambda action: self._ask(view, asks[action]))
+        view.edit_started.connect(lambda: self._show_editor(view))
         view.edited.connect(lambda text: chat.edit(self._index_of(view), text))
         view.version_asked.connect(lambda n: self._on_version(self._index_of(view), n))
         view.height_changed.connect(lambda: self._on_height(view))
@@ -371,6 +378,18 @@ class Transcript(QScrollArea):
         if view.has_focus:
             self.focus_freed.emit()  # the button will be disabled, or go
         ask(index)
+
+    def _show_editor(self, view: MessageView) -> None:
+        """Bring the whole editor into view; it stands at the beginning of its message."""
+        index = self._index_of(view)
+        view.setProperty("stale", True)
+        self._place()
+        bar, top = self.verticalScrollBar(), self._tops[index]
+        shown = bar.value() <= top and (
+            top + self._heights[index] <= bar.value() + self.viewport().height()
+        )
+        if not shown:
+            self.scroll_to(index)
 
     def _index_of(self, view: MessageView) -> int:
         return next(index for index, known in self._views.items() if known is view)
@@ -420,11 +439,15 @@ class Transcript(QScrollArea):
             self._drop(index)
 
     def _drop(self, index: int) -> None:
-        view = self._views.pop(index)
-        if view.has_focus:
-            self.focus_freed.emit()
-        view.hide()
-        view.deleteLater()
+        self._end([self._views.pop(index)])
+
+    def _end(self, views: Iterable[MessageView]) -> None:
+        """End widgets; the keyboard moves on from them, which scrolls and places the others."""
+        for view in views:
+            if view.has_focus:
+                self.focus_freed.emit()
+            view.hide()
+            view.deleteLater()
 
     # ---- estimates ------------------------------------------------------------------------
 

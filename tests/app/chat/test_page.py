@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QPushButton
 
 from app.chat.page import ChatPage
@@ -230,6 +230,69 @@ def test_edit_and_regenerate_the_last_from_outside(qtbot, page, chat):
     page.transcript.built[0].cancel_edit()
     page.regenerate_last()
     assert chat.calls[-1] == ("regenerate", 1)
+
+
+def in_view(page, widget) -> bool:
+    viewport = page.transcript.viewport()
+    place = QRect(widget.mapTo(viewport, QPoint(0, 0)), widget.size())
+    return viewport.rect().contains(place)
+
+
+def test_the_editor_of_the_last_question_comes_into_view(qtbot, page, chat):
+    long = "many words " * 900
+    chat.reset([Message(i + 1, ("user", "assistant")[i % 2], long) for i in range(4)])
+    qtbot.waitUntil(lambda: page.idle)
+    page.edit_last()
+    view = page.transcript.built[2]
+    assert view.field.hasFocus()
+    assert in_view(page, view.editor)
+    qtbot.wait(40)
+    assert in_view(page, view.editor)
+    view.cancel_edit()
+    page.transcript.scroll_to(2)
+    bar = page.transcript.verticalScrollBar()
+    bar.setValue(bar.value() + 300)  # its beginning is above the view, the rest is seen
+    page.edit_last()
+    assert in_view(page, view.editor)
+
+
+def test_a_question_is_edited_by_the_keyboard_alone(qtbot, page, chat):
+    def edit(index: int, text: str) -> None:
+        chat.truncate(index)
+        chat.send(text)
+
+    chat.edit = edit
+    long = "many words " * 900
+    texts = ("one", long, "two", long)
+    chat.reset([Message(i + 1, ("user", "assistant")[i % 2], t) for i, t in enumerate(texts)])
+    qtbot.waitUntil(lambda: page.idle)
+    qtbot.wait(30)
+    page.edit_last()
+    qtbot.keyClicks(page.transcript.built[2].field, " more")
+    qtbot.keyClick(page.transcript.built[2].field, Qt.Key.Key_Return)
+    assert [m.text for m in chat.messages[2:]] == ["two more", ""]
+    assert page.composer.field.hasFocus()
+    qtbot.wait(30)
+
+
+def test_another_chat_is_opened_while_a_question_is_edited(qtbot, page, chat):
+    long = "many words " * 900
+    texts = ("one", long, "two", long)
+    chat.reset([Message(i + 1, ("user", "assistant")[i % 2], t) for i, t in enumerate(texts)])
+    page.edit_last()
+    chat.reset([Message(1, "user", "hello")])
+    assert list(page.transcript.built) == [0]
+    chat.reset([])
+    assert page.transcript.built == {}
+
+
+def test_a_resize_between_a_change_and_its_signal_waits_for_the_signal(qtbot, page, chat):
+    chat.reset([Message(i + 1, ("user", "assistant")[i % 2], "words") for i in range(6)])
+    del chat.messages[2:]
+    page.transcript.resize(500, 300)
+    page.transcript.verticalScrollBar().setValue(1)
+    chat.messages_truncated.emit(2)
+    assert set(page.transcript.built) == {0, 1}
 
 
 def test_stop_does_nothing_without_a_reply(page, chat):

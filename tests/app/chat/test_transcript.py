@@ -333,6 +333,25 @@ def test_a_question_is_edited_in_place(qtbot, transcript, chat):
     assert chat.calls == [("edit", 2, "other words")]
 
 
+def test_a_question_that_is_edited_goes_away_with_the_keyboard_in_it(qtbot, transcript, chat):
+    long = "many words " * 900
+    texts = ("one", long, "two", long)
+    chat.reset([Message(i + 1, ("user", "assistant")[i % 2], t) for i, t in enumerate(texts)])
+    settled(qtbot, transcript)
+    moved = []
+    # As the composer does, which takes the keyboard: the page gets another size.
+    bar = transcript.verticalScrollBar()
+    transcript.focus_freed.connect(lambda: (moved.append(1), bar.setValue(bar.value() - 50)))
+    transcript.edit_last()
+    assert transcript.built[2].field.hasFocus()
+    chat.truncate(2)
+    assert 2 not in transcript.built
+    transcript.view(0).start_edit()
+    chat.reset([Message(9, "user", "hello")])
+    assert set(transcript.built) == {0}
+    assert moved
+
+
 def test_nothing_can_be_changed_while_a_reply_is_written(qtbot, transcript, chat):
     chat.reset(conversation(2))
     chat.send("more")
