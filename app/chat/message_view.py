@@ -98,6 +98,8 @@ class MessageView(QFrame):
         self._busy = False
         self._last = False
         self._read = (0, 0)
+        self._read_before = 0  # characters that could be seen when the reading began
+        self._thought = ""
         self._whole_question = False
         self._hovered = False
         self.thinking: ThinkingBlock | None = None
@@ -201,7 +203,9 @@ class MessageView(QFrame):
             self.work_waits.emit()
 
     def show_reading(self, done: int, total: int) -> None:
-        """Say how far the reading is, while no word of the reply is there."""
+        """Say how far the reading is, until the reply goes on; (0, 0): it has ended."""
+        if self._read == (0, 0):
+            self._read_before = self._seen
         self._read = (done, total)
         self._show_waiting()
         self.height_changed.emit()
@@ -314,7 +318,7 @@ class MessageView(QFrame):
         done = message.status != "writing"
         parts = self._tools.split_thinking(message.text, done)
         thinking = not parts.closed and not done
-        self._answer = parts.answer
+        self._answer, self._thought = parts.answer, parts.thought
         self._tools.clock.watch(message.node, thinking=thinking)
         if (parts.thought or thinking) and self.thinking is None:
             self._add_thinking()
@@ -330,6 +334,8 @@ class MessageView(QFrame):
         if message is None or message.role == "user":
             return
         empty = message.status == "writing" and not message.text.strip()
+        if self._seen > self._read_before:
+            self._read = (0, 0)  # it writes: the last step of the reading is not always told
         done, total = self._read
         if total > 0 and done < total and message.status == "writing":
             words = self.tr("Reading {0} of {1} tokens…").format(f"{done:,}", f"{total:,}")
@@ -337,6 +343,11 @@ class MessageView(QFrame):
             words = self.tr("Starting…") if empty else ""
         self.waiting.setText(words)
         self.waiting.setVisible(bool(words))
+
+    @property
+    def _seen(self) -> int:
+        """How many characters of the reply can be seen; what opens a thought is none."""
+        return len(self._answer.strip()) + len(self._thought)
 
     def _show_bar(self) -> None:
         message = self._message

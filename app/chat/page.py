@@ -234,6 +234,20 @@ class ChatPage(QWidget):
         """keys: "enter", or "ctrl+enter" with Enter for a new line."""
         self.composer.field.send_with = keys
 
+    def drafts(self) -> dict[int, str]:
+        """Return what is written and not sent, by chat; 0 stands for the new chat."""
+        found = {chat or 0: text for chat, text in self._drafts.items() if text.strip()}
+        if self.composer.text.strip():
+            found[self._draft_of or 0] = self.composer.text
+        return found
+
+    def set_drafts(self, drafts: Mapping[int, str]) -> None:
+        """Take back what ``drafts`` gave; what is being written now stays."""
+        self._drafts = {chat or None: text for chat, text in drafts.items()}
+        kept = self._drafts.pop(self._draft_of, "")
+        if not self.composer.text.strip():
+            self.composer.set_text(kept)
+
     def choose_model(self) -> None:
         """Open the list of ready models (Ctrl+L)."""
         self.picker.open_under(self.model_button)

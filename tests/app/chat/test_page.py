@@ -193,6 +193,30 @@ def test_every_chat_keeps_its_draft(page, chat):
     assert page.composer.text == "for one"
 
 
+def test_drafts_can_be_kept_elsewhere(page, chat):
+    page.composer.set_text("for a new chat")
+    chat.conversation_opened.emit(1)
+    page.composer.set_text("for one")
+    chat.conversation_opened.emit(2)
+    page.composer.set_text("for two")
+    kept = page.drafts()
+    assert kept == {0: "for a new chat", 1: "for one", 2: "for two"}
+    page.composer.clear()
+    page.set_drafts({})
+    assert page.drafts() == {}
+    page.set_drafts(kept)
+    assert page.composer.text == "for two"
+    chat.conversation_opened.emit(None)
+    assert page.composer.text == "for a new chat"
+    assert page.drafts() == kept
+
+
+def test_drafts_from_elsewhere_replace_nothing_that_is_being_written(page, chat):
+    page.composer.set_text("words")
+    page.set_drafts({0: "older words"})
+    assert page.composer.text == "words"
+
+
 def test_what_was_sent_is_not_the_draft_of_the_next_new_chat(qtbot, page, chat):
     def send(text: str) -> bool:
         # As ChatModel does: the chat gets its id before its first message, and before it is busy.

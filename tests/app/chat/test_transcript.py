@@ -243,6 +243,32 @@ def test_reading_is_shown_while_there_is_no_word(qtbot, transcript, chat):
     assert not view.waiting.isVisible()
 
 
+def test_reading_is_over_with_the_first_word_of_a_thought(qtbot, transcript, chat):
+    chat.send("long")
+    chat.write(" <think")
+    chat.reading.emit(8, 10)  # the last step is not told
+    view = transcript.built[1]
+    settled(qtbot, transcript)
+    assert view.waiting.text() == "Reading 8 of 10 tokens…"
+    chat.write(">\nWell")
+    settled(qtbot, transcript)
+    assert not view.waiting.isVisible()
+    chat.write(", so.</think>\nYes")
+    settled(qtbot, transcript)
+    assert not view.waiting.isVisible()
+
+
+def test_reading_before_a_reply_goes_on_is_shown_under_it(qtbot, transcript, chat):
+    chat.reset([Message(1, "user", "Go"), Message(2, "assistant", "One", status="writing")])
+    settled(qtbot, transcript)
+    chat.reading.emit(8, 10)
+    view = transcript.built[1]
+    assert view.waiting.isVisible()
+    chat.write(" two")
+    settled(qtbot, transcript)
+    assert not view.waiting.isVisible()
+
+
 def test_an_error_stands_under_its_message_with_retry(qtbot, transcript, chat):
     chat.send("go")
     chat.write("Part")
