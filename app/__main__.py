@@ -31,8 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         folders.create()
     except OSError as error:
-        print(f"Skein cannot write to {folders.data}: {error.strerror}", file=sys.stderr)
-        return 1
+        message = f"Skein cannot write to {error.filename or folders.data}: {error.strerror}."
+        hint = "Make that folder writable, or name another one with SKEIN_HOME."
+        return _cannot_start(EngineError(message, hint))
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.callback(stop_log, start_log(folders.logs))
@@ -51,6 +52,8 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
     crash.install()
     stack.callback(crash.close)
 
+    from app.termination import Termination
+
     try:
         with uncollected():
             from app.application import build
@@ -63,6 +66,8 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
     instance.raise_requested.connect(application.window.bring_to_front)
     instance.files_requested.connect(application.open_files)
     application.window.watch_crashes(crash)
+    termination = Termination(application.window.close)
+    stack.callback(termination.end)
     application.window.show()
     return application.qt_app.exec()
 
@@ -72,8 +77,12 @@ def _cannot_start(error: EngineError) -> int:
     from PySide6.QtWidgets import QApplication, QMessageBox
 
     print(f"{error.message} {error.hint}", file=sys.stderr)
-    if QApplication.instance() is not None:
-        QMessageBox.critical(None, "Skein", f"{error.message}\n\n{error.hint}")
+    qt_app = QApplication.instance() or QApplication(sys.argv[:1])
+    box = QMessageBox(QMessageBox.Icon.Critical, "Skein", error.message)
+    box.setInformativeText(error.hint)
+    box.setObjectName("cannot_start")
+    box.exec()
+    del qt_app
     return 1
 
 

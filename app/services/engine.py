@@ -189,6 +189,8 @@ class EngineService(QObject):
             else:
                 self._former = None
                 self._drop_model()
+                if self._archive is not None:
+                    self._archive.forget_memory()  # eject is asked for to have memory back
                 self.model_ejected.emit()
         except EngineError as error:
             self._tell_failure(job, error)
