@@ -99,6 +99,8 @@ class Composer(QFrame):
         self.think.setObjectName("think_mode")
         self.think.setAccessibleName(self.tr("Thinking"))
         self.think.setToolTip(self.tr("How long the model thinks before it answers"))
+        # A list, not a menu: the menu hides its last entry at the edge of the screen.
+        self.think.setStyleSheet("combobox-popup: 0;")
         self.think.hide()
         self.attach = icon_button(theme, "attach", "attach_button", self.tr("Insert a text file"))
         self.hint = label("", "faint")
@@ -255,7 +257,8 @@ class Composer(QFrame):
         self.insert_files([Path(name) for name in chosen])
 
     def _dress(self) -> None:
-        self.field.setFont(self._theme.font(15))
+        for part in (self.field, self.field.viewport()):  # the placeholder has the viewport's
+            part.setFont(self._theme.font(15))
         side = self._theme.px(34)
         for button in (self.send, self.stop):
             button.setFixedSize(side, side)

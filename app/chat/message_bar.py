@@ -121,8 +121,9 @@ class MessageBar(QWidget):
         return self.stats.fontMetrics().horizontalAdvance(self.stats.text())
 
     def focus_chain(self) -> list[QWidget]:
-        """The buttons in the order of Tab."""
-        return [self.previous, self.next, *self.buttons.values()]
+        """The buttons in the order of Tab, which is that of the eye."""
+        versions, actions = [self.previous, self.next], list(self.buttons.values())
+        return [*actions, *versions] if self._role == "user" else [*versions, *actions]
 
     # ---- building -------------------------------------------------------------------------
 
@@ -166,9 +167,11 @@ class MessageBar(QWidget):
         buttons = self._row = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(0)
+        versions, actions = (self.previous, self._count, self.next), self.buttons.values()
         if self._role == "user":
             buttons.addStretch(1)
-        for widget in (self.previous, self._count, self.next, *self.buttons.values()):
+        # The versions stand below the edge of the text; the actions are mostly not to be seen.
+        for widget in (*actions, *versions) if self._role == "user" else (*versions, *actions):
             buttons.addWidget(widget)
         if self._role != "user":
             buttons.addStretch(1)

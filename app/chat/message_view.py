@@ -51,6 +51,7 @@ BUBBLE = 16
 """Pixels between the edge of a question's bubble and its text."""
 
 _BUDGET_S = 0.008
+_RESTYLE_S = 0.15
 _DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
 
@@ -247,7 +248,10 @@ class MessageView(QFrame):
         if self.thinking is not None and self.thinking.browser and self.thinking.renderer:
             self.thinking.browser.restyle()
             self.thinking.renderer.render_again()
+        # Nobody sees the document between: all of it, unless it is so long that this is felt.
+        self.work(_RESTYLE_S)
         self.update()
+        self.height_changed.emit()
         self.work_waits.emit()
 
     def _wanted_height(self, width: int) -> int:

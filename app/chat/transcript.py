@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QWidget
 from app.chat.document import safe_link
 from app.chat.message_view import OVERHANG, MessageView, ViewTools
 from app.models.message import Message
+from app.theme import Colors
 from app.widgets.parts import on_theme
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _EDGE = 24
 _NEAR_SCREENS = 1.0  # built ahead of the view, in screens
 _FAR_SCREENS = 4.0  # given up beyond
 _AHEAD_MS = 8  # between two messages that are built ahead of the view
+_RESTYLE_MS = 120  # without another step in size, after which the text follows
 _FRAME_S = 0.005  # after which no other message is built while something moves
 _AT_END = 24  # pixels from the end that still count as the end
 
@@ -93,6 +95,11 @@ class Transcript(QScrollArea):
         self._ahead.setSingleShot(True)
         self._ahead.setInterval(_AHEAD_MS)
         self._ahead.timeout.connect(self._build_one_near)
+        self._restyler = QTimer(self)
+        self._restyler.setSingleShot(True)
+        self._restyler.setInterval(_RESTYLE_MS)
+        self._restyler.timeout.connect(self._restyle)
+        self._dressed_in: Colors | None = None
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.link_hovered.connect(self._show_address)
         self._connect_chat()
@@ -503,9 +510,19 @@ class Transcript(QScrollArea):
 
     def _dress(self) -> None:
         self._theme.set_icon(self._jump, "chevron_down", "text")
-        self._width = 0
+        if self._dressed_in is not self._theme.colors:
+            self._restyle()  # old letters could not be read on the new ground
+        else:
+            self._restyler.start()  # one step in size often follows another
+
+    def _restyle(self) -> None:
+        """Write in the theme's colours and sizes what can be seen; the rest is built anew."""
+        self._dressed_in = self._theme.colors
+        self._restyler.stop()
+        self._forget_heights()
         for view in self._views.values():
             view.restyle()
+        self._width = 0
         self.resizeEvent(QResizeEvent(self.size(), self.size()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -147,3 +147,23 @@ def test_every_control_has_a_name(composer):
     for widget in (composer.field, composer.think, composer.send, composer.stop, composer.attach):
         assert widget.objectName()
         assert widget.accessibleName()
+
+
+def test_the_placeholder_has_the_size_of_the_text(composer, theme, qapp):
+    theme.apply(qapp, "light", 2.0)
+    assert composer.field.viewport().font().pixelSize() == theme.px(15)
+    assert composer.field.font().pixelSize() == theme.px(15)
+
+
+def test_all_thinking_modes_are_seen_at_the_lower_edge_of_the_screen(qtbot, composer):
+    composer.set_think_modes(("off", "fast", "think", "think_a_lot"), "off")
+    screen = composer.screen().availableGeometry()
+    composer.move(screen.left() + 20, screen.bottom() - composer.height())
+    composer.think.showPopup()
+    view = composer.think.view()
+    qtbot.waitUntil(view.isVisible)
+    for row in range(4):
+        place = view.visualRect(view.model().index(row, 0))
+        assert view.viewport().rect().contains(place), row
+    assert screen.contains(view.window().geometry())
+    composer.think.hidePopup()

@@ -69,8 +69,8 @@ def test_tab_goes_from_the_composer_down_the_messages(page):
     first, reply = names.index("message_text"), names.index("thinking_button")
     assert names[4] == "message_text"
     assert names[first + 1 : reply] == [
-        *("next_version_button", "copy_button", "edit_button", "branch_button", "delete_button"),
-        "more_button",
+        *("copy_button", "edit_button", "branch_button", "delete_button", "more_button"),
+        "next_version_button",
     ]
     assert names[reply : reply + 8] == [
         *("thinking_button", "thought", "message_text", "copy_code_button"),

@@ -31,3 +31,19 @@ def test_the_figures_are_whole_at_every_width(qtbot, qapp, theme, width, scale):
     assert below or stats.contentsRect().width() >= needed
     assert not below or stats.height() >= stats.heightForWidth(stats.width())
     assert stats.accessibleName() == stats.toolTip() == STATS
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_the_versions_stand_at_the_edge_of_the_text(qtbot, theme, role):
+    bar = MessageBar(theme, role)
+    qtbot.addWidget(bar)
+    bar.show_message(Message(1, role, "x", version=2, versions=2), busy=False, last=False, stats="")
+    bar.resize(700, 40)
+    bar.show()
+    at_right = bar.previous.x() > bar.buttons["more"].x()
+    assert at_right == (role == "user")
+    if role == "user":
+        assert bar.next.geometry().right() >= bar.width() - 12
+        assert bar.focus_chain()[-1] is bar.next
+    else:
+        assert bar.previous.x() <= 8

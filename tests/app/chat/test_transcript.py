@@ -465,9 +465,33 @@ def test_a_new_theme_and_size_write_everything_again(qtbot, transcript, chat, th
     theme.apply(qapp, "dark", 1.6)
     settled(qtbot, transcript)
     view = transcript.built[1]
+    assert not transcript._restyler.isActive()
     assert view.height() > low
     block = view.browser.document().begin()
     assert block.begin().fragment().charFormat().foreground().color().name() == theme.colors.text
+
+
+def test_many_steps_in_size_write_the_text_once_and_never_empty_it(
+    qtbot, transcript, chat, theme, qapp
+):
+    chat.reset(conversation(4, "many *words* " * 400))
+    settled(qtbot, transcript)
+    view = transcript.built[3]
+    cleared = []
+    clear = view.browser.writer.clear
+    view.browser.writer.clear = lambda: (cleared.append(1), clear())
+    for step in range(1, 6):
+        theme.apply(qapp, "light", 1 + step / 10)
+        qapp.processEvents()
+        assert len(view.browser.toPlainText()) > 4000
+    assert cleared == []
+    qtbot.waitUntil(lambda: len(cleared) > 0)
+    assert len(view.browser.toPlainText()) > 4000
+    assert view.renderer.complete
+    font = view.browser.document().begin().begin().fragment().charFormat().font()
+    assert font.pixelSize() == transcript._tools.styles.style().font.pixelSize()
+    qtbot.wait(30)
+    assert cleared == [1]
 
 
 def test_narrow_and_wide(qtbot, transcript, chat):
