@@ -22,8 +22,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolButton, QToolTip, QWidget
 
-from app.chat.document import CodeBlock, DocumentWriter, document_text, selected_text
+from app.chat.document import CodeBlock, DocumentWriter
 from app.chat.document_style import CODE_ID, KIND, QUOTE, StyleShelf
+from app.chat.document_text import document_text, selected_text
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.theme import Theme

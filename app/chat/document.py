@@ -1,48 +1,39 @@
 """Writes Markdown pieces into a QTextDocument, at its end, and takes them off again.
 
-Qt parses each piece in a scratch document; its blocks are then copied with our own formats
-(inserting Qt's fragment would lose the first block's). Knows no widget, no message, no stream.
+Qt parses each piece in a scratch document; markdown_copier.py brings its blocks over. Knows no
+widget, no message, no stream.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import (
     QColor,
-    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextFormat,
     QTextLayout,
-    QTextList,
-    QTextListFormat,
     QTextTable,
 )
 
-from app.chat.document_style import CODE_ID, KIND, QUOTE, DocumentStyle
-from app.chat.formula_source import Formula, cleaned, parts, protect
+from app.chat.document_style import CODE_ID, DocumentStyle
+from app.chat.formula_source import Formula, cleaned, protect
 from app.chat.formulas import (
     OBJECT_TYPE,
     TEX,
     FormulaObject,
     FormulaShelf,
     formula_format,
-    formula_of,
 )
 from app.chat.highlight import Highlighter, Lines, palette_for
-from app.chat.markdown import BREAK, hard_breaks
+from app.chat.markdown import hard_breaks
+from app.chat.markdown_copier import LINE, MarkdownCopier
 
-LINK_SCHEMES = {"http", "https", "mailto"}
 _PAINTED_AT_ONCE = 60  # lines of code
 _OBJECT = "\ufffc"
-_LINE = "\u2028"  # a line break inside a block
-_BREAKS = re.compile(f"[ ]*(?:{BREAK}|{_LINE})[ ]*")
-_PARAGRAPH_GAP = 7  # pixels below a block from which plain text shows a blank line
 _MARKDOWN = QTextDocument.MarkdownFeature(
     QTextDocument.MarkdownFeature.MarkdownDialectGitHub.value
     | QTextDocument.MarkdownFeature.MarkdownNoHTML.value
@@ -170,7 +161,7 @@ class DocumentWriter(QObject):
         format_ = cursor.charFormat()
         if self._fresh or format_.isAnchor() or format_.objectType():
             return False
-        cursor.insertText(cleaned(text).replace("\n", _LINE), format_)
+        cursor.insertText(cleaned(text).replace("\n", LINE), format_)
         return True
 
     # ---- code -----------------------------------------------------------------------------
@@ -245,7 +236,7 @@ class DocumentWriter(QObject):
         protected, formulas = protect(source)
         scratch = QTextDocument()
         scratch.setMarkdown(hard_breaks(protected), _MARKDOWN)
-        copier = _Copier(self, formulas)
+        copier = MarkdownCopier(self, formulas)
         block = scratch.begin()
         while block.isValid():
             table = QTextCursor(block).currentTable()
@@ -346,185 +337,6 @@ class _Edit:
         self._cursor.endEditBlock()
 
 
-class _Copier:
-    """Copies the blocks of one parsed piece; remembers which lists it has begun."""
-
-    def __init__(self, writer: DocumentWriter, formulas: list[Formula]) -> None:
-        self._writer = writer
-        self._style = writer.style
-        self._formulas = formulas
-        self._lists: dict[int, QTextList] = {}
-
-    def block(self, source: QTextBlock) -> None:
-        """Copy a paragraph, heading, list item, quote or rule."""
-        format_ = source.blockFormat()
-        if format_.hasProperty(_Property.BlockTrailingHorizontalRulerWidth.value):
-            self._writer.begin_block(self._style.rule())
-            return
-        list_ = source.textList()
-        if not source.text() and list_ is None:
-            return  # Qt's own padding around tables and lists
-        heading = format_.headingLevel()
-        runs = _broken(list(_runs(source)))
-        split = list_ is None and self._only_formula(runs)
-        own = self._style.formula() if split else self._format(source, list_)
-        cursor = self._writer.begin_block(own)
-        if list_ is not None:
-            self._join_list(cursor, list_)
-        for text, chars in runs:
-            self._run(cursor, text, chars, heading, own, apart=list_ is None and not split)
-
-    def _format(self, source: QTextBlock, list_: QTextList | None) -> QTextBlockFormat:
-        format_ = source.blockFormat()
-        if format_.headingLevel():
-            return self._style.heading(format_.headingLevel())
-        quote = format_.property(_Property.BlockQuoteLevel.value)
-        if list_ is not None:
-            made = self._style.list_item()
-            made.setMarker(format_.marker())
-            if quote:
-                made.setProperty(QUOTE, quote)
-        elif quote:
-            made = self._style.quote(int(quote))
-        else:
-            made = self._style.paragraph()
-        if list_ is None and format_.indent():
-            made.setIndent(format_.indent())
-            made.setBottomMargin(self._style.list_item().bottomMargin())
-        return made
-
-    def _join_list(self, cursor: QTextCursor, source: QTextList) -> None:
-        known = self._lists.get(source.objectIndex())
-        if known is not None:
-            known.add(cursor.block())
-            return
-        made = QTextListFormat()
-        made.setStyle(source.format().style())
-        made.setIndent(source.format().indent())
-        made.setStart(source.format().start())
-        made.setNumberSuffix(source.format().numberSuffix())
-        self._lists[source.objectIndex()] = cursor.createList(made)
-
-    def code(self, source: QTextBlock) -> QTextBlock:
-        """Copy the lines of one code block; return the block after it."""
-        first = source.blockFormat()
-        lines = []
-        block = source
-        while block.isValid() and _same_code(first, block.blockFormat()):
-            lines.append(block.text().removesuffix(f" {BREAK}"))
-            block = block.next()
-        language = str(first.property(_Property.BlockCodeLanguage.value) or "").lower()
-        while lines and not lines[-1]:
-            lines.pop()
-        self._writer.write_code("\n".join(lines), language, first.indent())
-        return block
-
-    def table(self, source: QTextTable) -> None:
-        """Copy a table."""
-        made = self._writer.begin_table(source.rows(), source.columns())
-        for row in range(source.rows()):
-            for column in range(source.columns()):
-                block = source.cellAt(row, column).firstCursorPosition().block()
-                cursor = made.cellAt(row, column).firstCursorPosition()
-                align = block.blockFormat().alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask
-                own = self._style.cell(align)
-                cursor.setBlockFormat(own)
-                for text, chars in _broken(list(_runs(block))):
-                    self._run(cursor, text, chars, 0, own, apart=False)
-
-    # ---- runs -----------------------------------------------------------------------------
-
-    def _only_formula(self, runs: list[tuple[str, QTextCharFormat]]) -> bool:
-        found = [part for text, _ in runs for part in parts(text.strip(), self._formulas)]
-        return len(found) == 1 and isinstance(found[0], Formula) and found[0].display
-
-    def _run(
-        self,
-        cursor: QTextCursor,
-        text: str,
-        chars: QTextCharFormat,
-        heading: int,
-        block: QTextBlockFormat,
-        *,
-        apart: bool,
-    ) -> None:
-        """Copy one run; a display formula in the middle of a paragraph gets a line (``apart``)."""
-        if chars.isImageFormat():
-            self._image(cursor, chars, heading)
-            return
-        format_ = self._char_format(chars, heading)
-        for part in parts(text, self._formulas):
-            if isinstance(part, str):
-                words = part.lstrip(f" \t{_LINE}") if cursor.atBlockStart() else part
-                cursor.insertText(words, format_)
-            elif apart and part.display:
-                if cursor.block().text().endswith(_LINE):
-                    cursor.deletePreviousChar()
-                if not cursor.atBlockStart():
-                    cursor.insertBlock(self._style.formula(), self._style.text())
-                else:
-                    cursor.setBlockFormat(self._style.formula())
-                self._writer.insert_formula(cursor, part)
-                cursor.insertBlock(block, self._style.text())
-            else:
-                self._writer.insert_formula(cursor, part)
-
-    def _image(self, cursor: QTextCursor, chars: QTextCharFormat, heading: int) -> None:
-        """Nothing is ever loaded: an image becomes its description, linked to its address."""
-        image = chars.toImageFormat()
-        words = str(image.property(_Property.ImageAltText.value) or "") or image.name()
-        cursor.insertText(words, self._style.text(heading=heading, href=safe_link(image.name())))
-
-    def _char_format(self, chars: QTextCharFormat, heading: int) -> QTextCharFormat:
-        return self._style.text(
-            bold=chars.fontWeight() > 500,
-            italic=chars.fontItalic(),
-            struck=chars.fontStrikeOut(),
-            code=chars.fontFixedPitch(),
-            heading=heading,
-            href=safe_link(chars.anchorHref()),
-        )
-
-
-def safe_link(address: str) -> str:
-    """Return an address that may be opened, or "" for any other."""
-    try:
-        scheme = urlsplit(address).scheme.lower()
-    except ValueError:
-        return ""
-    return address if scheme in LINK_SCHEMES else ""
-
-
-def _runs(block: QTextBlock) -> Iterator[tuple[str, QTextCharFormat]]:
-    iterator = block.begin()
-    while not iterator.atEnd():
-        fragment = iterator.fragment()
-        yield fragment.text(), fragment.charFormat()
-        iterator += 1
-
-
-def _broken(runs: list[tuple[str, QTextCharFormat]]) -> list[tuple[str, QTextCharFormat]]:
-    """Put line breaks where the source has marked some; none at the ends, none in code."""
-    if not any(BREAK in text or _LINE in text for text, _ in runs):
-        return runs
-    made = [(_BREAKS.sub(" " if c.fontFixedPitch() else _LINE, text), c) for text, c in runs]
-    for i in range(1, len(made)):
-        if made[i - 1][0].endswith(_LINE):
-            made[i] = (made[i][0].lstrip(" "), made[i][1])
-    made[-1] = (made[-1][0].rstrip(f" {_LINE}"), made[-1][1])
-    return made
-
-
-def _same_code(first: QTextBlockFormat, other: QTextBlockFormat) -> bool:
-    name, fence = _Property.BlockCodeLanguage.value, _Property.BlockCodeFence.value
-    return (
-        other.hasProperty(name)
-        and other.property(name) == first.property(name)
-        and other.property(fence) == first.property(fence)
-        and other.indent() == first.indent()
-    )
-
-
 def _colored(color: str) -> QTextCharFormat:
     made = QTextCharFormat()
     made.setForeground(QColor(color))
@@ -537,65 +349,3 @@ def _range(start: int, length: int, format_: QTextCharFormat) -> QTextLayout.For
     made.length = length
     made.format = format_
     return made
-
-
-def selected_text(cursor: QTextCursor) -> str:
-    """Return the selection as plain text: formulas as TeX, list marks and table cells kept."""
-    document = cursor.document()
-    start, end = cursor.selectionStart(), cursor.selectionEnd()
-    pieces: list[str] = []
-    before: QTextBlock | None = None
-    block = document.findBlock(start)
-    while block.isValid() and block.position() < end:
-        if block.blockFormat().property(KIND) != "spacer":
-            if before is not None:
-                pieces.append(_separator(before, block))
-            if block.position() >= start:
-                pieces.append(_list_mark(block))
-            pieces.extend(_block_text(block, start, end))
-            before = block
-        block = block.next()
-    return "".join(pieces).replace("\u2028", "\n").replace("\u00a0", " ")
-
-
-def _separator(before: QTextBlock, block: QTextBlock) -> str:
-    table = QTextCursor(before).currentTable()
-    if table is not None and QTextCursor(block).currentTable() == table:
-        first, second = table.cellAt(before.position()), table.cellAt(block.position())
-        return "\t" if first.row() == second.row() else "\n"
-    if table is not None or QTextCursor(block).currentTable() is not None:
-        return "\n\n"
-    apart = before.blockFormat().bottomMargin() >= _PARAGRAPH_GAP
-    if before.textList() is not None and block.textList() is None:
-        apart = not block.blockFormat().indent()
-    return "\n\n" if apart else "\n"
-
-
-def _list_mark(block: QTextBlock) -> str:
-    list_ = block.textList()
-    if list_ is None:
-        return ""
-    ordered = list_.format().style() == QTextListFormat.Style.ListDecimal
-    mark = f"{list_.format().start() + list_.itemNumber(block)}." if ordered else "•"
-    return "  " * (list_.format().indent() - 1) + mark + " "
-
-
-def _block_text(block: QTextBlock, start: int, end: int) -> Iterator[str]:
-    iterator = block.begin()
-    while not iterator.atEnd():
-        fragment = iterator.fragment()
-        text, at = fragment.text(), fragment.position()
-        units = text.encode("utf-16-le", "surrogatepass")
-        part = units[2 * max(0, start - at) : 2 * max(0, end - at)]
-        words = part.decode("utf-16-le", "replace")
-        if _OBJECT in words and fragment.charFormat().objectType() == OBJECT_TYPE:
-            words = words.replace(_OBJECT, formula_of(fragment.charFormat()).source)
-        yield words
-        iterator += 1
-
-
-def document_text(document: QTextDocument) -> str:
-    """Return the whole document as plain text, formulas as TeX."""
-    cursor = QTextCursor(document)
-    cursor.select(QTextCursor.SelectionType.Document)
-    return selected_text(cursor)

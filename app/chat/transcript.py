@@ -22,14 +22,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QWidget
 
-from app.chat.document import safe_link
+from app.chat.links import safe_link
 from app.chat.message_view import OVERHANG, MessageView, ViewTools
 from app.models.message import Message
-from app.theme import Colors
 from app.widgets.parts import on_theme
 
 if TYPE_CHECKING:
     from app.models.chat import ChatModel
+    from app.theme import Colors
 
 COLUMN = 760
 """Widest text column, pixels at 100 % text size."""
