@@ -30,13 +30,14 @@ from app.chat.document_style import StyleShelf
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.chat.message_bar import ErrorLine, MessageBar
+from app.chat.question_editor import QuestionEditor
 from app.chat.rendering import MarkdownRenderer
 from app.chat.reply_words import stats_text, thinking_share
-from app.chat.text_input import TextInput
 from app.chat.thinking import ThinkingBlock, ThinkingClock
+from app.chat.waiting_line import WaitingLine
 from app.models.message import Message
 from app.theme import Theme, mix
-from app.widgets.parts import label, menu
+from app.widgets.parts import menu
 
 if TYPE_CHECKING:
     from engine.templates import Thinking
@@ -52,7 +53,6 @@ BUBBLE = 16
 
 _BUDGET_S = 0.008
 _RESTYLE_S = 0.15
-_DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 class SplitThinking(Protocol):
@@ -98,14 +98,11 @@ class MessageView(QFrame):
         self._answer = ""
         self._busy = False
         self._last = False
-        self._read = (0, 0)
-        self._read_before = 0  # characters that could be seen when the reading began
         self._thought = ""
         self._whole_question = False
         self._hovered = False
         self.thinking: ThinkingBlock | None = None
-        self.editor: QWidget | None = None
-        self.field: TextInput | None = None
+        self.editor: QuestionEditor | None = None
         self.setObjectName(f"{role}_message")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._build()
@@ -120,9 +117,8 @@ class MessageView(QFrame):
         self.browser = self._make_browser()
         self.browser.setObjectName("message_text")
         self.renderer = MarkdownRenderer(self.browser.writer)
-        self.waiting = label("", "faint")
-        self.waiting.setObjectName("reply_progress")
-        self.waiting.hide()
+        self._waiting = WaitingLine(self.tr("Starting…"), self.tr("Reading {0} of {1} tokens…"))
+        self.waiting = self._waiting.label
         self.error = ErrorLine(self._theme)
         self.error.hide()
         self.bar = MessageBar(self._theme, self._role)
@@ -205,9 +201,7 @@ class MessageView(QFrame):
 
     def show_reading(self, done: int, total: int) -> None:
         """Say how far the reading is, until the reply goes on; (0, 0): it has ended."""
-        if self._read == (0, 0):
-            self._read_before = self._seen
-        self._read = (done, total)
+        self._waiting.read(done, total, self._seen)
         self._show_waiting()
         self.height_changed.emit()
 
@@ -337,16 +331,9 @@ class MessageView(QFrame):
         message = self._message
         if message is None or message.role == "user":
             return
-        empty = message.status == "writing" and not message.text.strip()
-        if self._seen > self._read_before:
-            self._read = (0, 0)  # it writes: the last step of the reading is not always told
-        done, total = self._read
-        if total > 0 and done < total and message.status == "writing":
-            words = self.tr("Reading {0} of {1} tokens…").format(f"{done:,}", f"{total:,}")
-        else:
-            words = self.tr("Starting…") if empty else ""
-        self.waiting.setText(words)
-        self.waiting.setVisible(bool(words))
+        self._waiting.show(
+            self._seen, writing=message.status == "writing", empty=not message.text.strip()
+        )
 
     @property
     def _seen(self) -> int:
@@ -450,35 +437,15 @@ class MessageView(QFrame):
         """Let the person change the question in place."""
         if self._role != "user" or self.editor is not None or self._message is None or self._busy:
             return
-        self.field = TextInput()
-        self.field.setObjectName("edit_field")
-        self.field.setAccessibleName(self.tr("Edit the message"))
-        self.field.setPlainText(self._message.text)
-        self.field.set_highest(self._theme.px(320))
-        send = QPushButton(self.tr("Send"))
-        send.setObjectName("edit_send_button")
-        send.setProperty("kind", "primary")
-        cancel = QPushButton(self.tr("Cancel"))
-        cancel.setObjectName("edit_cancel_button")
-        self.editor = QWidget()
-        column = QVBoxLayout(self.editor)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.field)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(cancel)
-        buttons.addWidget(send)
-        column.addLayout(buttons)
-        send.clicked.connect(self._on_edited)
-        cancel.clicked.connect(self.cancel_edit)
-        self.field.submitted.connect(self._on_edited)
-        self.field.cancelled.connect(self.cancel_edit)
-        self.field.height_changed.connect(self.height_changed)
-        self._inside.insertWidget(0, self.editor)
+        editor = QuestionEditor(self._theme, self._message.text)
+        editor.sent.connect(self._on_edited)
+        editor.cancelled.connect(self.cancel_edit)
+        editor.height_changed.connect(self.height_changed)
+        self._inside.insertWidget(0, editor)
+        self.editor = editor
         self.browser.hide()
         self.height_changed.emit()
-        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.field.moveCursor(self.field.textCursor().MoveOperation.End)
+        editor.take_focus()
         self.edit_started.emit()
 
     def cancel_edit(self) -> None:
@@ -486,7 +453,7 @@ class MessageView(QFrame):
         editor = self.editor
         if editor is not None:
             # First of all it is no part of this any more: moving the keyboard looks at the parts.
-            self.editor = self.field = None
+            self.editor = None
             self.browser.show()
             self.browser.setFocus(Qt.FocusReason.OtherFocusReason)
             editor.hide()
@@ -494,8 +461,7 @@ class MessageView(QFrame):
             editor.deleteLater()
             self.height_changed.emit()
 
-    def _on_edited(self) -> None:
-        text = self.field.toPlainText() if self.field is not None else ""
+    def _on_edited(self, text: str) -> None:
         self.cancel_edit()
         if text.strip():
             self.edited.emit(text)
@@ -508,7 +474,7 @@ class MessageView(QFrame):
         if self.thinking is not None:
             chain.extend(self.thinking.focus_chain())
         if self.editor is not None:
-            chain.extend(self.editor.findChildren(QWidget, options=_DIRECT))
+            chain.extend(self.editor.focus_chain())
         chain.append(self.browser)
         chain.extend(self.browser.code_buttons())
         if self._role == "user":

@@ -146,7 +146,7 @@ def test_the_menu_key_opens_the_actions_of_a_message(page, qtbot):
 def test_editing_is_in_the_order_of_tab(page, qtbot):
     page.edit_last()
     view = page.transcript.built[2]
-    assert view.field.hasFocus()
+    assert view.editor.field.hasFocus()
     QApplication.processEvents()
     names = []
     for _ in range(2):

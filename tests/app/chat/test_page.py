@@ -250,7 +250,7 @@ def test_a_new_chat_that_could_not_be_sent_keeps_its_text(qtbot, page, chat):
 def test_edit_and_regenerate_the_last_from_outside(qtbot, page, chat):
     chat.reset([Message(1, "user", "one"), Message(2, "assistant", "two")])
     page.edit_last()
-    assert page.transcript.built[0].field is not None
+    assert page.transcript.built[0].editor is not None
     page.transcript.built[0].cancel_edit()
     page.regenerate_last()
     assert chat.calls[-1] == ("regenerate", 1)
@@ -268,7 +268,7 @@ def test_the_editor_of_the_last_question_comes_into_view(qtbot, page, chat):
     qtbot.waitUntil(lambda: page.idle)
     page.edit_last()
     view = page.transcript.built[2]
-    assert view.field.hasFocus()
+    assert view.editor.field.hasFocus()
     assert in_view(page, view.editor)
     qtbot.wait(40)
     assert in_view(page, view.editor)
@@ -292,8 +292,8 @@ def test_a_question_is_edited_by_the_keyboard_alone(qtbot, page, chat):
     qtbot.waitUntil(lambda: page.idle)
     qtbot.wait(30)
     page.edit_last()
-    qtbot.keyClicks(page.transcript.built[2].field, " more")
-    qtbot.keyClick(page.transcript.built[2].field, Qt.Key.Key_Return)
+    qtbot.keyClicks(page.transcript.built[2].editor.field, " more")
+    qtbot.keyClick(page.transcript.built[2].editor.field, Qt.Key.Key_Return)
     assert [m.text for m in chat.messages[2:]] == ["two more", ""]
     assert page.composer.field.hasFocus()
     qtbot.wait(30)

@@ -347,10 +347,10 @@ def test_a_question_is_edited_in_place(qtbot, transcript, chat):
     settled(qtbot, transcript)
     transcript.edit_last()
     view = transcript.built[2]
-    assert view.field.toPlainText() == chat.messages[2].text
-    assert view.field.hasFocus()
-    qtbot.keyClick(view.field, Qt.Key.Key_Escape)
-    assert view.field is None
+    assert view.editor.field.toPlainText() == chat.messages[2].text
+    assert view.editor.field.hasFocus()
+    qtbot.keyClick(view.editor.field, Qt.Key.Key_Escape)
+    assert view.editor is None
     assert chat.calls == []
     qtbot.mouseClick(button(view, "edit_button"), Qt.MouseButton.LeftButton)
     field = view.findChild(TextInput, "edit_field")
@@ -369,7 +369,7 @@ def test_a_question_that_is_edited_goes_away_with_the_keyboard_in_it(qtbot, tran
     bar = transcript.verticalScrollBar()
     transcript.focus_freed.connect(lambda: (moved.append(1), bar.setValue(bar.value() - 50)))
     transcript.edit_last()
-    assert transcript.built[2].field.hasFocus()
+    assert transcript.built[2].editor.field.hasFocus()
     chat.truncate(2)
     assert 2 not in transcript.built
     transcript.view(0).start_edit()
@@ -385,7 +385,7 @@ def test_nothing_can_be_changed_while_a_reply_is_written(qtbot, transcript, chat
     assert button(transcript.built[1], "copy_button").isEnabled()
     assert not button(transcript.built[1], "regenerate_button").isEnabled()
     transcript.edit_last()
-    assert transcript.built[2].field is None
+    assert transcript.built[2].editor is None
     chat.finish()
     settled(qtbot, transcript)
     assert button(transcript.built[1], "regenerate_button").isEnabled()
