@@ -839,18 +839,6 @@
         <source>Delete</source>
         <translation>削除</translation>
     </message>
-    <message>
-        <source>Edit the message</source>
-        <translation>メッセージを編集</translation>
-    </message>
-    <message>
-        <source>Send</source>
-        <translation>送信</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>キャンセル</translation>
-    </message>
 </context>
 <context>
     <name>ModelButton</name>
@@ -1315,6 +1303,21 @@
     <message>
         <source>Crash reports are written to a file here; nobody gets them unless you send.</source>
         <translation>クラッシュレポートはこのコンピュータのファイルに書き込まれます。自分で送らない限り、誰にも渡りません。</translation>
+    </message>
+</context>
+<context>
+    <name>QuestionEditor</name>
+    <message>
+        <source>Edit the message</source>
+        <translation>メッセージを編集</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>送信</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
     </message>
 </context>
 <context>

@@ -839,18 +839,6 @@
         <source>Delete</source>
         <translation>删除</translation>
     </message>
-    <message>
-        <source>Edit the message</source>
-        <translation>编辑消息</translation>
-    </message>
-    <message>
-        <source>Send</source>
-        <translation>发送</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>取消</translation>
-    </message>
 </context>
 <context>
     <name>ModelButton</name>
@@ -1315,6 +1303,21 @@
     <message>
         <source>Crash reports are written to a file here; nobody gets them unless you send.</source>
         <translation>崩溃报告只写入本机文件；除非你主动发送，否则不会传给任何人。</translation>
+    </message>
+</context>
+<context>
+    <name>QuestionEditor</name>
+    <message>
+        <source>Edit the message</source>
+        <translation>编辑消息</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>发送</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
     </message>
 </context>
 <context>
