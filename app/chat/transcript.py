@@ -5,7 +5,6 @@ is when heights above it become known; the view goes along with a growing reply 
 stands at the end. Knows the chat's model and message views; draws nothing itself.
 """
 
-import bisect
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QToolButton, QWidget
 
 from app.chat.links import safe_link
+from app.chat.message_places import EDGE, MessagePlaces
 from app.chat.message_view import OVERHANG, MessageView, ViewTools
 from app.models.message import Message
 from app.widgets.parts import on_theme
@@ -35,8 +35,6 @@ COLUMN = 760
 """Widest text column, pixels at 100 % text size."""
 
 FLUSH_MS = 33
-_GAP = 16
-_EDGE = 24
 _NEAR_SCREENS = 1.0  # built ahead of the view, in screens
 _FAR_SCREENS = 4.0  # given up beyond
 _AHEAD_MS = 8  # between two messages that are built ahead of the view
@@ -58,9 +56,7 @@ class Transcript(QScrollArea):
         self._tools = tools
         self._theme = tools.theme
         self._chat = chat
-        self._heights: list[int] = []
-        self._known: list[bool] = []
-        self._tops: list[int] = []
+        self._places = MessagePlaces(self._theme)
         self._views: dict[int, MessageView] = {}
         self._dirty: set[int] = set()
         self._writing: set[int] = set()  # nodes whose end will be announced
@@ -155,7 +151,7 @@ class Transcript(QScrollArea):
     def scroll_to(self, index: int) -> None:
         """Bring the beginning of a message to the top of the view."""
         self._following = False
-        self._anchor = (index, -_EDGE)
+        self._anchor = (index, -EDGE)
         self._place()
 
     def edit_last(self) -> None:
@@ -175,8 +171,7 @@ class Transcript(QScrollArea):
 
     def _on_reset(self) -> None:
         gone = self._forget_from(0)
-        self._heights = [self._estimate(m) for m in self._chat.messages]
-        self._known = [False] * len(self._heights)
+        self._places.reset(self._chat.messages, self._width)
         self._dirty.clear()
         self._writing = {m.node for m in self._chat.messages if m.status == "writing"}
         self._following = True
@@ -185,8 +180,7 @@ class Transcript(QScrollArea):
 
     def _on_added(self, index: int) -> None:
         message = self._chat.messages[index]
-        self._heights[index:] = [self._estimate(message)]
-        self._known[index:] = [False]
+        self._places.put(index, message, self._width)
         if message.role == "user":
             self._following = True
         self._note_end(message)
@@ -223,7 +217,7 @@ class Transcript(QScrollArea):
 
     def _forget_from(self, index: int) -> list[MessageView]:
         """Know nothing of the messages from ``index`` on; return their widgets, to be ended."""
-        del self._heights[index:], self._known[index:], self._tops[index:]
+        self._places.forget_from(index)
         return [self._views.pop(i) for i in sorted(self._views) if i >= index]
 
     def _on_busy(self, _busy: bool) -> None:
@@ -301,7 +295,7 @@ class Transcript(QScrollArea):
     @property
     def _in_step(self) -> bool:
         """Whether the chat's signal has come for each of its changes; until then all waits."""
-        return len(self._heights) == len(self._chat.messages)
+        return len(self._places) == len(self._chat.messages)
 
     def _measure_stale(self) -> None:
         for index, view in self._views.items():
@@ -309,18 +303,11 @@ class Transcript(QScrollArea):
                 self._measure(index, view)
 
     def _measure(self, index: int, view: MessageView) -> None:
-        self._heights[index] = view.settle(self._width)
-        self._known[index] = True
+        self._places.measured(index, view.settle(self._width))
         view.setProperty("stale", False)
 
     def _sum_up(self) -> None:
-        gap, top = self._theme.px(_GAP), self._theme.px(_EDGE)
-        self._tops = []
-        for height, message in zip(self._heights, self._chat.messages, strict=True):
-            self._tops.append(top)
-            # The actions under a question leave room enough before the answer.
-            top += height + (0 if message.role == "user" else gap)
-        height = max(top - gap + self._theme.px(_EDGE), self.viewport().height())
+        height = max(self._places.sum_up(self._chat.messages), self.viewport().height())
         self._canvas.resize(self.viewport().width(), height)
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, height - self.viewport().height()))
@@ -328,12 +315,12 @@ class Transcript(QScrollArea):
     def _aim(self) -> None:
         """Scroll so that the anchor, or the end, is where it was."""
         bar = self.verticalScrollBar()
-        if self._following or not self._tops:
+        if self._following or not self._places.tops:
             bar.setValue(bar.maximum())
             return
         index, above = self._anchor
-        index = min(index, len(self._tops) - 1)
-        bar.setValue(self._tops[index] + above)
+        index = min(index, len(self._places) - 1)
+        bar.setValue(self._places.tops[index] + above)
 
     def _build_visible(self, deadline: float) -> bool:
         """Build and measure what is in view; return whether a height was wrong."""
@@ -342,10 +329,10 @@ class Transcript(QScrollArea):
             if time.perf_counter() > deadline:
                 return False
             view = self._views.get(index)
-            if view is None or not self._known[index]:
-                before = self._heights[index]
+            if view is None or not self._places.known[index]:
+                before = self._places.heights[index]
                 self._build(index)
-                wrong = wrong or before != self._heights[index]
+                wrong = wrong or before != self._places.heights[index]
         return wrong
 
     def _build(self, index: int) -> None:
@@ -391,9 +378,9 @@ class Transcript(QScrollArea):
         index = self._index_of(view)
         view.setProperty("stale", True)
         self._place()
-        bar, top = self.verticalScrollBar(), self._tops[index]
-        shown = bar.value() <= top and (
-            top + self._heights[index] <= bar.value() + self.viewport().height()
+        first = self.verticalScrollBar().value()
+        shown = first <= self._places.tops[index] and (
+            self._places.bottom(index) <= first + self.viewport().height()
         )
         if not shown:
             self.scroll_to(index)
@@ -406,10 +393,7 @@ class Transcript(QScrollArea):
         height = self.viewport().height()
         top = self.verticalScrollBar().value() - screens * height
         bottom = self.verticalScrollBar().value() + (1 + screens) * height
-        first = max(0, bisect.bisect_right(self._tops, top) - 1)
-        last = bisect.bisect_left(self._tops, bottom)
-        found = range(last - 1, first - 1, -1)
-        return [index for index in found if self._tops[index] + self._heights[index] > top]
+        return self._places.between(top, bottom)
 
     def _is_visible(self, index: int) -> bool:
         return index in self._in_view(0)
@@ -417,7 +401,7 @@ class Transcript(QScrollArea):
     def _move_views(self) -> None:
         left = (self.viewport().width() - self._width) // 2
         for index, view in self._views.items():
-            view.move(left, self._tops[index])
+            view.move(left, self._places.tops[index])
         self._chain()
 
     def _chain(self) -> None:
@@ -456,19 +440,6 @@ class Transcript(QScrollArea):
             view.hide()
             view.deleteLater()
 
-    # ---- estimates ------------------------------------------------------------------------
-
-    def _estimate(self, message: Message) -> int:
-        """Return about how high a message will be, without looking at it closely."""
-        px = self._theme.px
-        width = max(self._width, 200) * (0.8 if message.role == "user" else 1.0)
-        wide = len(message.text.encode("utf-8", "replace")) > 2 * len(message.text)
-        per_line = width / px(15 if wide else 7.4)
-        lines = len(message.text) / per_line + 0.6 * message.text.count("\n") + 0.5
-        if message.role == "user":
-            lines = min(lines, 6000 / per_line)
-        return round(px(70) + lines * px(24))
-
     # ---- events ---------------------------------------------------------------------------
 
     def _on_scrolled(self, value: int) -> None:
@@ -480,14 +451,13 @@ class Transcript(QScrollArea):
 
     def _remember_anchor(self) -> None:
         value = self.verticalScrollBar().value()
-        for index, top in enumerate(self._tops):
-            if top + self._heights[index] > value:
-                self._anchor = (index, value - top)
-                return
+        index = self._places.at(value)
+        if index is not None:
+            self._anchor = (index, value - self._places.tops[index])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        side = 2 * min(self._theme.px(_EDGE), self.viewport().width() // 12)
+        side = 2 * min(self._theme.px(EDGE), self.viewport().width() // 12)
         width = min(self._theme.px(COLUMN), self.viewport().width() - side) + 2 * OVERHANG
         if width != self._width:
             self._width = width
@@ -497,16 +467,16 @@ class Transcript(QScrollArea):
 
     def _forget_heights(self) -> None:
         """The width is new: every height is a guess again."""
-        visible = set(self._in_view(0)) if self._tops else set()
+        visible = set(self._in_view(0)) if self._places.tops else set()
         for index in list(self._views):
             if index not in visible and not self._views[index].pinned:
                 self._drop(index)
             else:
                 self._views[index].setProperty("stale", True)
         for index, message in enumerate(self._chat.messages):
-            self._known[index] = False
+            self._places.known[index] = False
             if index not in self._views:
-                self._heights[index] = self._estimate(message)
+                self._places.heights[index] = self._places.estimate(message, self._width)
 
     def _dress(self) -> None:
         self._theme.set_icon(self._jump, "chevron_down", "text")
@@ -575,7 +545,7 @@ class Transcript(QScrollArea):
 
     def _on_version(self, index: int, version: int) -> None:
         """Show another version; the message stays where it is on screen."""
-        above = self.verticalScrollBar().value() - self._tops[index]
+        above = self.verticalScrollBar().value() - self._places.tops[index]
         self._chat.show_version(index, version)
         if index < len(self._chat.messages):
             self._following = False

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtGui import QTextCursor, QTextDocument, QTextFormat
 
-from app.chat.document_text import document_text, selected_text
 from app.chat.document_style import CODE_ID, KIND, QUOTE
+from app.chat.document_text import document_text, selected_text
 from app.chat.rendering import MarkdownRenderer
 
 LINES = st.sampled_from(
