@@ -20,6 +20,7 @@ from app.models.units import size_text, speed_text
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
 from app.services.downloads import DownloadService
+from app.services.drafts import DraftKeeper
 from app.services.engine import EngineService, LoadedModel
 from app.services.hub import HubAccess
 from app.services.library import ModelLibrary, this_machine
@@ -106,6 +107,9 @@ class Application(QObject):
     def _construct_widgets(self) -> None:
         self.models_page = ModelsPage(self.theme, self.library, self.downloads)
         self.chat_page = ChatPage(self.theme, self.chat, self.models_page.ready, load_templates())
+        self.drafts = DraftKeeper(
+            self.folders.data / "drafts.json", self.chat_page.drafts, self.tasks, self
+        )
         self.settings_page = SettingsPage(self.theme, self.settings, self.folders)
         pages = {
             "chat": self.chat_page,
@@ -200,6 +204,7 @@ class Application(QObject):
             self.chat.open(last)
         elif chats:
             self.chat.take_settings_of(max(chats, key=lambda chat: chat.updated).id)
+        self.chat_page.set_drafts(self.drafts.load())
         self.library.set_strategy(self._strategy())
         model = Path(self.settings.get("last_model"))
         if files:
@@ -224,6 +229,7 @@ class Application(QObject):
             return
         self._closed = True
         self.chat_page.drawer.flush()
+        self.drafts.close()
         self.settings.flush()
         self.chat.close()
         self.downloads.close()

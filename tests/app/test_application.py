@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -319,9 +320,7 @@ def test_the_token_is_in_no_file(
     assert not [path for path in files if b"hf_secret_of_mine" in path.read_bytes()]
 
 
-def test_chats_of_a_newer_version_are_said_in_a_dialog(
-    qapp: QApplication, folders: Folders, monkeypatch: pytest.MonkeyPatch
-):
+def test_chats_of_a_newer_version_are_said_in_a_dialog(qapp: QApplication, folders: Folders):
     import sqlite3
 
     with sqlite3.connect(folders.database) as connection:
@@ -329,8 +328,13 @@ def test_chats_of_a_newer_version_are_said_in_a_dialog(
     connection.close()
     qapp.setStyleSheet("")  # an earlier test's: its pictures are gone
     said: list[str] = []
-    monkeypatch.setattr(
-        "PySide6.QtWidgets.QMessageBox.critical", lambda *args: said.append(args[2])
-    )
+
+    def look() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        said.append(box.text())
+        box.done(0)
+
+    QTimer.singleShot(200, look)
     assert entry.main(["skein"]) == 1
     assert "newer Skein" in said[0]

@@ -253,6 +253,8 @@ def test_without_a_model_nothing_typed_is_lost(start: Callable[..., Driver]) -> 
     drive.type("Hello")
     assert drive.app.chat.messages == []
     assert drive.app.chat_page.composer.text == "Hello"
+    drive.close()
+    assert start().app.chat_page.composer.text == "Hello"
 
 
 def test_every_control_has_a_name(start: Callable[..., Driver], model: Path) -> None:
