@@ -26,7 +26,12 @@ SIZES = {
     "0.1B": (12, 768, (64, 64, 32, 128)),
     "1.5B": (24, 2048, (96, 96, 64, 256)),
 }
-BOUNDS = {"cuda fp32": 1e-4, "cuda fp16": 3e-2, "cuda bf16": 1e-1}
+BOUNDS = {
+    "cuda fp32": 1e-4,
+    "cuda fp32 *2 -> cpu fp32": 1e-4,
+    "cuda fp16": 3e-2,
+    "cuda bf16": 1e-1,
+}
 
 
 def main() -> None:
