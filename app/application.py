@@ -38,6 +38,8 @@ from engine.templates import load_templates
 
 log = logging.getLogger(__name__)
 
+RESTYLE_MS = 60
+
 START_DELAY_MS = 120
 """The window has been drawn by then; torch's import would make it wait."""
 
@@ -86,6 +88,9 @@ class Application(QObject):
         install_translation(self.qt_app, self.settings.get("language"))
         self.theme = Theme(self)
         self._apply_theme()
+        # Ten quick steps of the text's size are one change of all widgets, not ten.
+        self._restyle = QTimer(self, singleShot=True, interval=RESTYLE_MS)
+        self._restyle.timeout.connect(self._apply_theme)
         self.store = Store.open(folders.database)
         self.tasks = Tasks(parent=self)
         self.hub = HubAccess(folders, lambda: self.settings.values)
@@ -387,7 +392,7 @@ class Application(QObject):
 
     def _on_setting(self, name: str) -> None:
         if name in ("theme", "text_scale"):
-            self._apply_theme()
+            self._restyle.start()
         elif name in ("hub_endpoint", "proxy", "offline"):
             if self.settings.get("offline"):
                 self.downloads.pause_all()

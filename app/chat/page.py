@@ -5,7 +5,6 @@ Models pane, the recommended download) by signals that app/application.py connec
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -308,6 +307,9 @@ class ChatPage(QWidget):
 
     def _on_send(self, text: str) -> None:
         self.drawer.flush()
+        modes = self._think_modes()
+        if modes and self._chat.settings.think not in modes:
+            self.drawer.set_think(modes[0])
         self._sending = True
         try:
             taken = self._chat.send(text)
@@ -340,13 +342,13 @@ class ChatPage(QWidget):
         self._show_think_modes()
 
     def _show_think_modes(self) -> None:
+        modes, think = self._think_modes(), self.drawer.settings.think
+        # Only shown: to look at a chat with another model changes nothing in it.
+        self.composer.set_think_modes(modes, think if think in modes else next(iter(modes), think))
+
+    def _think_modes(self) -> tuple[str, ...]:
         template = self.drawer.template_in_use()
-        modes = template.think_modes if template is not None else ()
-        think = self.drawer.settings.think
-        if modes and think not in modes:
-            think = modes[0]
-            self._chat.change_settings(replace(self.drawer.settings, think=think))
-        self.composer.set_think_modes(modes, think)
+        return template.think_modes if template is not None else ()
 
     # ---- the empty chat -------------------------------------------------------------------
 
