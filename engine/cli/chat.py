@@ -119,7 +119,9 @@ class _Talk:
             model=self._model.info.name,
         )
         self._parent = reply.id
-        sampling = replace(self._template.sampling(self._think), max_tokens=max_tokens)
+        sampling = self._template.sampling(self._think)
+        if max_tokens:
+            sampling = replace(sampling, max_tokens=max_tokens)
         turn = Turn(reply.id, sampling, self._system, self._think, self._template.name)
         _run(self._session, turn)
 
