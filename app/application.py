@@ -302,10 +302,12 @@ class Application(QObject):
 
     def _on_downloaded(self, _key: str, path: Path) -> None:
         self.library.rescan()
+        text = self.tr("Downloaded {0}").format(path.name)
         if self.loaded is None:
             self.load(path)
-        text = self.tr("Downloaded {0}").format(path.name)
-        self.window.say(text, lambda: self.load(path), self.tr("Load"))
+            self.window.say(text)
+        else:
+            self.window.say(text, lambda: self.load(path), self.tr("Load"))
 
     def _on_suggestion_taken(self, key: str) -> None:
         for model in self.library.available:

@@ -4,6 +4,7 @@ Three ways lead there: exceptions on the GUI thread, exceptions on other threads
 the whole process in native code (faulthandler). Nothing is sent anywhere. Knows no window.
 """
 
+import contextlib
 import faulthandler
 import logging
 import platform
@@ -81,7 +82,8 @@ class CrashLog:
         if self._file is None:
             return
         faulthandler.disable()
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
         self._file = None
         if not self._written:
             self.path.unlink(missing_ok=True)
@@ -95,8 +97,9 @@ class CrashLog:
             if self._written > MOST_REPORTS:
                 return
             if self._file is not None:
-                self._file.write(report)
-                self._file.flush()
+                with contextlib.suppress(OSError):  # a full disk: the window says it all the same
+                    self._file.write(report)
+                    self._file.flush()
         if self.on_report is not None:
             self.on_report(report)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.theme import Theme
-from app.widgets.parts import card, label, on_theme, push_button
+from app.widgets.parts import card, label, on_theme, push_button, restyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Welcome(QWidget):
     def show_state(self, *, ready: bool, suggestion: Suggestion | None) -> None:
         """ready: a model is loaded, or on its way. suggestion: shown only while none is."""
         self._suggestion = suggestion
+        # Alone it is what to do next; beside a suggestion it is the other way.
+        restyle(self.others, kind="quiet" if suggestion else "primary")
         self.greeting.setText(
             self.tr("What would you like to know?") if ready else self.tr("Welcome to Skein")
         )

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,15 @@ def test_death_in_native_code_is_in_the_report(tmp_path):
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert ended.returncode != 0
     assert "Segmentation fault" in CrashLog(tmp_path).previous or sys.platform == "win32"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always full device")
+def test_a_full_disk_does_not_hide_the_failure(crash: CrashLog) -> None:
+    told: list[str] = []
+    crash.on_report = told.append
+    assert crash._file is not None
+    crash._file.close()
+    crash._file = Path("/dev/full").open("w")  # noqa: SIM115 - the log closes it
+    crash.write("Unexpected error", "details")
+    crash.close()
+    assert "details" in told[0]
