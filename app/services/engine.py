@@ -7,7 +7,7 @@ come out by signals, which Qt delivers on the GUI thread. Only this file crosses
 import logging
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from engine.archive import StateArchive
     from engine.backends.base import Progress
     from engine.checkpoint import ModelInfo
-    from engine.hardware import Hardware
     from engine.model import Model
     from engine.plan import Plan
     from engine.session import Session
@@ -253,16 +252,17 @@ class EngineService(QObject):
         """Load beside the model in use if both fit; else in its place, and come back on failure."""
         from engine.hardware import detect
         from engine.model import load_planned, plan_model
+        from engine.room import fits_beside, without
 
         try:
             _stop_if(job.cancel.is_set())
             self._archive_in_use()
             self.model_loading.emit(job.path, 0.0)
             hardware = detect(self._cache)
-            freed = self._model.backend.resident_bytes if self._model else 0
-            info, plan = plan_model(job.path, job.strategy, _with_free(hardware, freed))
+            held = self._model.plan.needs if self._model else ()
+            info, plan = plan_model(job.path, job.strategy, without(hardware, held))
             _stop_if(job.cancel.is_set())
-            if freed and not _fits_beside(plan, hardware):
+            if held and not fits_beside(hardware, plan.needs):
                 self._make_room()
             with uncollected():
                 loaded = load_planned(
@@ -343,23 +343,3 @@ def _describe(model: "Model") -> LoadedModel:
         model.template.name,
         model.template.think_modes,
     )
-
-
-def _with_free(hardware: "Hardware", more_bytes: int) -> "Hardware":
-    """Return the machine as it will be once the model in use is gone."""
-    gpus = tuple(
-        replace(gpu, vram_free=min(gpu.vram_total, gpu.vram_free + more_bytes))
-        for gpu in hardware.gpus
-    )
-    free = min(hardware.ram_total, hardware.ram_free + more_bytes)
-    return replace(hardware, ram_free=free, gpus=gpus)
-
-
-def _fits_beside(plan: "Plan", hardware: "Hardware") -> bool:
-    """Whether the new model fits in what is free now, with the old one still there."""
-    vram = sum(gpu.vram_free for gpu in hardware.gpus)
-    for need in plan.needs:
-        free = hardware.ram_free if need.device == "cpu" else vram
-        if need.total_bytes > 0.8 * free:
-            return False
-    return True

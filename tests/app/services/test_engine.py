@@ -150,7 +150,7 @@ def test_a_failed_load_brings_the_model_back_that_made_room(
         return load(info, plan, **others)
 
     monkeypatch.setattr(engine.model, "load_planned", fail_for_two)
-    monkeypatch.setattr("app.services.engine._fits_beside", lambda *_: False)
+    monkeypatch.setattr("engine.room.fits_beside", lambda *_: False)
     watched.service.load(two, AUTO)
     watched.wait(lambda: "failed" in watched.told)
     assert watched.told == [f"ready {one.stem}", f"ready {one.stem}", "failed"]

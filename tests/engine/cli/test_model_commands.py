@@ -149,3 +149,21 @@ def test_an_unknown_thinking_mode_is_refused(tiny_path, capsys) -> None:
     code, _, err = say(capsys, "chat", tiny_path, "--think", "hard")
     assert code == 1
     assert "no thinking mode 'hard'" in err
+
+
+def test_bench_reports_what_it_measured(tiny_path, capsys) -> None:
+    small = ("--prefill", 20, "--decode", 4, "--runs", 2, "--strategy", "cpu fp32", "--json")
+    code, out, _ = say(capsys, "bench", tiny_path, *small)
+    assert code == 0
+    report = json.loads(out)
+    assert (report["prefill"], report["decode"], report["runs"]) == (20, 4, 2)
+    assert report["strategy"] == "cpu fp32"
+    assert report["peer"] is None
+    assert report["peak_bytes"] > report["resident_bytes"] > report["bytes_per_token"] > 0
+    for speed in ("load_s", "prefill_tokens_per_s", "decode_tokens_per_s"):
+        assert report["ours"][speed] > 0
+    read = report["bytes_per_token"] * report["ours"]["decode_tokens_per_s"]
+    assert report["bandwidth_share"] == pytest.approx(read / report["bandwidth_bytes_per_s"])
+    code, _, err = say(capsys, "bench", tiny_path, "--compare", "other")
+    assert code == 1
+    assert "--compare rwkv" in err
