@@ -12,7 +12,7 @@ from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory
 from engine.sampling import uncounted_ids
-from engine.strategy import Strategy
+from engine.strategy import Strategy, refuse_unsupported
 from engine.templates import Template, load_templates, template_for
 from engine.tokenizer import Tokenizer, load_tokenizer
 
@@ -64,15 +64,18 @@ def load_model(
 def plan_model(path: Path, strategy: Strategy, hardware: "Hardware") -> "tuple[ModelInfo, Plan]":
     """Say what a file holds and where it will run; ``auto`` lets the plan choose.
 
-    Raises NotEnoughMemory, UnsupportedModel, DamagedFile or UnsafeFile; nothing is loaded.
+    Raises NotEnoughMemory, UnsupportedStrategy, UnsupportedModel, DamagedFile or UnsafeFile;
+    nothing is loaded.
     """
-    from engine.plan import choose
+    from engine.plan import require_room
 
+    refuse_unsupported(strategy)
     info = inspect(path)
-    plan = choose(info.shape, hardware, None if strategy.is_auto else strategy)
-    if plan.verdict == "too_large":
-        raise _too_large(info, plan, choose(info.shape, hardware))
-    return info, plan
+    try:
+        return info, require_room(info.shape, hardware, strategy)
+    except NotEnoughMemory as error:
+        words = f"{info.name}: {error.message}"
+        raise NotEnoughMemory(words, error.hint, error.suggestion) from error
 
 
 def load_planned(
@@ -127,12 +130,6 @@ def load_backend(
             f"{info.name} could not be loaded as '{strategy}': {_first_line(error)}",
             "Try another strategy; the log has the details.",
         ) from error
-
-
-def _too_large(info: ModelInfo, plan: "Plan", best: "Plan") -> NotEnoughMemory:
-    fitting = "" if best.verdict == "too_large" else str(best.strategy)
-    hint = f"It fits as '{fitting}'." if fitting else "Choose a smaller model."
-    return NotEnoughMemory(f"{info.name} does not fit: {plan.reason}", hint, fitting)
 
 
 def _first_line(error: BaseException) -> str:

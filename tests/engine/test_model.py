@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine import RWKV
-from engine.errors import NotEnoughMemory, StateMismatch
+from engine.errors import NotEnoughMemory, StateMismatch, UnsupportedStrategy
 from engine.hardware import detect
 from engine.model import plan_model
 from engine.snapshot import Snapshot
@@ -51,6 +51,26 @@ def test_too_little_memory_is_said_before_loading_with_what_fits(tiny_path: Path
     with pytest.raises(NotEnoughMemory, match="rwkv7-wide") as failure:
         plan_model(wide, Strategy.parse("cpu fp32"), replace(small, ram_total=400 << 20))
     assert failure.value.hint
+
+
+def test_what_was_too_large_is_said_with_the_strategy_that_fits(tiny_path: Path) -> None:
+    wide = write_tiny_pth(tiny_path.with_name("rwkv7-wider.pth"), width=1024)
+    short = replace(detect(None), gpus=(), ram_total=1150 << 20, ram_free=1100 << 20)
+    with pytest.raises(NotEnoughMemory, match="rwkv7-wider") as failure:
+        plan_model(wide, Strategy.parse("cpu fp32"), short)
+    suggestion = Strategy.parse(failure.value.suggestion)
+    assert plan_model(wide, suggestion, short)[1].verdict != "too_large"
+
+
+@pytest.mark.parametrize("text", ["cpu int8", "cuda fp16 *1+ -> cpu fp32"])
+def test_what_no_backend_can_run_is_refused_before_loading(tiny_path: Path, text: str) -> None:
+    with pytest.raises(UnsupportedStrategy, match="cannot run"):
+        plan_model(tiny_path, Strategy.parse(text), detect(None))
+
+
+def test_threads_of_an_automatic_strategy_are_kept(tiny_path: Path) -> None:
+    _, plan = plan_model(tiny_path, Strategy.parse("auto @1"), detect(None))
+    assert plan.strategy.threads == 1
 
 
 def test_a_state_file_of_other_weights_is_refused(tmp_path: Path) -> None:
