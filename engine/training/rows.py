@@ -1,0 +1,101 @@
+"""Rows: what the trainer reads, whatever the data are. ``open_rows`` finds the kind by its name.
+
+Knows nothing of models, batches or steps; the kinds themselves are modules of their own.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KINDS = ("corpus", "text", "jsonl", "binidx")
+"""What data may be: generated, plain text, JSON Lines, tokens in a ``.bin`` and ``.idx`` pair."""
+
+ORDERS = ("shuffled", "rwkv-lm")
+"""Documents shuffled anew in every epoch, or the slots of RWKV-LM's recipe (binidx only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row to train on.
+
+    tokens: int64 [T + 1]. weights: float32 [T]; how much it counts to predict ``tokens[1:]``.
+    """
+
+    tokens: "np.ndarray"
+    weights: "np.ndarray"
+
+
+class Rows(Protocol):
+    """Rows by their number, the same from any process and in any order of asking."""
+
+    @property
+    def length(self) -> int:
+        """T: how many tokens of a row are predicted."""
+        ...
+
+    def __len__(self) -> int:
+        """How many rows an epoch has; generated data have very many."""
+        ...
+
+    def row(self, index: int) -> Row:
+        """Return a row; an index behind the epoch's end goes on with the next epoch.
+
+        A pure function of the index, and safe to pickle into a worker process.
+        """
+        ...
+
+
+class Documents(Protocol):
+    """Documents by their number: what ``PackedRows`` lays into rows.
+
+    A document begins with id 0 and is not empty. Only its size is asked for before it is needed.
+    """
+
+    def __len__(self) -> int:
+        """How many documents there are; at least one."""
+        ...
+
+    @property
+    def sizes(self) -> "np.ndarray":
+        """How many tokens each document has, with its id 0: integers [documents]."""
+        ...
+
+    def __getitem__(self, index: int) -> "tuple[np.ndarray, np.ndarray]":
+        """Return a document's tokens (integers [n]) and the weight of each (float32 [n])."""
+        ...
+
+
+def open_rows(
+    kind: str,
+    path: Path | None = None,
+    *,
+    length: int,
+    seed: int,
+    vocabulary: Path | None = None,
+    template: str = "",
+    others_weight: float = 0.1,
+    separator: str = "",
+    order: str = "shuffled",
+    cache: Path | None = None,
+) -> Rows:
+    """Return the rows of some data.
+
+    kind: one of ``KINDS``. path: the file or folder; binidx also without its ending; the corpus
+    has none. vocabulary: a file in the World format, None the World vocabulary itself.
+    template: how chats of a JSONL file are written (a name of resources/templates.toml).
+    others_weight: what a token that the assistant did not write counts in a chat.
+    separator: a line of a text file that divides documents; empty: a file is one document.
+    order: one of ``ORDERS``. cache: the folder in which texts are kept as tokens, None: beside
+    the data. Raises EngineError, DamagedFile.
+    """
+    if kind not in KINDS:
+        raise EngineError(
+            f'There is no kind of training data named "{kind}".',
+            f"Kinds are {', '.join(KINDS)}.",
+        )
+    raise EngineError(f'Training data of the kind "{kind}" cannot be read yet.')
