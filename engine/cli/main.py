@@ -18,11 +18,13 @@ from engine.cli import (
     plan,
     states,
     tokenize,
+    train,
 )
 from engine.errors import EngineError
 
 _COMMANDS = (
     chat, generate, download, models, states, inspect, plan, hardware, bench, forward, tokenize,
+    train,
 )  # fmt: skip
 
 
