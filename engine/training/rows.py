@@ -53,20 +53,20 @@ class Rows(Protocol):
 class Documents(Protocol):
     """Documents by their number: what ``PackedRows`` lays into rows.
 
-    A document begins with id 0 and is not empty. Only its size is asked for before it is needed.
+    A document begins with id 0 and ends before the id 0 of the next. Pickles into a worker process.
     """
-
-    def __len__(self) -> int:
-        """How many documents there are; at least one."""
-        ...
 
     @property
     def sizes(self) -> "np.ndarray":
-        """How many tokens each document has, with its id 0: integers [documents]."""
+        """How many tokens each document has, its id 0 among them: integers [documents]."""
         ...
 
-    def __getitem__(self, index: int) -> "tuple[np.ndarray, np.ndarray]":
-        """Return a document's tokens (integers [n]) and the weight of each (float32 [n])."""
+    def part(self, index: int, begin: int, end: int) -> "tuple[np.ndarray, np.ndarray]":
+        """Return tokens begin to end of a document (integers) and as many weights (float32).
+
+        A weight says how much it counts to predict what follows its token; behind the last
+        token that is the end of the document.
+        """
         ...
 
 
