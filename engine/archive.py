@@ -191,6 +191,10 @@ class StateArchive:
         """Save a named state at once. Raises EngineError when it cannot be saved."""
         return self._personas.save(name, snapshot, fingerprint, notes)
 
+    def persona(self, name: str) -> Persona:
+        """Return what is known of a named state. Raises EngineError when there is none."""
+        return self._personas.named(name)
+
     def load_persona(self, name: str) -> Snapshot:
         """Return a named state. Raises EngineError or DamagedFile."""
         return self._personas.load(name)

@@ -12,6 +12,7 @@ class Turn:
 
     reply: id of the assistant node. think: a thinking mode of the template.
     template: name of a template, or "" for the model's own.
+    persona: name of the saved state that the chat begins with, or "" for none.
     """
 
     reply: int
@@ -19,6 +20,7 @@ class Turn:
     system: str = ""
     think: str = "off"
     template: str = ""
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,12 +39,25 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the state holds before the first message: nothing, or a persona.
+
+    key: tells one persona from another. has_read: it was made by reading text, so that the first
+    message is the next turn of a chat that has begun; one that was trained has read nothing.
+    """
+
+    key: str = ""
+    has_read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentMaker:
     """Renders the path of one chat for one model."""
 
     model: Model
     template: Template
     system: str
+    beginning: Beginning = Beginning()
 
     def segments(self, path: Sequence[Node]) -> list[Segment]:
         """Return one segment per node, root first.
@@ -52,12 +65,13 @@ class SegmentMaker:
         path: users and assistants in turn, ending in the reply that is to be written.
         """
         made: list[Segment] = []
-        key = _hash("", self.template.name)
+        key = _hash(self.beginning.key, self.template.name)
         for i, node in enumerate(path):
             if node.role == "user":
-                text = self._question(node.text, path[i + 1].think, first=i == 0)
+                first = i == 0 and not self.beginning.has_read
+                text = self._question(node.text, path[i + 1].think, first=first)
                 key = _hash(key, text)
-                encode = partial(self._encode, text, first=i == 0)
+                encode = partial(self._encode, text, first=first)
                 made.append(Segment(node, key, encode))
             else:
                 made.append(self._reply(node, key))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from engine.archive import StateArchive
 from engine.backends.base import IsCancelled
-from engine.errors import Cancelled, EngineError, StoreError
+from engine.errors import Cancelled, EngineError, StateMismatch, StoreError
 from engine.events import Event, Finished, Opened, Reading, ReplyStats, Turn
 from engine.generate import Generation
 from engine.model import Model
 from engine.sampling import Sampler
-from engine.segments import Segment, SegmentMaker
+from engine.segments import Beginning, Segment, SegmentMaker
 from engine.snapshot import Snapshot
 from engine.store import Store
 from engine.templates import load_templates
@@ -61,9 +61,11 @@ class Session:
         raised, after the node was marked as failed with a sentence.
         """
         template = self._templates.get(turn.template, self._model.template)
-        maker = SegmentMaker(self._model, template, turn.system)
         try:
-            run = _Run(self._model, self._store, self._archive, maker, turn, emit)
+            persona = self._persona(turn.persona) if turn.persona else None
+            beginning = persona.beginning if persona else Beginning()
+            maker = SegmentMaker(self._model, template, turn.system, beginning)
+            run = _Run(self._model, self._store, self._archive, maker, turn, emit, persona)
             finished = run(cancelled)
         except EngineError as error:
             self._note_failure(turn, f"{error.message} {error.hint}".strip())
@@ -74,9 +76,31 @@ class Session:
         emit(finished)
         return finished
 
+    def _persona(self, name: str) -> "_Persona":
+        """Return a persona of these weights. Raises EngineError or DamagedFile."""
+        info = self._model.info
+        about = self._archive.persona(name)
+        if about.fingerprint not in ("", info.fingerprint):
+            raise StateMismatch(
+                f"The persona {name} was made with another model than {info.name}.",
+                "Load the model that it was made with, or choose no persona for this chat.",
+            )
+        snapshot = self._archive.load_persona(name)
+        snapshot.state.require_shape(info.shape)
+        has_read = snapshot.state.tokens_read > 0
+        return _Persona(Beginning(f"{about.path.name} {about.created}", has_read), snapshot)
+
     def _note_failure(self, turn: Turn, words: str) -> None:
         with contextlib.suppress(StoreError):  # it may be the very reason
             self._store.update_node(turn.reply, status="failed", error=words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Persona:
+    """The state that a chat begins with, and how that shows in what is read after it."""
+
+    beginning: Beginning
+    snapshot: Snapshot
 
 
 @dataclass(slots=True)
@@ -100,10 +124,12 @@ class _Run:
         maker: SegmentMaker,
         turn: Turn,
         emit: Emit,
+        persona: _Persona | None = None,
     ) -> None:
         self._model = model
         self._store = store
         self._archive = archive
+        self._persona = persona
         self._maker = maker
         self._turn = turn
         self._emit = emit
@@ -171,6 +197,8 @@ class _Run:
             if ahead > 0 or found.snapshot.logits is not None:
                 self._take_over(found.snapshot, last=segment is segments[-1])
                 return _Start(i, found.position, found.snapshot, found.from_disk)
+        if self._persona is not None:
+            self._state.copy_from(self._persona.snapshot.state)
         return _Start(0, 0, None, from_disk=False)
 
     def _take_over(self, snapshot: Snapshot, *, last: bool) -> None:

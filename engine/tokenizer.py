@@ -219,19 +219,22 @@ def _byte_letters() -> dict[str, bytes]:
 def load_tokenizer(info: "ModelInfo") -> Tokenizer:
     """Return the tokenizer that a model was trained with.
 
-    tokenizer.json is looked for in the model's folder. Raises EngineError when it is missing,
-    UnsupportedModel when the model has fewer rows than its vocabulary has ids.
+    A vocabulary of its own is looked for in the model's folder. Raises EngineError when it is
+    missing, UnsupportedModel when the model has fewer rows than its vocabulary has ids.
     """
     tokenizer: Tokenizer
+    folder = info.path if info.path.is_dir() else info.path.parent
     if info.tokenizer == "world":
         tokenizer = WorldTokenizer.load()
+    elif info.tokenizer == "vocabulary.txt":
+        tokenizer = WorldTokenizer.load(folder / info.tokenizer)
     else:
-        folder = info.path if info.path.is_dir() else info.path.parent
         tokenizer = JsonTokenizer(folder / "tokenizer.json")
     if info.shape.vocab < tokenizer.vocab_size:
+        own = "tokenizer.json" if info.tokenizer == "world" else info.tokenizer
         raise UnsupportedModel(
             f"{info.name} has {info.shape.vocab} tokens, but its vocabulary needs "
             f"{tokenizer.vocab_size}.",
-            "Put the tokenizer.json that belongs to this model beside it.",
+            f"Put the {own} that belongs to this model beside it.",
         )
     return tokenizer

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.checkpoint.entries import NUMPY_TYPES, FileTable, TensorEntry
 from engine.checkpoint.fingerprint import fingerprint
-from engine.checkpoint.info import ModelInfo
+from engine.checkpoint.info import VOCABULARY_FILE, ModelInfo, VocabularyKind
 from engine.checkpoint.names import canonical, infer_shape
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.sniff import check_is_file, read_table
@@ -152,9 +152,12 @@ class Checkpoint:
         found = types.pop() if len(types) == 1 else "mixed"
         return cast("Literal['bf16', 'fp16', 'fp32', 'mixed']", found)
 
-    def _tokenizer(self) -> Literal["world", "tokenizer.json"]:
+    def _tokenizer(self) -> VocabularyKind:
         """The World vocabulary has 65536 rows; any other needs the file that came with it."""
-        return "world" if self.shape.vocab == _WORLD_VOCAB else "tokenizer.json"
+        if self.shape.vocab == _WORLD_VOCAB:
+            return "world"
+        own = self.path.with_name(VOCABULARY_FILE)
+        return "vocabulary.txt" if own.is_file() else "tokenizer.json"
 
 
 def _unreadable(name: str, error: Exception) -> DamagedFile:

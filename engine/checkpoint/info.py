@@ -6,6 +6,11 @@ from typing import Literal
 
 from engine.checkpoint.shape import ModelShape
 
+VOCABULARY_FILE = "vocabulary.txt"
+"""A vocabulary in the World format, beside a model that has one of its own."""
+
+VocabularyKind = Literal["world", "vocabulary.txt", "tokenizer.json"]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -13,6 +18,7 @@ class ModelInfo:
 
     parameters: elements in use, of the whole model. size_bytes: the file's.
     weights: the number type of all tensors, or "mixed".
+    tokenizer: the World vocabulary, or the name of the file beside the model that holds its own.
     fingerprint: identifies the weights, see ``engine.checkpoint.fingerprint``.
     """
 
@@ -24,5 +30,5 @@ class ModelInfo:
     weights: Literal["bf16", "fp16", "fp32", "mixed"]
     parameters: int
     size_bytes: int
-    tokenizer: Literal["world", "tokenizer.json"]
+    tokenizer: VocabularyKind
     fingerprint: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.built_in import require_built_in
 from engine.cli.loading import StrategyOption, open_model
 from engine.cli.stores import opened_stores
 from engine.errors import EngineError
@@ -27,29 +28,32 @@ def register(app: typer.Typer) -> None:
 
 
 def chat_command(
-    file: Annotated[Path | None, typer.Argument(help="A model file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A model file; else the last one used, or the built-in.")
+    ] = None,
     conversation: Annotated[
         int | None, typer.Option("--continue", help="The number of a chat to go on with.")
     ] = None,
     system: Annotated[str, typer.Option(help="What the model is told first.")] = "",
     think: Annotated[str, typer.Option(help="off, fast, think or think_a_lot.")] = "",
+    persona: Annotated[str, typer.Option(help="The persona that a new chat begins with.")] = "",
     max_tokens: Annotated[int, typer.Option(help="Tokens of a reply at most; 0: no limit.")] = 0,
     strategy: StrategyOption = "auto",
 ) -> None:
     """Chat in the terminal; an empty line ends it. The window shows the same chats."""
     folders = Folders.standard()
     folders.create()
-    model = open_model(file or _only_model(folders), strategy)
+    model = open_model(file or _usual_model(folders), strategy)
     try:
         with opened_stores() as (store, archive):
-            talk = _Talk(model, store, archive, conversation, system, think)
+            talk = _Talk(model, store, archive, conversation, system, think, persona)
             talk.run(max_tokens)
     finally:
         model.close()
 
 
-def _only_model(folders: Folders) -> Path:
-    """Return the model that was used last, else the only one there is."""
+def _usual_model(folders: Folders) -> Path:
+    """Return the model that was used last, else the only one there is, else the built-in one."""
     from engine.hub.library import model_places, scan
     from engine.settings import SettingsFile
 
@@ -57,14 +61,9 @@ def _only_model(folders: Folders) -> Path:
     if settings.last_model and Path(settings.last_model).exists():
         return Path(settings.last_model)
     ready = [model.path for model in scan(model_places(folders, settings)) if model.info]
-    if len(ready) == 1:
-        return ready[0]
-    raise EngineError(
-        "Several models are here." if ready else "No model is on this computer yet.",
-        "Name one: skein chat FILE."
-        if ready
-        else "`skein models --remote` lists some to download.",
-    )
+    if len(ready) > 1:
+        raise EngineError("Several models are here.", "Name one: skein chat FILE.")
+    return ready[0] if ready else require_built_in()
 
 
 class _Talk:
@@ -78,6 +77,7 @@ class _Talk:
         conversation: int | None,
         system: str,
         think: str,
+        persona: str,
     ) -> None:
         from engine.session import Session
 
@@ -92,6 +92,8 @@ class _Talk:
             self._parent, kept = found.current_node, found.settings
         # A chat goes on as it was asked for, here or in the window: else it would be read again.
         self._system = system or str(kept.get("system", ""))
+        # The beginning of a chat that has begun cannot be another one.
+        self._persona = str(kept.get("persona", "")) if conversation is not None else persona
         self._template = load_templates().get(str(kept.get("template", "")), model.template)
         self._think = _think_mode(self._template, think, str(kept.get("think", "")))
 
@@ -106,7 +108,8 @@ class _Talk:
     def _answer(self, question: str, max_tokens: int) -> None:
         if self._conversation is None:
             self._conversation = self._store.create_conversation(
-                question[:48], {"system": self._system, "think": self._think}
+                question[:48],
+                {"system": self._system, "think": self._think, "persona": self._persona},
             ).id
         user = self._store.add_node(self._conversation, self._parent, "user", question)
         reply = self._store.add_node(
@@ -122,7 +125,9 @@ class _Talk:
         sampling = self._template.sampling(self._think)
         if max_tokens:
             sampling = replace(sampling, max_tokens=max_tokens)
-        turn = Turn(reply.id, sampling, self._system, self._think, self._template.name)
+        turn = Turn(
+            reply.id, sampling, self._system, self._think, self._template.name, self._persona
+        )
         _run(self._session, turn)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.built_in import require_built_in
 from engine.cli.loading import StrategyOption, open_model
 from engine.errors import EngineError
 from engine.sampling_params import SamplingParams
@@ -28,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def generate_command(
-    file: Annotated[Path, typer.Argument(help="A model file.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A model file; without one: the built-in model.")
+    ] = None,
     prompt: Annotated[str, typer.Option(help="The text to go on from; '-' reads it.")] = "",
     max_tokens: Annotated[int, typer.Option(help="Tokens to write at most.")] = 256,
     temperature: Annotated[float, typer.Option()] = 1.0,
@@ -57,7 +60,9 @@ def generate_command(
         stop=tuple(stop or ()),
     ).validated()
     text = sys.stdin.read() if prompt == "-" else prompt
-    _write_on(file, text, params, strategy, state, save_state, as_json=as_json)
+    _write_on(
+        file or require_built_in(), text, params, strategy, state, save_state, as_json=as_json
+    )
 
 
 def _write_on(
@@ -118,8 +123,8 @@ def _begin(
         logits = None if start.logits is None else torch.from_numpy(start.logits)
         if start.sampler is not None and not prompt and params.seed is None:
             sampler.restore(start.sampler)
-    # A sequence begins with id 0; a state has begun already.
-    tokens = ([0] if start is None and prompt else []) + model.tokenizer.encode(prompt)
+    # A sequence begins with id 0; a state that has read something has begun already.
+    tokens = ([0] if prompt and not state.tokens_read else []) + model.tokenizer.encode(prompt)
     began = time.perf_counter()
     if tokens:
         logits = model.backend.forward(tokens, state)

@@ -5,14 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.archive import StateArchive
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError, StateMismatch, StoreError
 from engine.events import Event, Finished, Reading, Token, Turn
 from engine.folders import Folders
 from engine.model import Model
-from engine.sampling import SamplingParams
+from engine.sampling import Sampler, SamplingParams
 from engine.session import Session
+from engine.snapshot import Snapshot
+from engine.state import State
 from engine.store import Node, Store
 
 PARAMS = SamplingParams(temperature=1.0, top_p=0.9, seed=5, max_tokens=24)
@@ -335,3 +338,72 @@ def test_a_reply_that_ends_at_once_is_empty_and_the_chat_goes_on(desk: Desk, cha
     finished = desk.run(Turn(reply.id, replace(PARAMS, temperature=0, stop=everything)))
     assert finished.stats.tokens == len(desk.store.node(reply.id).tokens)
     assert desk.ask(chat, reply.id, "And now?").status == "done"
+
+
+def _answer_as(desk: Desk, chat: int, persona: str) -> tuple[Node, Finished]:
+    question = desk.store.add_node(chat, None, "user", "Who are you?")
+    reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+    finished = desk.run(Turn(reply.id, PARAMS, persona=persona))
+    return desk.store.node(reply.id), finished
+
+
+def _trained(model: Model) -> Snapshot:
+    """A state as state tuning makes it: full, but nothing was read."""
+    state = State.zeros(model.info.shape)
+    state.wkv.copy_(torch.randn(state.wkv.shape, generator=torch.Generator().manual_seed(1)))
+    return Snapshot(state, None, None)
+
+
+def test_a_chat_begins_with_a_persona_and_reads_the_same_tokens(
+    desk: Desk, chat: int, tiny_model: Model
+) -> None:
+    desk.archive.save_persona("Pirate", _trained(tiny_model), tiny_model.info.fingerprint)
+    plain, without = _answer_as(desk, chat, "")
+    answered, finished = _answer_as(desk, chat, "Pirate")
+    assert answered.tokens != plain.tokens
+    assert finished.stats.read_tokens == without.stats.read_tokens
+    # On the same state, the same tokens by hand.
+    state = _trained(tiny_model).state.clone()
+    template = tiny_model.template
+    prompt = (0, *tiny_model.tokenizer.encode(template.turn("Who are you?", "off", first=True)))
+    logits = tiny_model.backend.forward(prompt, state)
+    sampler = Sampler(PARAMS, tiny_model.info.shape.vocab, tiny_model.unused, tiny_model.uncounted)
+    assert sampler.sample(logits.numpy()) == answered.tokens[0]
+
+
+def test_a_persona_that_has_read_is_gone_on_from(desk: Desk, chat: int, tiny_model: Model) -> None:
+    state = tiny_model.backend.new_state()
+    text = "User: I am Ada.\n\nAssistant: Hello, Ada."
+    logits = tiny_model.backend.forward((0, *tiny_model.tokenizer.encode(text)), state)
+    snapshot = Snapshot(state, logits.numpy(), None)
+    desk.archive.save_persona("Friend", snapshot, tiny_model.info.fingerprint)
+    _, finished = _answer_as(desk, chat, "Friend")
+    asked = tiny_model.template.turn("Who are you?", "off", first=False)
+    assert finished.stats.read_tokens == len(tiny_model.tokenizer.encode(asked))
+    assert finished.stats.resumed_tokens == state.tokens_read
+
+
+def test_the_state_of_another_persona_is_not_resumed(
+    desk: Desk, chat: int, tiny_model: Model
+) -> None:
+    for name in ("One", "Two"):
+        desk.archive.save_persona(name, _trained(tiny_model), tiny_model.info.fingerprint)
+    first, _ = _answer_as(desk, chat, "One")
+    assert first.parent is not None
+    again = desk.store.add_node(chat, first.parent, "assistant", "", status="writing")
+    assert desk.run(Turn(again.id, PARAMS, persona="One")).stats.read_tokens == 0
+    other = desk.store.add_node(chat, first.parent, "assistant", "", status="writing")
+    assert desk.run(Turn(other.id, PARAMS, persona="Two")).stats.read_tokens > 0
+
+
+def test_a_persona_of_other_weights_or_one_that_is_gone_is_refused(
+    desk: Desk, chat: int, tiny_model: Model
+) -> None:
+    desk.archive.save_persona("Stranger", _trained(tiny_model), "of other weights")
+    for persona, error in (("Stranger", StateMismatch), ("Nobody", EngineError)):
+        question = desk.store.add_node(chat, None, "user", "Who are you?")
+        reply = desk.store.add_node(chat, question.id, "assistant", "", status="writing")
+        with pytest.raises(error):
+            desk.run(Turn(reply.id, PARAMS, persona=persona))
+        assert desk.store.node(reply.id).status == "failed"
+        assert persona in desk.store.node(reply.id).error

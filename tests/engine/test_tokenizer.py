@@ -188,6 +188,11 @@ def test_the_tokenizer_that_belongs_to_a_model(pile, tmp_path):
     assert isinstance(load_tokenizer(info("tokenizer.json", 330)), JsonTokenizer)
     with pytest.raises(UnsupportedModel, match="has 300 tokens"):
         load_tokenizer(info("tokenizer.json", 300))
+    lines = [f"{byte + 1} {bytes((byte,))!r} 1" for byte in range(256)]
+    (tmp_path / "vocabulary.txt").write_text("\n".join([*lines, "257 ' goose' 6"]))
+    assert load_tokenizer(info("vocabulary.txt", 300)).encode(" goose!") == [257, 34]
+    with pytest.raises(UnsupportedModel, match="its vocabulary needs 258"):
+        load_tokenizer(info("vocabulary.txt", 257))
     pile.write_text("{}")
     with pytest.raises(DamagedFile):
         load_tokenizer(info("tokenizer.json", 330))
