@@ -134,7 +134,7 @@ _STARTS = words_of("""
 _VOWELS = words_of("a e i o u a e i o u a e i o u ai au ea ee ei ia ie io oo ou y ae")
 _ENDS = ("",) * 16 + words_of("n r l s m t k d nd rk th sh x ng rn lt ck st ph zz")
 _TAILS = {
-    "city": ("", "", "", "ville", "burg", "ton", "stad", "mouth", "ford", "heim", "grad", "holm"),
+    "city": ("", "", "", *words_of("ville burg ton stad mouth ford heim grad holm")),
     "name": ("",),
 }
 _INVENTED = 0.5
@@ -161,18 +161,29 @@ def _syllables(rng: random.Random) -> str:
         return "".join(letters)
     parts: list[str] = []
     for _ in range(rng.choice((1, 2, 2, 2, 3, 3))):
-        parts += (rng.choice(_STARTS) if rng.random() < 0.94 else "", rng.choice(_VOWELS))
+        if parts or rng.random() < 0.9:
+            parts.append(rng.choice(_STARTS))
+        parts.append(rng.choice(_VOWELS))
     return "".join(parts) + rng.choice(_ENDS)
 
 
 def person(rng: random.Random, held: bool = False) -> str:
     """Return a person's first name."""
-    if rng.random() < _INVENTED: return invented(rng, held) return rng.choice(listed(PEOPLE,
-    held)) def pet(rng: random.Random, held: bool = False) -> str:
+    if rng.random() < _INVENTED:
+        return invented(rng, held)
+    return rng.choice(listed(PEOPLE, held))
+
+
+def pet(rng: random.Random, held: bool = False) -> str:
     """Return a pet's name; now and then it is one that people have."""
-    if rng.random() < 0.15: return person(rng, held) if rng.random() < _INVENTED: return
-    invented(rng, held) return rng.choice(listed(PETS, held)) def city(rng: random.Random, held:
-    bool = False) -> str:
+    if rng.random() < 0.15:
+        return person(rng, held)
+    if rng.random() < _INVENTED:
+        return invented(rng, held)
+    return rng.choice(listed(PETS, held))
+
+
+def city(rng: random.Random, held: bool = False) -> str:
     """Return a city's name."""
     if rng.random() < _INVENTED * 0.7:
         return invented(rng, held, "city")
