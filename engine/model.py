@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory
+from engine.lora_files import with_loras
 from engine.sampling import uncounted_ids
 from engine.strategy import Strategy, refuse_unsupported
 from engine.templates import Template, load_templates, template_for
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.hardware import Hardware
+    from engine.lora_files import LoraUse
     from engine.plan import Plan
     from engine.state import State
 
@@ -50,6 +52,7 @@ def load_model(
     strategy: Strategy,
     hardware: "Hardware",
     *,
+    loras: "Sequence[LoraUse]" = (),
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Model:
@@ -57,20 +60,23 @@ def load_model(
 
     Raises what ``plan_model`` and ``load_planned`` raise.
     """
-    info, plan = plan_model(path, strategy, hardware)
+    info, plan = plan_model(path, strategy, hardware, loras)
     return load_planned(info, plan, progress=progress, cancelled=cancelled)
 
 
-def plan_model(path: Path, strategy: Strategy, hardware: "Hardware") -> "tuple[ModelInfo, Plan]":
+def plan_model(
+    path: Path, strategy: Strategy, hardware: "Hardware", loras: "Sequence[LoraUse]" = ()
+) -> "tuple[ModelInfo, Plan]":
     """Say what a file holds and where it will run; ``auto`` lets the plan choose.
 
+    loras: applied in this order while the weights are loaded.
     Raises NotEnoughMemory, UnsupportedStrategy, UnsupportedModel, DamagedFile or UnsafeFile;
     nothing is loaded.
     """
     from engine.plan import require_room
 
     refuse_unsupported(strategy)
-    info = inspect(path)
+    info = with_loras(inspect(path), loras)
     try:
         return info, require_room(info.shape, hardware, strategy)
     except NotEnoughMemory as error:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import group_norm, layer_norm, normalize
 
 from engine.backends.base import IsCancelled, Progress
+from engine.backends.lora import LoraMerge
 from engine.backends.matrices import Matrix
 from engine.backends.step_graph import StepGraph
 from engine.backends.weights import DTYPES, WeightReader
@@ -214,8 +215,12 @@ class TorchBackend:
         stages = [(_device(stage.device), _dtype(stage.weights)) for stage in placement]
         if strategy.threads:
             torch.set_num_threads(strategy.threads)
-        with open_checkpoint(info.path) as checkpoint, torch.inference_mode():
-            reader = WeightReader(checkpoint, progress, cancelled)
+        with (
+            open_checkpoint(info.path) as checkpoint,
+            LoraMerge(info.loras, info.shape, info.name) as loras,
+            torch.inference_mode(),
+        ):
+            reader = WeightReader(checkpoint, progress, cancelled, loras)
             # Rows are gathered on the host, and held as the file has them: exact and small.
             self._embedding = reader.read("emb.weight", reader.file_dtype("emb.weight"), "cpu")
             self._ln0 = _norm(reader, "blocks.0.ln0", torch.device("cpu"))

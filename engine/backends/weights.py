@@ -14,6 +14,7 @@ from engine.backends.matrices import Matrix, make_matrix
 from engine.errors import Cancelled, DamagedFile
 
 if TYPE_CHECKING:
+    from engine.backends.lora import LoraMerge
     from engine.checkpoint import Checkpoint
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,8 +33,11 @@ class WeightReader:
         checkpoint: "Checkpoint",
         progress: Progress | None = None,
         cancelled: IsCancelled | None = None,
+        loras: "LoraMerge | None" = None,
     ) -> None:
+        """Read from an open checkpoint; ``loras`` change the weights on their way."""
         self._checkpoint = checkpoint
+        self._loras = loras
         self._progress = progress or (lambda _done, _total: None)
         self._cancelled = cancelled or (lambda: False)
         self._done = 0
@@ -95,4 +99,6 @@ class WeightReader:
                 f"(NaN or infinity) in {name}.",
                 "Download the file again; if that does not help, the model itself is broken.",
             )
+        if self._loras is not None:
+            values = self._loras.changed(name, values, start)
         part.copy_(values)

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.checkpoint.shape import ModelShape
+
+if TYPE_CHECKING:
+    from engine.lora_files import LoraUse
 
 VOCABULARY_FILE = "vocabulary.txt"
 """A vocabulary in the World format, beside a model that has one of its own."""
@@ -20,6 +23,7 @@ class ModelInfo:
     weights: the number type of all tensors, or "mixed".
     tokenizer: the World vocabulary, or the name of the file beside the model that holds its own.
     fingerprint: identifies the weights, see ``engine.checkpoint.fingerprint``.
+    loras: what changes the weights while they are loaded (``engine.lora_files.with_loras``).
     """
 
     path: Path
@@ -32,3 +36,4 @@ class ModelInfo:
     size_bytes: int
     tokenizer: VocabularyKind
     fingerprint: str
+    loras: "tuple[LoraUse, ...]" = ()

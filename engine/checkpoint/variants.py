@@ -45,7 +45,7 @@ _STATE_NAMES = r"\.time_state$|^wkv$|^state(\.|$)"
 _VARIANTS = (
     Variant(
         "is a LoRA, not a model: it holds only changes to one",
-        "Load the model it was trained on; applying a LoRA needs the merged .pth for now.",
+        "Load the model it was trained on, with this file as its LoRA: `--lora FILE`.",
         _any(r"\.?lora_[AB](\.|$)|\.bone$|\.disha$"),
     ),
     Variant(

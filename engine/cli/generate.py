@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.built_in import require_built_in
-from engine.cli.loading import StrategyOption, open_model
+from engine.cli.loading import LoraOption, StrategyOption, open_model
 from engine.errors import EngineError
 from engine.sampling_params import SamplingParams
 
@@ -43,6 +43,7 @@ def generate_command(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
     stop: Annotated[list[str] | None, typer.Option(help="Stop before this text.")] = None,
     strategy: StrategyOption = "auto",
+    lora: LoraOption = None,
     state: Annotated[Path | None, typer.Option(help="A state file to go on from.")] = None,
     save_state: Annotated[Path | None, typer.Option(help="Where to save the state after.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
@@ -60,16 +61,14 @@ def generate_command(
         stop=tuple(stop or ()),
     ).validated()
     text = sys.stdin.read() if prompt == "-" else prompt
-    _write_on(
-        file or require_built_in(), text, params, strategy, state, save_state, as_json=as_json
-    )
+    model = open_model(file or require_built_in(), strategy, lora or ())
+    _write_on(model, text, params, state, save_state, as_json=as_json)
 
 
 def _write_on(
-    file: Path,
+    model: "Model",
     prompt: str,
     params: SamplingParams,
-    strategy: str,
     state_file: Path | None,
     save_state: Path | None,
     *,
@@ -78,7 +77,6 @@ def _write_on(
     from engine.snapshot import Snapshot
     from engine.state_files import open_for, save_for
 
-    model = open_model(file, strategy)
     start = open_for(state_file, model.info) if state_file else None
     generation, read_tokens, read_seconds = _begin(model, start, prompt, params)
     seconds = _stream(generation, quiet=as_json)

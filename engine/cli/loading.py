@@ -1,7 +1,7 @@
 """What several commands share: the strategy option, and a model loaded with a bar."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from engine.backends.base import Backend, Progress
 from engine.checkpoint import ModelInfo
 from engine.folders import Folders
 from engine.hardware import detect
+from engine.lora_files import parse_lora
 from engine.model import Model, load_backend, load_planned, plan_model
 from engine.strategy import Strategy
 
@@ -19,10 +20,22 @@ StrategyOption = Annotated[
     str, typer.Option(help='Where and how it runs: "cpu fp16", "cuda fp16 *20 -> cpu fp16", auto.')
 ]
 
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora", metavar="FILE[:STRENGTH]", help="A LoRA to merge in; strength 0 to 2. Repeatable."
+    ),
+]
 
-def open_model(file: Path, strategy: str) -> Model:
-    """Plan and load a model with its tokenizer, with a bar on a terminal's standard error."""
-    info, plan = plan_model(file, Strategy.parse(strategy), detect(Folders.standard().cache))
+
+def open_model(file: Path, strategy: str, loras: Sequence[str] = ()) -> Model:
+    """Plan and load a model with its tokenizer, with a bar on a terminal's standard error.
+
+    loras: as ``LoraOption`` has them.
+    """
+    uses = [parse_lora(text) for text in loras]
+    hardware = detect(Folders.standard().cache)
+    info, plan = plan_model(file, Strategy.parse(strategy), hardware, uses)
     with progress_bar(f"Loading {info.name}") as show:
         return load_planned(info, plan, progress=show)
 

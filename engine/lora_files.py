@@ -1,0 +1,269 @@
+"""LoRA files: changes to a model's weights in the names of RWKV-PEFT, and how they are asked for.
+
+For a matrix ``X.weight`` [out, in] such a file holds ``X.lora_A`` [r, in] and ``X.lora_B``
+[out, r]: the model becomes W + (alpha / r) B A (merge/merge.py of github.com/JL-er/RWKV-PEFT).
+Beside the pairs it may hold whole tensors of the model (norms, time_*), which take their place.
+RWKV-PEFT keeps alpha in its command line: a file without ``lora_alpha`` counts as alpha = r.
+Files are read by our own readers: nothing in them is ever run. Knows numpy, not torch.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from engine.checkpoint.entries import NUMPY_TYPES, TensorEntry, element_count
+from engine.checkpoint.info import ModelInfo
+from engine.checkpoint.names import Shape, expected_tensors
+from engine.checkpoint.shape import ModelShape
+from engine.checkpoint.sniff import check_is_file, read_table
+from engine.errors import DamagedFile, EngineError, UnsupportedModel
+
+ALPHA = "lora_alpha"
+"""A tensor of one element with the scale that the pairs were trained with. Ours; RWKV-PEFT's
+tools pass over it."""
+
+STRENGTH_MAX = 2.0
+
+_PAIR = re.compile(r"(?:base_model\.model\.|model\.)?(.+)\.lora_([AB])(?:\.default)?(?:\.weight)?")
+_OTHERS = {
+    ".init_lora_A": "a PiSSA start file",
+    ".init_lora_B": "a PiSSA start file",
+    ".bone": "a Bone adapter",
+    ".disha": "a DiSHA adapter",
+    ".lora_magnitude_vector": "a DoRA adapter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """One LoRA as the user asks for it. strength: 0 (nothing) to 2 (twice what was trained)."""
+
+    path: Path
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A low-rank change of one matrix [out, in]: first [r, in], second [out, r]."""
+
+    first: TensorEntry
+    second: TensorEntry
+
+    @property
+    def rank(self) -> int:
+        """r."""
+        return self.first.shape[0]
+
+
+def parse_lora(text: str) -> LoraUse:
+    """Read ``FILE`` or ``FILE:STRENGTH``. Raises EngineError for a strength out of 0 to 2."""
+    file, colon, strength = text.rpartition(":")
+    if not colon or not re.fullmatch(r"[+-]?[\d.]+", strength):
+        return LoraUse(Path(text))  # a colon of a Windows drive, or none
+    try:
+        value = float(strength)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= STRENGTH_MAX:
+        raise EngineError(
+            f"A LoRA's strength is a number from 0 to 2, not {strength}.",
+            "Write FILE:0.5 for half of it, FILE alone for all of it.",
+        )
+    return LoraUse(Path(file), value)
+
+
+class LoraFile:
+    """An open LoRA file: its table, and its tensors one by one. Close it, or use ``with``."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the table. Raises DamagedFile, UnsafeFile, UnsupportedModel, OSError."""
+        check_is_file(path)
+        self.path = path
+        self._file = cast("BinaryIO", path.open("rb", buffering=0))
+        try:
+            self._read_table()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "LoraFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _read_table(self) -> None:
+        name, size_bytes = self.path.name, self.path.stat().st_size
+        entries = read_table(self._file, name, size_bytes).entries
+        _refuse_others(entries, name)
+        alpha = entries.pop(ALPHA, None)
+        self.pairs, rest = _pairs(entries, name)
+        """By the name of the matrix that is changed."""
+        self.replacements = {_plain(key): entry for key, entry in rest.items()}
+        """Whole tensors, by name."""
+        if not self.pairs:
+            raise UnsupportedModel(
+                f"{name} is not a LoRA: it holds no pair of lora_A and lora_B.",
+                "A model is loaded by itself; a state is imported with `skein states import`.",
+            )
+        self.alpha = None if alpha is None else self._alpha(alpha)
+        """The scale that it was trained with; None where the file does not tell."""
+
+    def _alpha(self, entry: TensorEntry) -> float:
+        values = self.read(replace(entry, shape=(element_count(entry.shape),)))
+        if values.size != 1 or not values[0] > 0:
+            raise DamagedFile(f"{self.path.name} is damaged: its {ALPHA} is no positive number.")
+        return float(values[0])
+
+    def scale(self, pair: Pair) -> float:
+        """Return alpha / r; 1 where the file does not tell alpha."""
+        return 1.0 if self.alpha is None else self.alpha / pair.rank
+
+    def read(self, entry: TensorEntry) -> np.ndarray:
+        """Return a tensor as fp32 in its entry's shape.
+
+        Raises UnsupportedModel for an odd number type, DamagedFile for values that are no numbers.
+        """
+        if entry.dtype not in NUMPY_TYPES:
+            raise UnsupportedModel(
+                f"{self.path.name} holds {entry.name[:80]} as {entry.dtype}; "
+                "bf16, fp16 or fp32 was expected."
+            )
+        raw = np.frombuffer(self._bytes(entry), NUMPY_TYPES[entry.dtype]).reshape(entry.shape)
+        if entry.dtype == "bf16":  # the upper half of an fp32
+            values = (raw.astype(np.uint32) << 16).view(np.float32)
+        else:
+            values = raw.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise DamagedFile(
+                f"{self.path.name} holds values that are not numbers (NaN or infinity) in "
+                f"{entry.name[:80]}.",
+                "It cannot be used; train it again with a lower learning rate.",
+            )
+        return values
+
+    def digest(self) -> str:
+        """Return 64 hex digits that tell these tensors from others, whatever the container."""
+        total = hashlib.sha256(repr(self.alpha).encode())
+        tensors = {f"{name} A": pair.first for name, pair in self.pairs.items()}
+        tensors |= {f"{name} B": pair.second for name, pair in self.pairs.items()}
+        tensors |= self.replacements
+        for name in sorted(tensors):
+            entry = tensors[name]
+            total.update(f"\0{name} {entry.dtype} {entry.shape}\0".encode())
+            total.update(self._bytes(entry))
+        return total.hexdigest()
+
+    def require_fit(self, shape: ModelShape, model_name: str) -> None:
+        """Raise UnsupportedModel unless every tensor has its place in a model of this shape."""
+        sizes = expected_tensors(shape)
+        for name, pair in self.pairs.items():
+            found = (pair.second.shape[0], pair.first.shape[1])
+            self._require(name, found, sizes.get(name), model_name)
+        for name, entry in self.replacements.items():
+            self._require(name, entry.shape, sizes.get(name), model_name)
+
+    def _require(self, name: str, found: Shape, wanted: Shape | None, model_name: str) -> None:
+        if wanted is None:
+            raise UnsupportedModel(
+                f"{self.path.name} does not fit {model_name}: it changes {name[:80]}, "
+                "which this model does not have.",
+                "Load the model that the LoRA was trained on.",
+            )
+        if _squeezed(found) != _squeezed(wanted):
+            raise UnsupportedModel(
+                f"{self.path.name} does not fit {model_name}: its {name} is {list(found)}, "
+                f"and the model's is {list(wanted)}.",
+                "Load the model that the LoRA was trained on.",
+            )
+
+    def _bytes(self, entry: TensorEntry) -> bytearray:
+        data = bytearray(entry.size_bytes)
+        view, filled = memoryview(data), 0
+        self._file.seek(entry.offset)
+        while filled < len(data):
+            got = self._file.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not got:
+                raise DamagedFile(f"{self.path.name} became shorter while it was read.")
+            filled += got
+        return data
+
+
+def with_loras(info: ModelInfo, uses: Sequence[LoraUse]) -> ModelInfo:
+    """Return what a model becomes with these LoRAs: the same file, other weights.
+
+    Its fingerprint is another one, so that states of both are never mixed up; LoRAs of strength 0
+    change nothing. Raises UnsupportedModel for one that does not fit, DamagedFile, UnsafeFile.
+    """
+    used = tuple(use for use in uses if use.strength)
+    for use in uses:
+        with LoraFile(use.path) as file:
+            file.require_fit(info.shape, info.name)
+    if not used:
+        return info
+    total = hashlib.sha256(info.fingerprint.encode())
+    for use in used:
+        with LoraFile(use.path) as file:
+            total.update(f"\0{file.digest()} {use.strength!r}".encode())
+    return replace(info, fingerprint=total.hexdigest()[:32], loras=used)
+
+
+def _pairs(
+    entries: Mapping[str, TensorEntry], file_name: str
+) -> tuple[dict[str, Pair], dict[str, TensorEntry]]:
+    """Return the pairs by the name of their matrix, and what else is in the file."""
+    halves: dict[str, dict[str, TensorEntry]] = {}
+    rest = {}
+    for key, entry in entries.items():
+        match = _PAIR.fullmatch(key)
+        if match:
+            halves.setdefault(f"{match[1]}.weight", {})[match[2]] = entry
+        else:
+            rest[key] = entry
+    return {name: _pair(name, half, file_name) for name, half in halves.items()}, rest
+
+
+def _pair(name: str, half: Mapping[str, TensorEntry], file_name: str) -> Pair:
+    first, second = half.get("A"), half.get("B")
+    if first is None or second is None:
+        raise DamagedFile(
+            f"{file_name} is incomplete: of the pair for {name[:80]} only one half is there.",
+            "Copy or download it again.",
+        )
+    ranks_agree = len(first.shape) == len(second.shape) == 2 and first.shape[0] == second.shape[1]
+    if not ranks_agree or not first.shape[0]:
+        raise DamagedFile(
+            f"{file_name} is damaged: the pair for {name[:80]} has shapes {list(first.shape)} and "
+            f"{list(second.shape)}, which cannot be multiplied.",
+            "Copy or download it again.",
+        )
+    return Pair(first, second)
+
+
+def _refuse_others(entries: Mapping[str, TensorEntry], file_name: str) -> None:
+    """Raise UnsupportedModel for other kinds of adapters, which need another formula."""
+    for key in entries:
+        for ending, kind in _OTHERS.items():
+            if key.endswith(ending) or f"{ending}." in key:
+                raise UnsupportedModel(
+                    f"{file_name} is {kind}, which this version does not apply.",
+                    "Merge it with the program that made it, and load the merged model.",
+                )
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("base_model.model.").removeprefix("model.")
+
+
+def _squeezed(shape: Shape) -> Shape:
+    return tuple(n for n in shape if n != 1)
