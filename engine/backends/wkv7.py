@@ -8,8 +8,13 @@ with A = -kk and B = kk * a (RWKV-7, https://arxiv.org/abs/2503.14456, section 3
 Batch and heads are one leading dimension G here: heads never mix.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
+
+Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 CPU_CHUNK = 16
 GPU_CHUNK = 64
@@ -55,6 +60,21 @@ def wkv7_chunked(
     of decays P_t are taken out of the keys, which leaves triangular systems
     (the WY form of the delta rule, https://arxiv.org/abs/2406.06484).
     """
+    y, _ = in_chunks(r, log_w, k, v, a, b, partial(_scan_in_place, state))
+    return y
+
+
+def in_chunks(
+    r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor, scan: Scan
+) -> tuple[Tensor, Tensor]:
+    """Return (y [G, T, N], what ``scan`` ends with); pure, so gradients flow where ``scan`` lets.
+
+    r, log_w, k, v, a, b: [G, T, N] fp32, see ``wkv7_chunked``. ``scan`` carries the state from
+    chunk to chunk: it is given, per chunk, how U depends on the state at the chunk's start
+    ([G, chunks, C, N]), U's rest (the same), what the chunk writes ([G, chunks, N, N]), B at the
+    chunk's end ([G, chunks, C, N]) and the decay ([G, chunks, 1, N]); it returns the state at
+    each start [G, chunks, N, N], U [G, chunks, C, N] and the state after all.
+    """
     length = r.shape[1]
     r, log_w, k, v, a, b = (_split(part) for part in (r, log_w, k, v, a, b))
     log_p = log_w.cumsum(-2)
@@ -71,9 +91,10 @@ def wkv7_chunked(
     solved = torch.linalg.solve_triangular(eye - a_b, known, upper=False, unitriangular=True)
     from_state, from_values = solved.chunk(2, -1)
 
-    starts, removed = _scan(state, from_state, from_values, v.mT @ k_end, b_end, torch.exp(total))
+    written = v.mT @ k_end
+    starts, removed, end = scan(from_state, from_values, written, b_end, torch.exp(total))
     y = (r_out @ k_in.mT).tril() @ v + (r_out @ b_in.mT).tril() @ removed + r_out @ starts.mT
-    return y.flatten(1, 2)[:, :length]
+    return y.flatten(1, 2)[:, :length], end
 
 
 def _split(part: Tensor) -> Tensor:
@@ -86,19 +107,19 @@ def _split(part: Tensor) -> Tensor:
     return part.reshape(groups, -1, size, n)
 
 
-def _scan(
+def _scan_in_place(
     state: Tensor,
     from_state: Tensor,
     from_values: Tensor,
     written: Tensor,
     b_end: Tensor,
     decay: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Carry the state from chunk to chunk; return it at each start, and U of each chunk."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See ``in_chunks``; the state itself is carried on, so no gradient can flow."""
     starts, removed = torch.empty_like(written), torch.empty_like(from_values)
     for i in range(written.shape[1]):
         starts[:, i] = state
         u = torch.baddbmm(from_values[:, i], from_state[:, i], state.mT)
         removed[:, i] = u
         state.mul_(decay[:, i]).add_(written[:, i]).baddbmm_(u.mT, b_end[:, i])
-    return starts, removed
+    return starts, removed, state
