@@ -83,19 +83,45 @@ def open_rows(
     order: str = "shuffled",
     cache: Path | None = None,
 ) -> Rows:
-    """Return the rows of some data.
+    """Return the rows of some data; texts are read and kept as tokens first.
 
-    kind: one of ``KINDS``. path: the file or folder; binidx also without its ending; the corpus
-    has none. vocabulary: a file in the World format, None the World vocabulary itself.
-    template: how chats of a JSONL file are written (a name of resources/templates.toml).
-    others_weight: what a token that the assistant did not write counts in a chat.
-    separator: a line of a text file that divides documents; empty: a file is one document.
-    order: one of ``ORDERS``. cache: the folder in which texts are kept as tokens, None: beside
-    the data. Raises EngineError, DamagedFile.
+    kind: one of ``KINDS``. path: the file or folder; a binidx pair with or without an ending; the
+    corpus has none. length: T, predicted tokens a row. vocabulary: a file in the World format,
+    None: the World vocabulary. template: how chats of a JSONL file are written (a name of
+    resources/templates.toml, "": its first). others_weight: what a token counts in a chat that is
+    not the assistant's. separator: the line that divides the documents of a text ("\\n": an empty one),
+    "": a file is one document. order: one of ``ORDERS``. cache: the folder for texts as tokens,
+    None: in Skein's own. Raises EngineError, DamagedFile, OSError.
     """
+    if order not in ORDERS:
+        raise _unknown("order of training data", order, ORDERS)
+    if kind == "corpus":
+        from engine.training.corpus.rows import CorpusRows
+
+        return CorpusRows(length, seed)
     if kind not in KINDS:
-        raise EngineError(
-            f'There is no kind of training data named "{kind}".',
-            f"Kinds are {', '.join(KINDS)}.",
-        )
-    raise EngineError(f'Training data of the kind "{kind}" cannot be read yet.')
+        raise _unknown("kind of training data", kind, KINDS)
+    if path is None:
+        raise EngineError(f'Training data of the kind "{kind}" need a path.', "Name the file.")
+    if kind != "binidx":
+        from engine.folders import Folders
+        from engine.training.texts import Source, cached_texts
+
+        source = Source(kind, path, vocabulary, template, separator)
+        path = cached_texts(source, cache or Folders.standard().cache / "training")
+    return _stored_rows(path, others_weight, length, seed, order)
+
+
+def _stored_rows(path: Path, others_weight: float, length: int, seed: int, order: str) -> Rows:
+    from engine.training.order import SlotRows
+    from engine.training.packing import PackedRows
+    from engine.training.stored import StoredTokens
+
+    stored = StoredTokens(path, others_weight)
+    if order == "rwkv-lm":
+        return SlotRows(stored, length)
+    return PackedRows(stored, length, seed)
+
+
+def _unknown(what: str, name: str, names: tuple[str, ...]) -> EngineError:
+    return EngineError(f'There is no {what} named "{name}".', f"There are: {', '.join(names)}.")
