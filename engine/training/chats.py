@@ -82,7 +82,8 @@ def encode_chat(
 def _pieces(messages: Sequence[Message], template: Template) -> Iterator[_Piece]:
     system = messages[0].content if messages[0].role == "system" else ""
     turns = messages[1:] if messages[0].role == "system" else messages
-    head = template.separator + template.question.partition("{text}")[0]
+    # A blank before the text becomes one token with its first word.
+    head = (template.separator + template.question.partition("{text}")[0]).rstrip(" ")
     for i in range(0, len(turns), 2):
         question, reply = turns[i : i + 2]
         thinks = bool(reply.reasoning.strip()) and "think" in template.modes

@@ -89,9 +89,9 @@ def open_rows(
     corpus has none. length: T, predicted tokens a row. vocabulary: a file in the World format,
     None: the World vocabulary. template: how chats of a JSONL file are written (a name of
     resources/templates.toml, "": its first). others_weight: what a token counts in a chat that is
-    not the assistant's. separator: the line that divides the documents of a text ("\\n": an empty one),
-    "": a file is one document. order: one of ``ORDERS``. cache: the folder for texts as tokens,
-    None: in Skein's own. Raises EngineError, DamagedFile, OSError.
+    not the assistant's. separator: the line that divides the documents of a text ("\\n": an empty
+    one), "": a file is one document. order: one of ``ORDERS``. cache: the folder for texts as
+    tokens, None: in Skein's own. Raises EngineError, DamagedFile, OSError.
     """
     if order not in ORDERS:
         raise _unknown("order of training data", order, ORDERS)

@@ -43,12 +43,20 @@ class Source:
     template: str = ""
     separator: str = ""
 
-    def files(self) -> list[Path]:
-        """Return the files, in the order of their names. Raises EngineError when there is none."""
+    def found(self) -> list[Path]:
+        """Return the files, in the order of their names; none where nothing fits."""
         if self.path.is_file():
             return [self.path]
-        found = (p for p in self.path.rglob("*") if p.suffix.lower() in SUFFIXES[self.kind])
-        files = sorted((p for p in found if p.is_file()), key=lambda p: p.as_posix())
+        some = (p for p in self.path.rglob("*") if p.suffix.lower() in SUFFIXES[self.kind])
+        return sorted((p for p in some if p.is_file()), key=lambda p: p.as_posix())
+
+    def files(self) -> list[Path]:
+        """Return the files. Raises EngineError for another kind, and when there is none."""
+        if self.kind not in SUFFIXES:
+            raise EngineError(
+                f'Texts of the kind "{self.kind}" cannot be read.', "Kinds are text and jsonl."
+            )
+        files = self.found()
         if not files:
             endings = " or ".join(SUFFIXES[self.kind])
             raise EngineError(f"There is no {endings} file at {self.path}.", "Check the path.")
@@ -109,7 +117,7 @@ def store_texts(
     tokenizer = WorldTokenizer.load(source.vocabulary)
     dtype = "uint16" if tokenizer.vocab_size <= 1 << 16 else "int32"
     total = sum(path.stat().st_size for path in files)
-    done = 0
+    done = told = 0
     out.parent.mkdir(parents=True, exist_ok=True)
     with StoredWriter(out, dtype, marked=source.kind == "jsonl") as writer:
         for path in files:
@@ -118,7 +126,9 @@ def store_texts(
             else:
                 reading = _store_lines(path, template, tokenizer, writer)
             for read in reading:
-                progress(done + read, total)
+                if done + read >= told:  # not with every line
+                    progress(done + read, total)
+                    told = done + read + total // 500
             done += path.stat().st_size
     return Stored(writer.documents, writer.tokens)
 
