@@ -3,15 +3,30 @@
 Knows nothing of how a model is trained: it reads the options and shows the progress.
 """
 
+import contextlib
+import logging
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli import train_data
 from engine.errors import EngineError
 
-_PARTS = ()
+if TYPE_CHECKING:
+    from engine.training.progress import TrainProgress
+    from engine.training.trainer import TrainResult
+
+_PARTS = (train_data,)
 """Modules with ``register(app)``: ``skein train evaluate``, ``train tune``, ``train data``."""
+
+_EVERY_SECONDS = 10.0
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +46,117 @@ def train_command(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="The run, as TOML.")] = None,
     out: Annotated[Path | None, typer.Option(help="The folder for its files.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = (
+        False
+    ),
+    max_seconds: Annotated[
+        float, typer.Option(min=0, help="Pause after so long, with a checkpoint; 0: never.")
+    ] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting: train.clip=0.5, phase.0.batch=16."),
+    ] = None,
 ) -> None:
-    """Train a model from a configuration, or run one of the sub-commands."""
+    """Train a model from a configuration, or run one of the sub-commands.
+
+    Ctrl+C pauses with a checkpoint. On several GPUs: torchrun --nproc-per-node N -m engine train.
+    """
     if context.invoked_subcommand is not None:
         return
+    began = time.monotonic()
     if config is None or out is None:
         raise EngineError("A run needs its configuration and a folder.", "Use --config and --out.")
+    from engine.training.config import load_config
+    from engine.training.trainer import train
+
+    run = load_config(config, changes or ())
+    with _warnings_shown(), _stop_by_signal() as stopped, _shown() as show:
+        result = train(
+            run,
+            out,
+            progress=show,
+            cancelled=stopped.is_set,
+            resume=resume,
+            deadline=began + max_seconds if max_seconds else math.inf,
+        )
+    _tell(result, out)
+
+
+def _tell(result: "TrainResult", out: Path) -> None:
+    """Print how the run stands; of several processes only the first has something to say."""
+    from engine.training.progress import clock
+
+    if not result.files:
+        return
+    position = result.position
+    typer.echo(
+        f"{'Finished' if result.finished else 'Paused'} at step {position.step}: "
+        f"{position.tokens:,} tokens in {clock(position.seconds)}, "
+        f"loss {result.loss:.4f}, perplexity {math.exp(min(result.loss, 700)):.2f}"
+        + (f", {result.skipped} steps passed over" if result.skipped else "")
+    )
+    typer.echo("\n".join(str(path) for path in (*result.files, out / "curve.png")))
+    if not result.finished:
+        typer.echo("The same command with --resume goes on here.")
+
+
+@contextlib.contextmanager
+def _shown() -> "Iterator[Callable[[TrainProgress], None]]":
+    """Yield what shows progress: one living line on a terminal, else a line now and then."""
+    if not sys.stdout.isatty():
+        yield _lines(_EVERY_SECONDS)
+        return
+    from rich.console import Console
+
+    with Console(highlight=False).status("Getting ready ...") as status:
+        yield lambda progress: status.update(progress.line())
+
+
+def _lines(every_seconds: float) -> "Callable[[TrainProgress], None]":
+    """Return what prints the first progress, and then one each so many seconds."""
+    due = 0.0
+
+    def show(progress: "TrainProgress") -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + every_seconds
+            print(progress.line(), flush=True)
+
+    return show
+
+
+@contextlib.contextmanager
+def _stop_by_signal() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl+C, or a polite end, sets; the second one really ends."""
+    stopped = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def stop(number: int, _frame: Any) -> None:  # noqa: ANN401 - a frame object
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _warnings_shown() -> Iterator[None]:
+    """Show what the engine logs meanwhile; other commands tell all in their own sentences."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("engine")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
