@@ -18,6 +18,15 @@ _NAMES = {
     "hugging": "Hugging", "python": "Python", "windows": "Windows", "linux": "Linux", "mac": "Mac",
 }  # fmt: skip
 _NAME = re.compile(r"(?<![\w'])(" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")(?![\w'])")
+_SHORT = {
+    "it is": "it's", "is not": "isn't", "does not": "doesn't", "do not": "don't", "i have": "i've",
+    "what is": "what's", "there is": "there's", "i would": "i'd", "cannot": "can't", "i am": "i'm",
+    "where is": "where's", "that is": "that's", "did not": "didn't", "are not": "aren't",
+    "will not": "won't", "how is": "how's", "could not": "couldn't", "should not": "shouldn't",
+}  # fmt: skip
+_LONG = {short: long for long, short in _SHORT.items()}
+_SHORTER = re.compile(r"(?<![\w'])(" + "|".join(_SHORT) + r")(?= \w)")
+_LONGER = re.compile(r"(?<![\w'])(" + "|".join(_LONG) + r")(?![\w'])")
 _VOWEL = re.compile(r"\ba (?=[aeio])")
 _WORD = re.compile(r"(?<![\w+./-])[a-z]{5,}(?![\w+./-])")
 _SMALL = re.compile(r" (?:the|a|an|my|this|do i|to|of|is)(?= )")
@@ -31,6 +40,13 @@ _NEAR = {
 def typed(text: str, rng: random.Random, slips: float = 0.1) -> str:
     """Return a lower-case wording without its last mark as one of many people would type it."""
     text = _VOWEL.sub("an ", text)
+    chance = rng.random()
+    if chance < 0.25:
+        text = _SHORTER.sub(lambda found: _SHORT[found[1]], text)
+    elif chance < 0.35:
+        text = _LONGER.sub(lambda found: _LONG[found[1]], text)
+    elif chance < 0.42:
+        text = text.replace("'", "")
     if rng.random() < 0.06:
         text = _SMALL.sub("", text, count=2)
     if rng.random() < slips:
