@@ -141,8 +141,11 @@ class BinidxWriter:
     Used in a ``with``: an error inside leaves no pair. Memory: 4 bytes a document.
     """
 
-    def __init__(self, path: Path, dtype: str = "uint16") -> None:
-        """``path``: the pair's name; ``dtype``: one of the format's integer types."""
+    def __init__(self, path: Path, dtype: str = "uint16", longest: int = _LONGEST) -> None:
+        """``path``: the pair's name; ``dtype``: one of the format's integer types.
+
+        longest: tokens of a sequence; a document that is longer becomes several.
+        """
         self._codes = {np.dtype(name): code for code, name in _DTYPES.items()}
         self._dtype = np.dtype(dtype).newbyteorder("<")
         self._paths = pair(path)
@@ -151,6 +154,7 @@ class BinidxWriter:
         self._sizes = array("i")
         self._bounds = array("q", [0])
         self._size = 0
+        self._longest = longest
 
     def __enter__(self) -> "BinidxWriter":
         self._file: BinaryIO = self._parts[0].open("xb")
@@ -161,9 +165,9 @@ class BinidxWriter:
         values = np.asarray(tokens, self._dtype)
         self._file.write(values.tobytes())
         self._size += len(values)
-        while self._size > _LONGEST:  # such a document is several sequences
-            self._sizes.append(_LONGEST)
-            self._size -= _LONGEST
+        while self._size > self._longest:
+            self._sizes.append(self._longest)
+            self._size -= self._longest
 
     def end_document(self) -> None:
         """Finish the document; what is added next belongs to another."""

@@ -171,8 +171,10 @@ def _text_pieces(path: Path, separator: str) -> Iterator[tuple[str | None, int]]
 class StreamEncoder:
     """Encodes a text that comes in pieces; the tokens are those of the whole text."""
 
-    def __init__(self, tokenizer: WorldTokenizer) -> None:
+    def __init__(self, tokenizer: WorldTokenizer, chunk_bytes: int = _CHUNK) -> None:
+        """``chunk_bytes``: so much is waited for before it is encoded."""
         self._tokenizer = tokenizer
+        self._chunk_bytes = chunk_bytes
         tokens = range(tokenizer.vocab_size)
         self._longest = max(len(tokenizer.token_bytes(token)) for token in tokens)
         self._waiting = bytearray()
@@ -180,7 +182,7 @@ class StreamEncoder:
     def feed(self, text: str) -> list[int]:
         """Take the next piece; return the tokens that no later text can change."""
         self._waiting += text.encode("utf-8", "surrogatepass")
-        if len(self._waiting) < _CHUNK:
+        if len(self._waiting) < self._chunk_bytes:
             return []
         tokens = self._tokenizer.encode_bytes(bytes(self._waiting))
         # The longest match at a place sees as many bytes as the longest token has.
