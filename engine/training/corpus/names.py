@@ -48,7 +48,7 @@ PEOPLE = words_of(
     Patricia Patrick Paul Paula Pauline Pavel Pedro Peggy Pepe Percy Pernille Peter Petra Philip
     Philippa Pia Pierre Pilar Priya Quentin Quinn Rachel Rafael Rahel Raj Ralph Ramona Raoul
     Rasmus Rebecca Regina Rene Ricardo Richard Rita Robert Roberta Robin Roger Roland Romy Ronja
-    Rosa Rosalie Rowan Roxana Ruben Rudolf Rupert Ruth Ryan Sabine Sadie Said Salma Sam Samira
+    Rosa Rosalie Rowan Roxana Ruben Rudolf Rupert Ruth Ryan Sabine Sadie Salma Sam Samira
     Samuel Sandra Santiago Sara Sasha Saskia Sayuri Scott Sebastian Selim Selma Serena Sergio
     Seth Shanti Sheila Shirin Sigrid Silas Silvia Simon Simone Sina Sofia Solveig Sonja Sophie
     Stefan Stella Steven Stuart Susan Svea Sven Sylvia Takumi Tamara Tanja Tara Tariq Tatjana
@@ -87,43 +87,44 @@ PETS = words_of(
 
 CITIES = _commas(
     """
-    Aachen, Aalborg, Aarhus, Aberdeen, Accra, Addis Ababa, Adelaide, Agadir, Algiers, Alicante,
-    Almaty, Amman, Amsterdam, Ankara, Antalya, Antwerp, Arequipa, Arezzo, Asmara, Athens,
-    Atlanta, Auckland, Augsburg, Austin, Avignon, Baden, Baghdad, Baku, Baltimore, Bamako,
-    Bangkok, Barcelona, Bari, Basel, Bath, Beijing, Beirut, Belfast, Belgrade, Bergamo, Bergen,
-    Berlin, Bern, Bilbao, Birmingham, Bogota, Bologna, Bombay, Bonn, Bordeaux, Boston, Bozeman,
-    Brasov, Bratislava, Bremen, Brest, Brighton, Brisbane, Bristol, Brno, Bruges, Brussels,
-    Bucharest, Budapest, Buenos Aires, Buffalo, Burgos, Cadiz, Cairo, Calais, Calgary,
-    Cambridge, Canberra, Cancun, Cape Town, Caracas, Cardiff, Carlisle, Cartagena, Casablanca,
-    Catania, Chemnitz, Chester, Chicago, Cleveland, Coimbra, Cologne, Colombo, Cordoba, Cork,
-    Coventry, Cusco, Dakar, Dallas, Damascus, Danzig, Darmstadt, Darwin, Davos, Delft, Delhi,
-    Denver, Derby, Detroit, Dhaka, Dijon, Dover, Dresden, Dubai, Dublin, Dundee, Durban, Durham,
-    Edinburgh, Eindhoven, Erfurt, Esbjerg, Essen, Exeter, Faro, Ferrara, Fez, Florence,
-    Frankfurt, Freiburg, Fukuoka, Galway, Gdansk, Geneva, Genoa, Ghent, Girona, Glasgow, Goa,
-    Gothenburg, Granada, Graz, Grenoble, Groningen, Hague, Haifa, Halifax, Halle, Hamburg,
-    Hamilton, Hanoi, Hanover, Harare, Havana, Heidelberg, Helsinki, Hiroshima, Hobart, Hong
-    Kong, Honolulu, Houston, Hull, Inverness, Innsbruck, Islamabad, Istanbul, Izmir, Jaipur,
-    Jakarta, Jena, Jerusalem, Johannesburg, Kabul, Kampala, Karachi, Karlsruhe, Kassel,
-    Kathmandu, Kaunas, Kiel, Kigali, Kinshasa, Kobe, Kolkata, Konstanz, Krakow, Kyoto, La Paz,
-    Lagos, Lahore, Lausanne, Leeds, Leicester, Leiden, Leipzig, Lille, Lima, Limerick, Linz,
-    Lisbon, Liverpool, Ljubljana, London, Los Angeles, Luanda, Lucca, Lucerne, Lund, Lusaka,
-    Luxembourg, Lyon, Maastricht, Madrid, Mainz, Malaga, Malmo, Manchester, Manila, Mannheim,
-    Maputo, Marburg, Maribor, Marrakesh, Marseille, Medellin, Melbourne, Memphis, Mexico City,
-    Miami, Milan, Minsk, Modena, Monaco, Montreal, Montevideo, Moscow, Mumbai, Munich, Murcia,
-    Nagoya, Nairobi, Namur, Nantes, Naples, Nashville, New Orleans, New York, Newcastle, Nice,
-    Nicosia, Norwich, Nottingham, Odense, Odessa, Oporto, Orlando, Osaka, Oslo, Ottawa, Oulu,
-    Oviedo, Oxford, Padua, Palermo, Palma, Panama City, Paris, Parma, Perth, Perugia,
-    Philadelphia, Phoenix, Pisa, Plovdiv, Plymouth, Portland, Porto, Potsdam, Poznan, Prague,
-    Preston, Quebec, Quito, Rabat, Ravenna, Regensburg, Reykjavik, Riga, Rimini, Rio de Janeiro,
-    Rome, Rostock, Rotterdam, Rouen, Salamanca, Salerno, Salzburg, San Diego, San Francisco, San
-    Sebastian, Santiago, Sapporo, Sarajevo, Seattle, Segovia, Seoul, Seville, Shanghai,
-    Sheffield, Siena, Singapore, Skopje, Sofia, Split, Stavanger, Stirling, Stockholm,
-    Strasbourg, Stuttgart, Sydney, Szeged, Tallinn, Tampere, Tangier, Tartu, Tbilisi, Tehran,
-    Tirana, Tokyo, Toledo, Toronto, Toulouse, Trento, Trier, Trieste, Tromso, Trondheim, Tunis,
-    Turin, Turku, Ulm, Uppsala, Utrecht, Valencia, Valletta, Vancouver, Varna, Venice, Verona,
-    Vienna, Vilnius, Warsaw, Washington, Weimar, Wellington, Winnipeg, Worms, Wuppertal,
-    Yerevan, Yokohama, York, Zadar, Zagreb, Zaragoza, Zurich, Zürich, Malmö, Tromsø, Bogotá,
-    Kraków, São Paulo, Córdoba
+    Aachen, Aalborg, Aarhus, Aberdeen, Accra, Addis Ababa, Adelaide, Agadir, Algiers,
+    Alicante, Almaty, Amman, Amsterdam, Ankara, Antalya, Antwerp, Arequipa, Arezzo, Asmara,
+    Athens, Atlanta, Auckland, Augsburg, Austin, Avignon, Baden, Baghdad, Baku, Baltimore,
+    Bamako, Bangkok, Barcelona, Bari, Basel, Bath, Beijing, Beirut, Belfast, Belgrade,
+    Bergamo, Bergen, Berlin, Bern, Bilbao, Birmingham, Bogota, Bologna, Bombay, Bonn,
+    Bordeaux, Boston, Bozeman, Brasov, Bratislava, Bremen, Brest, Brighton, Brisbane,
+    Bristol, Brno, Bruges, Brussels, Bucharest, Budapest, Buenos Aires, Buffalo, Burgos,
+    Cadiz, Cairo, Calais, Calgary, Cambridge, Canberra, Cancun, Cape Town, Caracas, Cardiff,
+    Carlisle, Cartagena, Casablanca, Catania, Chemnitz, Chester, Chicago, Cleveland,
+    Coimbra, Cologne, Colombo, Cordoba, Cork, Coventry, Cusco, Dakar, Dallas, Damascus,
+    Danzig, Darmstadt, Darwin, Davos, Delft, Delhi, Denver, Derby, Detroit, Dhaka, Dijon,
+    Dover, Dresden, Dubai, Dublin, Dundee, Durban, Durham, Edinburgh, Eindhoven, Erfurt,
+    Esbjerg, Essen, Exeter, Faro, Ferrara, Fez, Florence, Frankfurt, Freiburg, Fukuoka,
+    Galway, Gdansk, Geneva, Genoa, Ghent, Girona, Glasgow, Goa, Gothenburg, Granada, Graz,
+    Grenoble, Groningen, Hague, Haifa, Halifax, Halle, Hamburg, Hamilton, Hanoi, Hanover,
+    Harare, Havana, Heidelberg, Helsinki, Hiroshima, Hobart, Hong Kong, Honolulu, Houston,
+    Hull, Inverness, Innsbruck, Islamabad, Istanbul, Izmir, Jaipur, Jakarta, Jena,
+    Jerusalem, Johannesburg, Kabul, Kampala, Karachi, Karlsruhe, Kassel, Kathmandu, Kaunas,
+    Kiel, Kigali, Kinshasa, Kobe, Kolkata, Konstanz, Krakow, Kyoto, La Paz, Lagos, Lahore,
+    Lausanne, Leeds, Leicester, Leiden, Leipzig, Lille, Lima, Limerick, Linz, Lisbon,
+    Liverpool, Ljubljana, London, Los Angeles, Luanda, Lucca, Lucerne, Lund, Lusaka,
+    Luxembourg, Lyon, Maastricht, Madrid, Mainz, Malaga, Malmo, Manchester, Manila,
+    Mannheim, Maputo, Marburg, Maribor, Marrakesh, Marseille, Medellin, Melbourne, Memphis,
+    Mexico City, Miami, Milan, Minsk, Modena, Monaco, Montreal, Montevideo, Moscow, Mumbai,
+    Munich, Murcia, Nagoya, Nairobi, Namur, Nantes, Naples, Nashville, New Orleans, New
+    York, Newcastle, Nicosia, Norwich, Nottingham, Odense, Odessa, Oporto, Orlando, Osaka,
+    Oslo, Ottawa, Oulu, Oviedo, Oxford, Padua, Palermo, Palma, Panama City, Paris, Parma,
+    Perth, Perugia, Philadelphia, Phoenix, Pisa, Plovdiv, Plymouth, Portland, Porto,
+    Potsdam, Poznan, Prague, Preston, Quebec, Quito, Rabat, Ravenna, Regensburg, Reykjavik,
+    Riga, Rimini, Rio de Janeiro, Rome, Rostock, Rotterdam, Rouen, Salamanca, Salerno,
+    Salzburg, San Diego, San Francisco, San Sebastian, Santiago, Sapporo, Sarajevo, Seattle,
+    Segovia, Seoul, Seville, Shanghai, Sheffield, Siena, Singapore, Skopje, Sofia, Split,
+    Stavanger, Stirling, Stockholm, Strasbourg, Stuttgart, Sydney, Szeged, Tallinn, Tampere,
+    Tangier, Tartu, Tbilisi, Tehran, Tirana, Tokyo, Toledo, Toronto, Toulouse, Trento,
+    Trier, Trieste, Tromso, Trondheim, Tunis, Turin, Turku, Ulm, Uppsala, Utrecht, Valencia,
+    Valletta, Vancouver, Varna, Venice, Verona, Vienna, Vilnius, Warsaw, Washington, Weimar,
+    Wellington, Winnipeg, Worms, Wuppertal, Yerevan, Yokohama, York, Zadar, Zagreb,
+    Zaragoza, Zurich, Zürich, Malmö, Tromsø, Bogotá, Kraków, São Paulo, Córdoba
     """
 )
 

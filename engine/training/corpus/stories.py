@@ -1,0 +1,137 @@
+"""Short stories about a hero, an animal and a place that the user names. Knows no other skill."""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from engine.training.corpus import names, plots, words
+from engine.training.corpus.exchange import Exchange, Probe, casual, held_out
+from engine.training.corpus.teller import tells
+
+_START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" ))[a-z]')
+_END = "The end."
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who the story is about and where; place: as it is said after "in"."""
+
+    name: str
+    animal: str
+    place: str
+
+    @property
+    def core(self) -> str:
+        """The place without its article."""
+        return re.sub(r"^(?:an?|the) ", "", self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldWell:
+    """Right when the story holds the hero, the animal and the place, and ends as stories end."""
+
+    cast: Cast
+
+    def __call__(self, answer: str) -> bool:
+        """Grade a story; capitals do not matter."""
+        cast = self.cast
+        named = all(tells(answer, word) for word in (cast.name, cast.animal, cast.core))
+        return named and answer.rstrip().endswith(_END)
+
+
+class Stories:
+    """Stories of 60 to 130 tokens."""
+
+    name = "stories"
+
+    def exchange(self, rng: random.Random, held: bool = False) -> Exchange:
+        """Return a request and its story; some requests leave the hero or the place open."""
+        cast = _cast(rng, held)
+        if not held and rng.random() < 0.25:
+            asking = rng.choice(plots.ASKING_LESS)
+            cast = _completed(cast, asking, rng)
+        else:
+            asking = rng.choice(plots.ASKING_HELD if held else plots.ASKING)
+        user = asking.format(n=cast.name, x=words.article(cast.animal), a=cast.animal, p=cast.place)
+        return Exchange(casual(user, rng), tell(cast, rng))
+
+    def probe(self, rng: random.Random) -> Probe:
+        """Return a request with a name, an animal and a place that are not in training."""
+        cast = _cast(rng, True)
+        asking = rng.choice(plots.ASKING_HELD if rng.random() < 0.5 else plots.ASKING)
+        user = asking.format(n=cast.name, x=words.article(cast.animal), a=cast.animal, p=cast.place)
+        return Probe(self.name, (), user, tell(cast, rng), ToldWell(cast))
+
+
+def tell(cast: Cast, rng: random.Random) -> str:
+    """Return a story in one paragraph."""
+    plot = rng.choice(plots.PLOTS)
+    sentences = [rng.choice(plots.OPENINGS), *map(rng.choice, plot), rng.choice(plots.ENDINGS)]
+    return _filled(" ".join(sentences), cast, rng)
+
+
+def _filled(text: str, cast: Cast, rng: random.Random) -> str:
+    he, him, his = rng.choice((("he", "him", "his"), ("she", "her", "her")))
+    thing, other = rng.choice(plots.THINGS), rng.choice(words.ANIMALS)
+    known = re.sub(r"^an? ", "the ", cast.place)
+    adjective = rng.choice(plots.TRAITS)
+    for article in ("{x} {d}", "{y} {d}"):
+        text = text.replace(article, f"{words.article(adjective)} {adjective}")
+    filled = text.format(
+        n=cast.name,
+        a=cast.animal,
+        x=words.article(cast.animal),
+        i=f"in {cast.place}",
+        I=f"In {cast.place}",
+        p=known,
+        s=he,
+        o=him,
+        h=his,
+        t=thing,
+        y=words.article(thing),
+        w=other,
+        d=adjective,
+    )
+    return _START.sub(lambda found: found[0].upper(), _articles(filled))
+
+
+def _articles(text: str) -> str:
+    """Return a text in which "a" stands before no vowel."""
+    return re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", text)
+
+
+def _cast(rng: random.Random, held: bool) -> Cast:
+    name = names.pet(rng, held) if rng.random() < 0.4 else names.person(rng, held)
+    return Cast(name, _animal(rng, held), _place(rng, held))
+
+
+def _animal(rng: random.Random, held: bool) -> str:
+    """Return an animal; some are held out, and some are made up, so that all can be copied."""
+    if rng.random() < 0.1:
+        return names.invented(rng, held).lower()
+    return _kept(words.ANIMALS, "animal", rng, held and rng.random() < 0.5)
+
+
+def _place(rng: random.Random, held: bool) -> str:
+    if rng.random() < 0.35:
+        return names.city(rng, held)
+    return _kept(plots.PLACES, "place", rng, held and rng.random() < 0.5)
+
+
+def _kept(listed: tuple[str, ...], kind: str, rng: random.Random, held: bool) -> str:
+    while True:
+        word = rng.choice(listed)
+        if held_out(kind, word) == held:
+            return word
+
+
+def _completed(cast: Cast, asking: str, rng: random.Random) -> Cast:
+    """Return the cast with what the user leaves open chosen from few: easy to choose well."""
+    chosen: dict[str, Callable[[], str]] = {
+        "name": lambda: rng.choice(plots.NAMES),
+        "animal": lambda: rng.choice(("fox", "hedgehog", "goose", "rabbit", "bear", "mouse")),
+        "place": lambda: rng.choice(("a forest", "a quiet village", "a green valley")),
+    }
+    given = {"name": "{n}", "animal": "{a}", "place": "{p}"}
+    return replace(cast, **{part: chosen[part]() for part in chosen if given[part] not in asking})
