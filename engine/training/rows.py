@@ -87,18 +87,18 @@ def open_rows(
 
     kind: one of ``KINDS``. path: the file or folder; a binidx pair with or without an ending; the
     corpus has none. length: T, predicted tokens a row. vocabulary: a file in the World format,
-    None: the World vocabulary. template: how chats of a JSONL file are written (a name of
-    resources/templates.toml, "": its first). others_weight: what a token counts in a chat that is
-    not the assistant's. separator: the line that divides the documents of a text ("\\n": an empty
-    one), "": a file is one document. order: one of ``ORDERS``. cache: the folder for texts as
-    tokens, None: in Skein's own. Raises EngineError, DamagedFile, OSError.
+    None: the World vocabulary, for the corpus Gosling's. template: how chats of a JSONL file are
+    written (a name of resources/templates.toml, "": its first). others_weight: what a token counts
+    in a chat that is not the assistant's. separator: the line that divides the documents of a
+    text ("\\n": an empty one), "": a file is one document. order: one of ``ORDERS``. cache: the
+    folder for texts as tokens, None: in Skein's own. Raises EngineError, DamagedFile, OSError.
     """
     if order not in ORDERS:
         raise _unknown("order of training data", order, ORDERS)
     if kind == "corpus":
         from engine.training.corpus.rows import CorpusRows
 
-        return CorpusRows(length, seed)
+        return CorpusRows(length, seed, vocabulary)
     if kind not in KINDS:
         raise _unknown("kind of training data", kind, KINDS)
     if path is None:

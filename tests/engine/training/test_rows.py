@@ -87,6 +87,12 @@ def test_both_orders_of_a_pair(folder: Path):
         )
 
 
+def test_the_corpus_has_no_path():
+    rows = open_rows("corpus", length=24, seed=3)
+    assert rows.length == 24
+    assert len(rows) > 1 << 30
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "order", "words"),
     [
