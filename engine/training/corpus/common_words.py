@@ -234,9 +234,73 @@ COMMON_WORDS = words_of(
     """
 )
 
-_LISTS = (ADJECTIVES, ADVERBS, ANIMALS, COLOURS, JOBS, SHORT, THINGS, VERBS)
-LETTER_WORDS = tuple(sorted({*COMMON_WORDS, *(word for words in _LISTS for word in words)}))
-"""All words that letters are asked about."""
+FORMS = words_of(
+    """
+    account actions actually adds adventure adventures against agreed alphabet alphabetical
+    alphabetically alphabetize am an and animals answers anybody anything anyway anywhere app
+    apples architecture are arrows as asked asks assistant at ate backwards bags bake baking
+    balloons bananas baskets baths be beans became beds bedtime been began beginner being bells
+    belonged belts berries bicycles bigger birds blankets blew boats books bookshop boots
+    bootstrap bored born bottles bought bowed bowls boxes bricks bridges brightest brooms
+    brought buckets built burgers buttons by bye cakes calculate called came cameras camping
+    candles cannot canyon caps cards carpets carried carrots cars castles cats chains chairs
+    changed changes chats checked cheered cherries cities clapped click climbed climbing clocks
+    clouds coats coins colleague collecting colour colours combs comes commands compute
+    configuration connects constant conversation conversations cookies cooking copied cornfield
+    correcting counted covered creator crept cried crying cuda cups curtains cycling danced
+    dancing data days decided default delete deleted deletes deleting desks dialogue diamonds
+    did discussion discussions disk divided do does done doors dots download downloads drank
+    drawn dreamed dreams drums dumplings earlier ears easily eaten edit edits eggs ended
+    engines enjoyed envelopes everybody everyone everything everywhere exactly export exported
+    facts failed falafel farmyard faster fastest favourite feathers feelings fell felt fences
+    files fingers fishing fits fitted fixed flags flew flowers folders folds followed following
+    fond for forgot forgotten forks frequency fried friends gardening gardens gates gave geese
+    generate gets given gloves go goes going gosling got grandfather grandmother grapes
+    graphics greater greetings grew grows guitars had hammers hands happened happens happier
+    harbour has hats he heard hearts held helped helper her hey hi higher highest hiking hills
+    him his horses houses hub hugged hugging if import in information installed installers
+    interesting internet invited is islands it its itself jackets jars jewels juggling jugs
+    jumped kept kettles keyring keys kindly kinds kites knew knitting knocked ladders lakes
+    lamps laptop larger lasagne laughed lay learned learning lemons lessons letters licence
+    liked likeliest likely lists lived lives living loaded loading loads locked locks logs
+    longer longest looked looking looks loved made makers maps marked me meadows means meant
+    medals melons messages met mirrors missing mistakes mixed mode models moons mop mountains
+    moved much mugs mushrooms my myself nails named names napkins necklaces needed needles
+    neighbour nests nets newer newspapers nicer no noodles not note notebooks numbers nuts
+    occur of off offers offline oh ok okay older olives on ones onions online onto opened or
+    oranges others output outputs ovens packed pages painted pancakes panel parameters parents
+    pastime paths pearls pears pencils pens per persona phoned photography picked pictures pies
+    pillows pins planes planted plates playing plums pockets ponds potatoes pots practised
+    presence presents product profession programs promised prompt proudest proxy pulled pushed
+    puts puzzles questions rainbows rained rains readers reading recall recurrent refused
+    remembers renamed repeats replies repository response responses restart rests resumed
+    ribbons riding rings rivers roads rocks rooms roots ropes roses rowing rows ruined rulers
+    rumour running runs sacks safely said sailing sails sang sat saved saves says schools
+    searched seconds seeds seen sent sentences sets setting sewing shared shells shining ships
+    shirts shivered shoes shone shortly shouted shovels sidebar signs singing skating skein
+    skiing skirts sleds slept smaller smelled smiled snoring snowed so socks sofas software
+    sold sorted soundly sounds spaceship speaks spelled spoons springs stamps stars started
+    starts state states stayed stays stepped steps sticks stirred stones stopped stops stories
+    storms stoves strategy strawberries streets stuck stumbled suitcases suits sums suns
+    surfing sushi sweetly swimming swings tab tables tacos talking talks tasted tastes
+    telemetry telling temperature tents terminal texts thanked thankful thanks that the theatre
+    themselves these things thinking thoughts threads tickets ties times titles to token tokens
+    told tomatoes too took tools towels towers towns trained trains transformer trash travelled
+    trees tried trumpets trying turned umbrellas unfolds unused up update us used user varied
+    vases version versions villages violins visited vowels waffles wagons waited walls wanted
+    warmest was watching we weekends went were wheels whenever whether whistles whose windows
+    wires within woke wondering woods words worked working works would written wrote yards
+    years yoga you your yours yourself
+    """
+)
+"""Other forms of words, small words, and what this app speaks of: all that one token may stand for
+must be spelled somewhere."""
+
+_LISTS = (FORMS, ADJECTIVES, ADVERBS, ANIMALS, COLOURS, JOBS, SHORT, THINGS, VERBS)
+SPELLED_WORDS = tuple(sorted({*COMMON_WORDS, *(word for words in _LISTS for word in words)}))
+"""All words that are spelled."""
+LETTER_WORDS = tuple(word for word in SPELLED_WORDS if 3 <= len(word) <= 10)
+"""All words whose letters are worked on."""
 
 _ONSETS = words_of("b c d f g h j k l m n p r s t v w z br cl dr fl gr kr pl sk sn st th tr sh ch")
 _VOWELS = words_of("a e i o u a e i o ai ea oo ou")

@@ -7,7 +7,7 @@ on them, and only then gives the result, in quotes: that is what is graded.
 import random
 from collections.abc import Callable, Sequence
 
-from engine.training.corpus.common_words import LETTER_WORDS, any_word, invented_word
+from engine.training.corpus.common_words import SPELLED_WORDS, any_word, invented_word
 from engine.training.corpus.exchange import Exchange, Probe, held_out
 from engine.training.corpus.graders import Exactly, LastQuoted
 from engine.training.corpus.names import person
@@ -88,7 +88,7 @@ class Spelling:
 
     name = "spelling"
 
-    def __init__(self, words: Sequence[str] = LETTER_WORDS) -> None:
+    def __init__(self, words: Sequence[str] = SPELLED_WORDS) -> None:
         """words: what is spelled; best all words that are one token, as they stand in a text."""
         self._words = tuple(words)
 
@@ -107,7 +107,8 @@ class Spelling:
 
     def _word(self, rng: random.Random, held: bool) -> str:
         if not held and rng.random() < 0.75:
-            return rng.choice(self._words)
+            word = rng.choice(self._words)
+            return word.capitalize() if rng.random() < 0.12 else word
         draw = invented_word if held or rng.random() < 0.7 else person
         return _drawn(rng, lambda: draw(rng), "spelling", held)
 
