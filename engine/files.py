@@ -3,6 +3,7 @@
 import contextlib
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -12,14 +13,24 @@ def write_atomically(path: Path, data: bytes) -> None:
     A kill can leave a temporary ``.NAME.*.part`` beside it, which is never read.
     Raises OSError when the disk is full or read-only; nothing half-written stays then.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield another name beside ``path``; what is written there takes its place when all went well.
+
+    For writers that want a file and not bytes; as ``write_atomically`` otherwise. Whatever is
+    raised inside leaves the old file, and nothing half-written.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)

@@ -60,12 +60,12 @@ def wkv7_chunked(
     of decays P_t are taken out of the keys, which leaves triangular systems
     (the WY form of the delta rule, https://arxiv.org/abs/2406.06484).
     """
-    y, _ = in_chunks(r, log_w, k, v, a, b, partial(_scan_in_place, state))
+    y, _ = in_chunks(partial(_scan_in_place, state), r, log_w, k, v, a, b)
     return y
 
 
 def in_chunks(
-    r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor, scan: Scan
+    scan: Scan, r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return (y [G, T, N], what ``scan`` ends with); pure, so gradients flow where ``scan`` lets.
 

@@ -223,9 +223,9 @@ class Block(nn.Module):
         """Return (the residual [B, T, D], v_first)."""
         if v_first is None:
             x = self.ln0(x)
-        y, v_first = self.att(self.ln1(x), v_first, state)
+        y, values = self.att(self.ln1(x), v_first, state)
         x = x + y
-        return x + self.ffn(self.ln2(x)), v_first
+        return x + self.ffn(self.ln2(x)), values
 
 
 class TrainedModel(nn.Module):
@@ -291,7 +291,7 @@ class TrainedModel(nn.Module):
         Nothing happens at a 0 within a row: as in the reference trainers, the state runs on.
         """
         x = embedding(tokens, self.emb.weight).to(self.dtype)
-        v_first = None
+        v_first: Tensor | None = None
         for i, block in enumerate(self.blocks):
             start = None if state is None else state.layer(i, tokens.shape[0])
             if self.checkpointing and torch.is_grad_enabled():

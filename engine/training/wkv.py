@@ -54,7 +54,7 @@ def wkv7_plain(
         part.to(log_w.dtype).transpose(1, 2).reshape(rows * heads, length, n)
         for part in (r, log_w, k, v, a, b)
     )
-    y, end = in_chunks(*by_head, scan=partial(_scan, state.reshape(rows * heads, n, n)))
+    y, end = in_chunks(partial(_scan, state.reshape(rows * heads, n, n)), *by_head)
     y = y.view(rows, heads, length, n).transpose(1, 2)
     return y.to(r.dtype), end.view(rows, heads, n, n)
 
