@@ -10,20 +10,21 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli import train_data
+from engine.cli import train_corpus, train_data, train_evaluate
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from engine.training.progress import TrainProgress
     from engine.training.trainer import TrainResult
 
-_PARTS = (train_data,)
+_PARTS = (train_corpus, train_data, train_evaluate)
 """Modules with ``register(app)``: ``skein train evaluate``, ``train tune``, ``train data``."""
 
 _EVERY_SECONDS = 10.0
@@ -156,7 +157,10 @@ def _warnings_shown() -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of FSDP, about what the model does not do: write into what a block returns.
+            warnings.filterwarnings("ignore", "FSDP2-wrapped module")
+            yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
