@@ -6,7 +6,7 @@ for a group of such texts. It is read once; saying it costs a few microseconds.
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 Node = str | tuple[str, tuple["Node", ...]]
 """A text; ("all", parts) one after the other; ("one", choices) one of them."""
@@ -72,7 +72,7 @@ def say(node: Node, rng: random.Random) -> str:
     return "".join(said)
 
 
-def _say(node: Node, draw, add) -> None:  # noqa: ANN001 - the inner loop of the corpus
+def _say(node: Node, draw: Callable[[], float], add: Callable[[str], None]) -> None:
     while not isinstance(node, str):
         kind, parts = node
         if kind == "all":
@@ -81,10 +81,3 @@ def _say(node: Node, draw, add) -> None:  # noqa: ANN001 - the inner loop of the
             return
         node = parts[int(draw() * len(parts))]
     add(node)
-
-
-def texts(node: Node) -> list[str]:
-    """Return every piece of text that can occur in what a wording stands for."""
-    if isinstance(node, str):
-        return [node]
-    return [text for part in node[1] for text in texts(part)]

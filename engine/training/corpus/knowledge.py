@@ -116,9 +116,7 @@ class AppKnowledge:
 class _Questions:
     """The wordings of one topic, read and framed."""
 
-    def __init__(
-        self, topic: Topic, grammar: Grammar, frames: Mapping[str, Sequence[str]]
-    ) -> None:
+    def __init__(self, topic: Topic, grammar: Grammar, frames: Mapping[str, Sequence[str]]) -> None:
         self._openers, self._closers = frames["openers"], frames["closers"]
         self._kinds: list[tuple[float, Callable[[random.Random], str]]] = []
         total = 0.0

@@ -50,6 +50,8 @@ def talk_skills() -> dict[str, Skill]:
     from engine.training.corpus.smalltalk import SmallTalk
     from engine.training.corpus.stories import Stories
     from engine.training.corpus.sums import TwoStepSums
+    from engine.training.corpus.unknown import Unknowable
+    from engine.training.corpus.unknown import Unknowable
 
     made: tuple[Skill, ...] = (
         Arithmetic(),
@@ -60,6 +62,8 @@ def talk_skills() -> dict[str, Skill]:
         Counting(),
         Copying(),
         AppKnowledge(),
+        Unknowable(),
+        Unknowable(),
         Stories(),
         SmallTalk(),
     )

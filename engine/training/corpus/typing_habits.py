@@ -5,13 +5,17 @@ import re
 from collections.abc import Sequence
 
 from engine.training.corpus.exchange import casual
+from engine.training.corpus.words import words_of
 
 _ASKING = frozenset(
-    "how what where which who why when is are am can could do does did may will would should "
-    "has have any whose whom".split()
+    words_of(
+        "how what where which who why when is are am can could do does did may will would should "
+        "has have any whose whom"
+    )
 )
 _NAMES = {
-    "i": "I", "i'm": "I'm", "i'd": "I'd", "i've": "I've", "gpu": "GPU", "rwkv": "RWKV", "ram": "RAM",
+    "i": "I", "i'm": "I'm", "i'd": "I'd", "i've": "I've", "gpu": "GPU", "rwkv": "RWKV",
+    "ram": "RAM",
     "vram": "VRAM", "cpu": "CPU", "pc": "PC", "ai": "AI", "llm": "LLM", "nvidia": "NVIDIA",
     "skein": "Skein", "gosling": "Gosling", "english": "English", "chinese": "Chinese",
     "japanese": "Japanese", "ctrl": "Ctrl", "markdown": "Markdown", "gguf": "GGUF", "tex": "TeX",
@@ -61,7 +65,7 @@ def _mark(text: str, rng: random.Random) -> str:
     chance = rng.random()
     if text[-1:] in ".?!":
         return ""
-    if text.split(" ", 1)[0].lower() in _ASKING or "," in text and " how" in text:
+    if text.split(" ", 1)[0].lower() in _ASKING or ("," in text and " how" in text):
         return "?" if chance < 0.85 else "" if chance < 0.97 else "??"
     return "." if chance < 0.35 else "?" if chance < 0.6 else "" if chance < 0.95 else "!"
 
