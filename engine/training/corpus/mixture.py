@@ -51,7 +51,6 @@ def talk_skills() -> dict[str, Skill]:
     from engine.training.corpus.stories import Stories
     from engine.training.corpus.sums import TwoStepSums
     from engine.training.corpus.unknown import Unknowable
-    from engine.training.corpus.unknown import Unknowable
 
     made: tuple[Skill, ...] = (
         Arithmetic(),
@@ -62,7 +61,6 @@ def talk_skills() -> dict[str, Skill]:
         Counting(),
         Copying(),
         AppKnowledge(),
-        Unknowable(),
         Unknowable(),
         Stories(),
         SmallTalk(),
