@@ -1,19 +1,15 @@
 """``skein generate``: a text goes on, streamed to standard output."""
 
 import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.built_in import require_built_in
-from engine.cli.loading import LoraOption, StrategyOption, open_model
+from engine.cli.loading import LoraOption, StrategyOption, interrupted, open_model
 from engine.errors import EngineError
 from engine.sampling_params import SamplingParams
 
@@ -146,20 +142,9 @@ def _begin(
 def _stream(generation: "Generation", *, quiet: bool) -> float:
     """Print the text as it comes; Ctrl+C stops it. Return the seconds."""
     began = time.perf_counter()
-    with _interrupted() as stop:
+    with interrupted() as stop:
         for token in generation.run(stop.is_set):
             if not quiet:
                 sys.stdout.write(token.text)
                 sys.stdout.flush()
     return time.perf_counter() - began
-
-
-@contextmanager
-def _interrupted() -> Iterator[threading.Event]:
-    """Give an event that Ctrl+C sets: an exception could leave a state half advanced."""
-    stop = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,6 +1,8 @@
-"""What several commands share: the strategy option, and a model loaded with a bar."""
+"""What several commands share: options, a model loaded with a bar, and an end by Ctrl+C."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,3 +61,14 @@ def progress_bar(label: str) -> Iterator[Progress]:
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def interrupted() -> Iterator[threading.Event]:
+    """Give an event that Ctrl+C sets: an exception could leave a state half advanced."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli import train_corpus, train_data, train_evaluate
+from engine.cli import train_corpus, train_data, train_evaluate, train_tune
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from engine.training.progress import TrainProgress
     from engine.training.trainer import TrainResult
 
-_PARTS = (train_corpus, train_data, train_evaluate)
+_PARTS = (train_corpus, train_data, train_evaluate, train_tune)
 """Modules with ``register(app)``: ``skein train evaluate``, ``train tune``, ``train data``."""
 
 _EVERY_SECONDS = 10.0

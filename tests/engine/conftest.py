@@ -18,3 +18,11 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_path: Path) -> Model:
     return load_model(tiny_path, Strategy.parse("cpu fp32"), detect(None))
+
+
+@pytest.fixture(scope="session")
+def repeater_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learned for two seconds: it repeats a word, now and then as a pirate."""
+    from tests.engine.training.repeater import write_repeater
+
+    return write_repeater(tmp_path_factory.mktemp("repeater"))
