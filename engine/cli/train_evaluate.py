@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from engine.training.evaluate import Report, TaskResult
 
-_WIDTH = 20
+_WIDTH = 16
 """Characters of a full bar."""
 
 
@@ -80,12 +80,12 @@ def _show(report: "Report", *, failures: bool) -> None:
     """Print the table, and below it what was measured on documents."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     console.print(_table(report))
     if failures:
         for result in report.tasks:
             for line in failure_lines(result):
-                console.print(line, markup=False)
+                console.print(line, markup=False, soft_wrap=True)
     console.print(
         f"{report.model}, {report.strategy}: loss {report.loss:.4f} nats per token on "
         f"{report.losses.size} held-out tokens."
@@ -98,7 +98,9 @@ def _show(report: "Report", *, failures: bool) -> None:
 def _table(report: "Report") -> "Table":
     from rich.table import Table
 
-    table = Table("task", "right", "", "bar", "", caption=f"seed {report.seed}")
+    table = Table(caption=f"seed {report.seed}")
+    for heading in ("task", "right", "", "bar", ""):
+        table.add_column(heading, no_wrap=heading != "task")
     for result in report.tasks:
         words = f"{result.task.name}\n[dim]{result.task.title}[/dim]"
         right = f"{result.right}/{result.total}\n{result.share:.1%}"
@@ -118,7 +120,7 @@ def needed(result: "TaskResult") -> str:
     if result.task.bar is not None:
         return f"{result.task.bar:.0%}"
     without = (result.right_without or 0) / result.total if result.total else 0.0
-    return f"over {without:.1%}\nwithout a thought"
+    return f"over {without:.1%}\nwithout it"
 
 
 def failure_lines(result: "TaskResult") -> list[str]:

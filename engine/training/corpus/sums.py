@@ -43,6 +43,14 @@ _STORIES: dict[str, tuple[str, ...]] = {
         "{name} has {a} {things}, gives {b} away and loses {c}. How many are left?",
         "A shop had {a} {things}, sold {b} and then {c}. How many {things} are left?",
     ),
+    "+*": (
+        "{name} packs {a} red and {b} blue {things} into each of {c} bags. How many are that?",
+        "Each of {c} boxes holds {a} old and {b} new {things}. How many {things} in all?",
+    ),
+    "-*": (
+        "Each of {c} boxes held {a} {things}, and {b} were taken out of each. How many are left?",
+        "{c} friends had {a} {things} each, and each lost {b}. How many {things} are left?",
+    ),
     "*+": (
         "{name} has {a} boxes with {b} {things} each and {c} more. How many {things} in all?",
         "{name} buys {a} bags of {b} {things} and finds {c}. How many {things} are that?",
@@ -56,7 +64,7 @@ _STORIES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class TwoSteps:
-    """(a first b) second c, from the left; times only comes first."""
+    """(a first b) second c, worked out from the left."""
 
     a: int
     first: Sign
@@ -82,9 +90,9 @@ class TwoSteps:
         )
 
     def written(self, rng: random.Random) -> str:
-        """Return the sum as a formula; brackets only where they change nothing."""
+        """Return the sum as a formula; brackets where they are needed, and in half of the rest."""
         inner = f"{self.a} {self.first} {self.b}"
-        if rng.random() < 0.5:
+        if self.second == "*" or rng.random() < 0.5:
             inner = f"({inner})"
         text = f"{inner} {self.second} {self.c}"
         return text.replace(" ", "") if rng.random() < 0.15 else text
@@ -137,13 +145,17 @@ def _draw(rng: random.Random, held: bool) -> TwoSteps:
 
 
 def _any_sum(rng: random.Random) -> TwoSteps:
-    second: Sign = rng.choice("+-")  # type: ignore[assignment]
-    if rng.random() < 0.35:
+    """Draw numbers below 100; a product has one factor below 10, which takes no further steps."""
+    kind = rng.random()
+    second: Sign = "+" if rng.random() < 0.5 else "-"
+    if kind < 0.35:
         return TwoSteps(rng.randint(2, 9), "*", rng.randint(2, 99), second, rng.randint(2, 99))
-    first: Sign = rng.choice("+-")  # type: ignore[assignment]
+    first: Sign = "+" if rng.random() < 0.5 else "-"
     a, b, c = (rng.randint(2, 99) for _ in range(3))
     if first == "-" and a < b:
         a, b = b, a
+    if kind < 0.6 and _apply(a, first, b) < 100:
+        return TwoSteps(a, first, b, "*", rng.randint(2, 9))
     return TwoSteps(a, first, b, second, c)
 
 

@@ -39,7 +39,7 @@ def test_a_table_and_the_files(model: Path, tmp_path: Path):
         "--json", str(out), "--losses", str(losses), "--show-failures",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    for word in ("counting", "0/1", "90%", "missed", "without a thought", "expected:", "nats"):
+    for word in ("counting", "0/1", "90%", "missed", "without it", "expected:", "nats"):
         assert word in result.stdout
     report = json.loads(out.read_text("utf-8"))
     assert [task["task"] for task in report["tasks"]] == ["counting", "thinking"]
@@ -60,12 +60,12 @@ def test_what_cannot_be_evaluated(model: Path, tmp_path: Path):
 
 
 def test_words():
-    assert bar(0) == "░" * 20
-    assert bar(0.5) == "█" * 10 + "░" * 10
+    assert bar(0) == "░" * 16
+    assert bar(0.5) == "█" * 8 + "░" * 8
     by_name = {task.name: task for task in TASKS}
     assert needed(TaskResult(by_name["memory"], 1, 2)) == "95%"
     thinking = TaskResult(by_name["thinking"], 1, 2, (Failure("q", "e", "a", "t"),), 1)
-    assert needed(thinking) == "over 50.0%\nwithout a thought"
+    assert needed(thinking) == "over 50.0%\nwithout it"
     assert failure_lines(thinking) == [
         "[thinking] q", "  expected: e", "  thought:  t", "  answered: a",
     ]  # fmt: skip
