@@ -5,6 +5,7 @@ Knows nothing of other talk or of how long a chat is.
 
 import random
 import re
+from collections.abc import Mapping
 
 from engine.training.corpus.exchange import Exchange, casual
 from engine.training.corpus.facts import FactKind, Wordings
@@ -91,7 +92,9 @@ def listing(clauses: list[str]) -> str:
 class Teller:
     """What one user has told, and what is said about it. Its methods change what is known."""
 
-    def __init__(self, rng: random.Random, kinds: dict[str, FactKind], held: bool = False) -> None:
+    def __init__(
+        self, rng: random.Random, kinds: Mapping[str, FactKind], held: bool = False
+    ) -> None:
         """``held``: names, numbers and wordings of the test instead of those for training."""
         self.known: dict[Key, str] = {}
         self._rng = rng
