@@ -64,7 +64,8 @@ _STYLES = (
 
 def memory_chat(rng: random.Random, room: int, talk: Talk, measure: Measure) -> Chat:
     """Return a chat of at most ``room`` tokens (as measured) in which facts are remembered."""
-    return _MemoryChat(rng, room, talk, measure).compose()
+    chat = _MemoryChat(rng, room, talk, measure).compose()
+    return chat if chat.exchanges else talk_chat(rng, room, talk, measure)
 
 
 def talk_chat(rng: random.Random, room: int, talk: Talk, measure: Measure) -> Chat:
@@ -105,7 +106,8 @@ class _MemoryChat:
     def compose(self) -> Chat:
         """Return the chat."""
         rng = self._rng
-        system = self._system() if rng.random() < _SYSTEM_SHARE else ""
+        begun = rng.random() < _SYSTEM_SHARE and self._room > 2 * _SYSTEM_ROOM
+        system = self._system() if begun else ""
         while self._left > self._reserve():
             known = dict(self._teller.known)
             if not self._add(self._next()):

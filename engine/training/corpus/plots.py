@@ -200,7 +200,7 @@ ENDINGS = (
     "And if you ever come to {p}, say hello to {n}. The end.",
     "That evening {n} looked at the stars and was happy. The end.",
     "And so {n} learned that a kind heart is worth more than gold. The end.",
-    "They still tell this story in {p} today. The end.",
+    "In {p} they still tell the story of {n} today. The end.",
     "And so everything turned out well for {n} the {a}. The end.",
     "{n} went home, lay down and dreamed of the next adventure. The end.",
     "And that is how {n} became the most loved {a} of all. The end.",

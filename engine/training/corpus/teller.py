@@ -165,11 +165,11 @@ class Teller:
         return [key for key in self.known if key[0] == "pet"]
 
     def _new_value(self, key: Key) -> str:
-        """Return a value that no fact of this kind has."""
-        kind = self._kinds[key[0]]
+        """Return a value that no fact has, nor is the end of one, as green is of dark green."""
+        kind, taken = self._kinds[key[0]], tuple(self.known.values())
         while True:
             value = kind.value(self._rng, self._held)
-            if value not in self.known.values():
+            if not value.endswith(taken) and not any(other.endswith(value) for other in taken):
                 return value
 
     def _fill(self, words: str, key: Key, value: str, old: str = "") -> str:
