@@ -1,0 +1,1 @@
+"""Compute kernels for NVIDIA cards, compiled on the user's machine for exactly its card."""
