@@ -77,7 +77,8 @@ def _shares() -> None:
     from engine.training.corpus.mixture import Talk, talk_skills
     from engine.training.corpus.rows import chat_encoder
 
-    encoder, talk, rng = chat_encoder(), Talk(talk_skills()), random.Random(1)
+    encoder, rng = chat_encoder(), random.Random(1)
+    talk = Talk(talk_skills(), length=encoder.measure)
     tokens: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
     for _ in range(100 * _ROWS):

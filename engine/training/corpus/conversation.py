@@ -74,7 +74,8 @@ def talk_chat(rng: random.Random, room: int, talk: Talk, measure: Measure) -> Ch
     The first exchange is kept in any case, unless ten draws in turn are too long.
     """
     turns = 1 if rng.random() < 0.4 else rng.randint(2, 12)
-    system = rng.choice(_SYSTEMS) if rng.random() < _SYSTEM_SHARE else ""
+    begun = rng.random() < _SYSTEM_SHARE and room > 2 * _SYSTEM_ROOM
+    system = rng.choice(_SYSTEMS) if begun else ""
     left = room - (_SYSTEM_ROOM if system else 0)
     exchanges: list[Exchange] = []
     for _ in range(turns + 10):

@@ -4,7 +4,7 @@ Knows nothing of how a chat is composed or of tokens.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from engine.training.corpus.exchange import Exchange, Skill
@@ -69,18 +69,24 @@ def talk_skills() -> dict[str, Skill]:
 
 
 class Talk:
-    """Draws exchanges so that each skill has its share of the characters, not of the exchanges."""
+    """Draws exchanges so that each skill has its share of the text, not of the exchanges."""
 
     def __init__(
         self,
         skills: Mapping[str, Skill],
         shares: Mapping[str, float] = SHARES,
         held: bool = False,
+        length: Callable[[Exchange], float] | None = None,
     ) -> None:
-        """Skills without a share are never drawn; ``held``: content of the test."""
+        """Skills without a share are never drawn. held: content of the test.
+
+        length: how long an exchange is, in tokens or (None) in characters.
+        """
         self._skills = [skill for name, skill in skills.items() if shares.get(name, 0) > 0]
         self._held = held
-        chances = [shares[skill.name] / _mean_length(skill) for skill in self._skills]
+        chances = [
+            shares[skill.name] / _mean_length(skill, length or characters) for skill in self._skills
+        ]
         self._bounds: Sequence[float] = list(accumulate(chances))
 
     def __call__(self, rng: random.Random) -> Exchange:
@@ -92,11 +98,11 @@ class Talk:
         return rng.choices(self._skills, cum_weights=self._bounds)[0]
 
 
-def _mean_length(skill: Skill) -> float:
-    """Return how many characters an exchange has on average: the same on every machine."""
+def _mean_length(skill: Skill, length: Callable[[Exchange], float]) -> float:
+    """Return how long an exchange is on average: the same on every machine."""
     rng = random.Random(skill.name)
     drawn = [skill.exchange(rng) for _ in range(_SAMPLES)]
-    return sum(characters(exchange) for exchange in drawn) / len(drawn)
+    return sum(length(exchange) for exchange in drawn) / len(drawn)
 
 
 def characters(exchange: Exchange) -> int:

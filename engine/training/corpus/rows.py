@@ -25,7 +25,8 @@ _WHOLE_ROWS = 0.6
 """The part of the tokens of memory chats that is in chats as long as a row: facts told at its
 beginning are asked for at its end. Others begin anywhere, and are as long as there is room."""
 _SHORTEST_MEMORY = 2 * SMALLEST_ROOM
-_LONGEST_TALK = 384
+_TALK_ROOM = (208, 384)
+"""How long other talk alone may be: there is room for any one exchange."""
 _SAMPLES = 64
 
 
@@ -48,12 +49,12 @@ class Documents:
     def __init__(self, length: int, encoder: ChatEncoder) -> None:
         """length: T, the tokens of a row."""
         self._encoder = encoder
-        self._talk = Talk(talk_skills())
+        self._talk = Talk(talk_skills(), length=encoder.measure)
         self._whole_chance = MEMORY_SHARE * _WHOLE_ROWS
         share = MEMORY_SHARE * (1 - _WHOLE_ROWS) / (1 - self._whole_chance)
         rng = random.Random("lengths")
         memory = self._mean(lambda: self._memory_chat(rng, rng.randint(1, length)))
-        talk = self._mean(lambda: self._talk_chat(rng, length))
+        talk = self._mean(lambda: self._talk_chat(rng))
         self._chance = share * talk / (share * talk + (1 - share) * memory)
 
     def draw(self, rng: random.Random, room: int, first: bool) -> Chat:
@@ -66,14 +67,14 @@ class Documents:
             return memory_chat(rng, room - 1, self._talk, self._encoder.measure)
         if room > _SHORTEST_MEMORY and rng.random() < self._chance:
             return self._memory_chat(rng, room)
-        return self._talk_chat(rng, room)
+        return self._talk_chat(rng)
 
     def _memory_chat(self, rng: random.Random, room: int) -> Chat:
         most = rng.randint(min(room, _SHORTEST_MEMORY), room) - 1
         return memory_chat(rng, most, self._talk, self._encoder.measure)
 
-    def _talk_chat(self, rng: random.Random, room: int) -> Chat:
-        most = rng.randint(SMALLEST_ROOM, max(SMALLEST_ROOM, min(room, _LONGEST_TALK)))
+    def _talk_chat(self, rng: random.Random) -> Chat:
+        most = rng.randint(*_TALK_ROOM)
         return talk_chat(rng, most, self._talk, self._encoder.measure)
 
     def _mean(self, draw: Callable[[], Chat]) -> float:
