@@ -237,7 +237,7 @@ PLACES = (
     "a ruined temple", "a cornfield", "a pine forest", "the royal court",
 )  # fmt: skip
 
-NAMES = ("Lila", "Tomo", "Nelly", "Milo", "Pip", "Frida", "Otto", "Mina", "Rufus", "Wanda")
+NAMES = ("Lila", "Tomo", "Nelly", "Milo", "Pip", "Frida", "Otto", "Mina", "Rufus", "Nora")
 """Heroes for users who give no name."""
 
 ASKING = (

@@ -68,9 +68,9 @@ def _is_whole(word: str) -> bool:
 
 
 def proper_names() -> set[str]:
-    """Return every name of one word that the corpus knows."""
+    """Return every word of the names that the corpus knows, but those of ordinary language."""
     listed = (*names.PEOPLE, *names.PETS, *names.CITIES, *plots.NAMES)
-    return {name for name in listed if " " not in name}
+    return {word for name in listed for word in name.split()} - {"New", "City", "Town", "de"}
 
 
 def sample_texts(samples: int = SAMPLES, seed: int = SEED) -> Iterable[str]:

@@ -47,6 +47,7 @@ def test_what_is_missing_fails() -> None:
 def test_held_out_names_are_not_in_training() -> None:
     names = {cast_of(Stories().probe(random.Random(seed))).name for seed in range(100)}
     assert all(held_out("name", name.lower()) for name in names)
+    assert not any(held_out("name", name.lower()) for name in plots.NAMES)
 
 
 def test_there_are_many_wordings_and_plots() -> None:
