@@ -123,8 +123,10 @@ class _MemoryChat:
         self._left -= _SYSTEM_ROOM
         if self._rng.random() > 0.3:
             return self._rng.choice(_SYSTEMS)
-        name = names.person(self._rng)
-        self._teller.known["name", ""] = name
+        name, key = names.person(self._rng), ("name", "")
+        self._teller.known[key] = name
+        without = [(when, what, _less(keys, key, what)) for when, what, keys in self._events]
+        self._events = [event for event in without if event[2]]
         return self._rng.choice(
             ("The user's name is {}.", "You are talking with {}.", "The user is called {}.")
         ).format(name)
@@ -204,3 +206,8 @@ class _MemoryChat:
         self._exchanges.append(exchange)
         self._left -= cost
         return True
+
+
+def _less(keys: tuple[Key, ...], key: Key, what: str) -> tuple[Key, ...]:
+    """Return what is told without what is known already; corrections stay."""
+    return keys if what == "correct" else tuple(other for other in keys if other != key)
