@@ -63,7 +63,10 @@ class _WeightedLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *scales: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any,  # noqa: ANN401
+        *scales: Tensor,
+    ) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return gradient.mul_(scales[0]), None, None, None  # in place: it is large
 

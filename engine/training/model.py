@@ -146,7 +146,7 @@ class TimeMix(nn.Module):
         k_a = self.k_a.to(dtype)
         k = (k * torch.addcmul(1 - k_a, a, k_a)).view(split)
         r, v, a = r.reshape(split), v.reshape(split), a.view(split)
-        y, _ = wkv7(r, log_w.float().view(split), k, v, -kk, kk * a, state)
+        y, _ = wkv7(r, log_w.view(split), k, v, -kk, kk * a, state)
         y = self._head_norm(y)
         y = torch.addcmul(y, (r * k * self.r_k.to(dtype)).sum(-1, keepdim=True), v)
         return linear(y.view(h.shape) * g, self.output.effective().to(dtype)), v_first

@@ -17,6 +17,9 @@ from engine.backends.wkv7 import in_chunks
 KERNEL_CHUNK = 16
 """The kernel reads whole chunks of so many tokens; shorter rows are padded here."""
 
+KERNEL_HEAD = 64
+"""The only N that the kernel knows."""
+
 _Result = tuple[Tensor, Tensor]
 _log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ def wkv7(
     """
     if state is None:
         rows, _, heads, n = r.shape
-        state = torch.zeros(rows, heads, n, n, dtype=log_w.dtype, device=r.device)
+        state = log_w.new_zeros(rows, heads, n, n)
     if r.is_cuda:
         return _on_card(r, log_w, k, v, a, b, state)
     return wkv7_plain(r, log_w, k, v, a, b, state)
@@ -77,13 +80,12 @@ def _scan(
     return torch.stack(starts, 1), torch.stack(removed, 1), state
 
 
-@torch.compiler.disable
-def _on_card(*parts: Tensor) -> _Result:
-    """See ``wkv7``: opaque to torch.compile, which would only unroll what is fast already."""
-    kernel = _kernel()
+def _by_kernel(*parts: Tensor) -> _Result:
+    """See ``wkv7``: by the kernel, where it suits and runs."""
+    *vectors, state = parts
+    kernel = _kernel(state.device.index) if _suits(vectors) else None
     if kernel is None:
         return wkv7_plain(*parts)
-    *vectors, state = parts
     length = vectors[0].shape[1]
     # Zeros decay nothing, remove nothing and write nothing: the state is the same after them.
     padding = (0, 0, 0, 0, 0, -length % KERNEL_CHUNK)
@@ -93,12 +95,27 @@ def _on_card(*parts: Tensor) -> _Result:
     return y[:, :length], end
 
 
+_on_card: Callable[..., _Result] = torch.compiler.disable(_by_kernel)
+"""Opaque to torch.compile, which cannot look into a kernel."""
+
+
+def _suits(vectors: list[Tensor]) -> bool:
+    """Tell whether the kernel was written for such heads and types."""
+    r = vectors[0]
+    return r.shape[-1] == KERNEL_HEAD and r.dtype in (torch.bfloat16, torch.float32)
+
+
 @cache
-def _kernel() -> Callable[..., _Result] | None:
-    """Return the CUDA kernel, or None (and say so once) where it cannot be had."""
+def _kernel(card: int) -> Callable[..., _Result] | None:
+    """Return the CUDA kernel, tried once on this card, or None (and say so) where it fails."""
+    size = (1, KERNEL_CHUNK, 1, KERNEL_HEAD)
     try:
         from kernels.cuda.wkv7_train import wkv7_train
-    except (ImportError, OSError) as error:
+
+        kernel: Callable[..., _Result] = wkv7_train
+        zeros = [torch.zeros(size, device=f"cuda:{card}") for _ in range(6)]
+        kernel(*zeros, torch.zeros(1, 1, KERNEL_HEAD, KERNEL_HEAD, device=zeros[0].device))
+    except Exception as error:  # NVRTC and the driver raise types of their own
         _log.warning("Training without our CUDA kernel, in plain torch (slower): %s", error)
         return None
-    return wkv7_train
+    return kernel
