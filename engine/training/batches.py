@@ -24,12 +24,13 @@ class Batch(NamedTuple):
     """The rows of one step, on the host.
 
     tokens: int16 [B, T + 1], the bits of 16-bit ids without sign. weights: float32 [B, T].
-    row_weights: float64 [B], each row's sum of weights.
+    row_weights: float64 [B], each row's sum of weights. largest: the largest id.
     """
 
     tokens: Tensor
     weights: Tensor
     row_weights: Tensor
+    largest: int
 
     def on(self, device: torch.device, part: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Return inputs and targets int64 [b, T] and weights float32 [b, T] of some rows."""
@@ -100,6 +101,7 @@ def stack(rows: list[Row]) -> Batch:
         torch.from_numpy(tokens.astype(np.uint16).view(np.int16)),
         torch.from_numpy(weights),
         torch.from_numpy(weights.sum(axis=1, dtype=np.float64)),
+        int(tokens.max()),
     )
 
 

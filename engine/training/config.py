@@ -106,6 +106,7 @@ class TrainOptions:
     compile: bool = False
     workers: int = 0
     prefetch: int = 4
+    threads: int = 0
     budget_seconds: float = 0.0
     sharding: str = "ddp"
     read_steps: int = 10

@@ -68,6 +68,7 @@ def joined(device: str) -> Iterator[World]:
     """Join the processes that torchrun started, or be alone.
 
     device: "auto", "cpu", "cuda" or "mps"; on CUDA each process takes the card of its local rank.
+    Within another ``joined`` the processes stay the same: torch cannot join them a second time.
     Raises EngineError when the device is not there.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -76,6 +77,9 @@ def joined(device: str) -> Iterator[World]:
         torch.cuda.set_device(chosen)
     if size == 1:
         yield World(0, 1, chosen)
+        return
+    if dist.is_initialized():  # by the caller, who has more than one run to make
+        yield World(dist.get_rank(), size, chosen)
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     try:

@@ -11,11 +11,12 @@ On one CPU a run that goes on from a checkpoint gives bit for bit the losses of 
 interrupted, unless ``train.budget_seconds`` lets the clock decide.
 """
 
+import contextlib
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,21 @@ def train(
     first one only. Raises EngineError; TrainingStopped when the numbers went wrong.
     """
     began = time.monotonic()
-    with joined(config.train.device) as world:
+    with _threads(config.train.threads), joined(config.train.device) as world:
         last = _last_checkpoint(out, resume, world)
         run = _Run(config, out, world, last, began)
         return run.go(progress, lambda: cancelled() or time.monotonic() >= deadline)
+
+
+@contextlib.contextmanager
+def _threads(wanted: int) -> Iterator[None]:
+    """Compute with so many threads of the CPU, 0: as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _last_checkpoint(out: Path, resume: bool, world: World) -> Path | None:
@@ -162,6 +174,7 @@ class _Run:
             files = self._export()
         finally:
             self._draw()
+        self._world.wait()  # nobody leaves while the first one still writes
         return TrainResult(
             finished, self._position, self._last_loss(), self._watch.memory.skipped, files
         )
@@ -177,7 +190,6 @@ class _Run:
                 return False
             self._read(progress)
             self._position = self._position.next_phase()
-            self._watch.memory = self._watch.memory.next_phase()
         return True
 
     def _phase(
@@ -201,6 +213,7 @@ class _Run:
                 return True
             if agreed.stop:
                 return False
+            self._check_ids(batch)
             self._step(batch, phase, agreed)
             if self._position.step % self._options.read_steps == 0:
                 self._read(progress)
@@ -214,6 +227,15 @@ class _Run:
                 f"A batch of {phase.batch} rows cannot be divided among {self._world.size} "
                 f"processes in {self._options.micro_batches} parts.",
                 f"Make it a multiple of {parts}.",
+            )
+
+    def _check_ids(self, batch: Batch) -> None:
+        """Raise where the data have ids that the model has no row for: a card would just crash."""
+        rows = self._model.shape.vocab
+        if batch.largest >= rows:
+            raise EngineError(
+                f"The data have a token {batch.largest:,}, but the model only {rows:,}.",
+                "Prepare them with the model's own vocabulary (data.vocabulary).",
             )
 
     def _batches(self, rows: Rows, phase: Phase) -> Any:  # noqa: ANN401 - torch's loader
@@ -324,7 +346,7 @@ class _Run:
         by_time = options.checkpoint_seconds and (
             now.seconds - self._saved_seconds >= options.checkpoint_seconds
         )
-        return bool(by_steps or by_time)
+        return bool(by_steps or by_time) and self._watch.calm
 
     def _save(self) -> None:
         """Write a checkpoint; all that was done before has been read and found good."""

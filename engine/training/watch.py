@@ -1,9 +1,9 @@
 """The rule that stops a run which has gone wrong. Knows only losses and norms, no model.
 
 A step whose gradient is not finite never reaches the weights; more than ``skip_limit`` of them
-stop the run. A spike stops it too: when the mean of the last few steps (each counts 0.2 of what
-is new, so about 5) is more than ``spike`` nats above that of the last many (0.02: about 50).
-The means start anew with every phase, because its rows are others.
+stop the run. A spike stops it too: when the mean loss of the last few steps (a step counts 0.2 of
+it, so about 5) is more than ``spike`` nats above that of the last many (0.02, so about 50). Above
+half of that no checkpoint is written on the way: the ones that are kept are from before.
 """
 
 import math
@@ -14,7 +14,7 @@ from engine.errors import EngineError
 
 _FEW, _MANY = 0.2, 0.02
 _FIRST = 5
-"""Steps of a phase that only teach the means what is usual."""
+"""Steps that only teach the means what is usual."""
 
 
 class TrainingStopped(EngineError):
@@ -23,16 +23,12 @@ class TrainingStopped(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the rule remembers: both means, the steps of the phase, the steps passed over."""
+    """What the rule remembers: both means, steps that went into them, steps passed over."""
 
     few: float = 0.0
     many: float = 0.0
     seen: int = 0
     skipped: int = 0
-
-    def next_phase(self) -> "Watched":
-        """Return the memory with which another phase begins."""
-        return Watched(skipped=self.skipped)
 
 
 class Watch:
@@ -42,6 +38,11 @@ class Watch:
         self.memory = memory or Watched()
         self._spike = spike
         self._skip_limit = skip_limit
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing looks like the beginning of a spike."""
+        return not self._spike or self.memory.few <= self.memory.many + self._spike / 2
 
     def look(self, first_step: int, measured: Iterable[tuple[float, float]]) -> None:
         """Look at steps from ``first_step`` on: (loss in nats, gradient norm).
