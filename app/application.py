@@ -7,7 +7,7 @@ once the window is up.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from app.chat.page import ChatPage
 from app.models.chat import ChatModel
 from app.models.conversations import ConversationModel
+from app.models.model_names import model_title
 from app.models.units import size_text, speed_text
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
@@ -30,6 +31,7 @@ from app.settings import SettingsStore
 from app.theme import Theme
 from app.translation import install_translation
 from app.window import MainWindow
+from engine.built_in import built_in_model
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.store import Store
@@ -44,9 +46,12 @@ START_DELAY_MS = 120
 """The window has been drawn by then; torch's import would make it wait."""
 
 
-def build(argv: Sequence[str]) -> "Application":
+def build(
+    argv: Sequence[str], *, built_in: Callable[[], Path | None] = built_in_model
+) -> "Application":
     """Construct the application. argv: the program's name, then a model file to open, if any.
 
+    built_in: finds the model that came with Skein; it may return None.
     Raises StoreError when the chats cannot be opened.
     """
     qt_app = QApplication.instance()
@@ -55,18 +60,31 @@ def build(argv: Sequence[str]) -> "Application":
     qt_app.setApplicationName("Skein")
     qt_app.setDesktopFileName("skein")
     files = [Path(name).absolute() for name in argv[1:] if not name.startswith("-")]
-    return Application(qt_app, Folders.standard(), files)
+    return Application(qt_app, Folders.standard(), files, built_in())
 
 
 class Application(QObject):
-    """Everything, by name. ``close`` ends it in good order; it may be called twice."""
+    """Everything, by name. ``close`` ends it in good order; it may be called twice.
 
-    def __init__(self, qt_app: QApplication, folders: Folders, files: Sequence[Path] = ()) -> None:
+    built_in: the file of the model that came with Skein, which is loaded when no other is; None
+    in an installation without it.
+    """
+
+    def __init__(
+        self,
+        qt_app: QApplication,
+        folders: Folders,
+        files: Sequence[Path] = (),
+        built_in: Path | None = None,
+    ) -> None:
         super().__init__()
         folders.create()
         self.qt_app = qt_app
         self.folders = folders
+        self.built_in = built_in
         self.loaded: LoadedModel | None = None
+        self._downloaded: Path | None = None
+        """To be loaded as soon as the built-in model has finished its reply."""
         self._deleted_open: int | None = None
         """The chat that was open when it was deleted: Undo opens it again."""
         self._closed = False
@@ -93,7 +111,7 @@ class Application(QObject):
         self._restyle.timeout.connect(self._apply_theme)
         self.store = Store.open(folders.database)
         self.tasks = Tasks(parent=self)
-        self.hub = HubAccess(folders, lambda: self.settings.values)
+        self.hub = HubAccess(folders, lambda: self.settings.values, self.built_in)
         self.engine = EngineService(
             folders.states_of(self.settings.values),
             folders.cache,
@@ -104,14 +122,25 @@ class Application(QObject):
         self.chat = ChatModel(self.store, self.engine, self)
         self.conversations = ConversationModel(self.store, self)
         self.library = ModelLibrary(
-            self.hub, this_machine(folders.cache), self.hub.places, self.tasks, self
+            self.hub,
+            this_machine(folders.cache),
+            self.hub.places,
+            self.tasks,
+            self,
+            self.built_in,
         )
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
         self.storage = StorageService(folders, self.store, self.settings, self.tasks, self)
 
     def _construct_widgets(self) -> None:
         self.models_page = ModelsPage(self.theme, self.library, self.downloads)
-        self.chat_page = ChatPage(self.theme, self.chat, self.models_page.ready, load_templates())
+        self.chat_page = ChatPage(
+            self.theme,
+            self.chat,
+            self.models_page.ready,
+            load_templates(),
+            built_in=self.built_in,
+        )
         self.drafts = DraftKeeper(
             self.folders.data / "drafts.json", self.chat_page.drafts, self.tasks, self
         )
@@ -141,6 +170,7 @@ class Application(QObject):
         chat.conversations_changed.connect(self.conversations.refresh)
         chat.title_changed.connect(self._on_title)
         chat.writing_changed.connect(self.conversations.set_busy)
+        chat.writing_changed.connect(self._load_downloaded)
         chat.failed.connect(self._on_failed)
         chat.path_left.connect(self._on_path_left)
         chat.deleted.connect(self._on_message_deleted)
@@ -160,6 +190,8 @@ class Application(QObject):
         page.eject_requested.connect(self.engine.eject)
         page.file_opened.connect(self._on_file_opened)
         self.downloads.finished.connect(self._on_downloaded)
+        for signal in (self.downloads.changed, self.downloads.removed, self.downloads.finished):
+            signal.connect(self._show_recommendation)
         self.library.available_changed.connect(self._show_recommendation)
         self.library.hardware_changed.connect(self._show_hardware)
 
@@ -211,12 +243,20 @@ class Application(QObject):
             self.chat.take_settings_of(max(chats, key=lambda chat: chat.updated).id)
         self.chat_page.set_drafts(self.drafts.load())
         self.library.set_strategy(self._strategy())
-        model = Path(self.settings.get("last_model"))
         if files:
             self.open_files(files)
-        elif self.settings.get("load_last_model") and model.is_file():
+        elif model := self._model_of_the_start():
             self.load(model)
+            # The engine says so itself, but only when torch is there.
+            self.chat_page.show_loading(model, 0.0)
         self.chat_page.take_focus()
+
+    def _model_of_the_start(self) -> Path | None:
+        """Return the model of the last time, else the built-in one; None when none is wanted."""
+        if not self.settings.get("load_last_model"):
+            return None
+        last = Path(self.settings.get("last_model"))
+        return last if last.is_file() else self.built_in
 
     def _start(self) -> None:
         """Begin what is slow."""
@@ -270,6 +310,7 @@ class Application(QObject):
 
     def _on_model_ready(self, model: LoadedModel) -> None:
         self.loaded = model
+        self._downloaded = None
         path = model.info.path
         # Not resolved: in the hub's cache a file's own name says nothing.
         self.settings.set("last_model", str(path.absolute()))
@@ -297,17 +338,26 @@ class Application(QObject):
         """A file outside the known folders stays listed, where it is."""
         known = self.settings.get("model_folders")
         folders = {str(self.hub.models_folder()), *known}
+        if path == self.built_in:
+            return
         if str(path) not in folders and str(path.parent) not in folders:
             self.settings.set("model_folders", (*known, str(path)))
 
     def _on_downloaded(self, _key: str, path: Path) -> None:
         self.library.rescan()
         text = self.tr("Downloaded {0}").format(path.name)
-        if self.loaded is None:
-            self.load(path)
+        if self.loaded is None or self.loaded.info.path == self.built_in:
+            self._downloaded = path
+            self._load_downloaded()
             self.window.say(text)
         else:
             self.window.say(text, lambda: self.load(path), self.tr("Load"))
+
+    def _load_downloaded(self, *_: object) -> None:
+        """Load what was downloaded, but in the middle of no reply."""
+        if self._downloaded is not None and not self.conversations.busy_ids:
+            path, self._downloaded = self._downloaded, None
+            self.load(path)
 
     def _on_suggestion_taken(self, key: str) -> None:
         for model in self.library.available:
@@ -316,13 +366,17 @@ class Application(QObject):
                 self.window.show_page("models")
                 self.models_page.show_tab("available")
 
-    def _show_recommendation(self) -> None:
+    def _show_recommendation(self, *_: object) -> None:
         for model in self.library.available:
             if model.id == self.library.recommended and model.plan is not None:
                 speed = speed_text(model.plan.write_tokens_per_s)
                 facts = f"{size_text(model.remote.size_bytes)} · {speed}"
                 self.chat_page.set_recommendation(
-                    model.id, model.remote.title, facts, model.plan.reason
+                    model.id,
+                    model.remote.title,
+                    facts,
+                    model.plan.reason,
+                    on_its_way=self.downloads.entry(model.id) is not None,
                 )
                 return
         self.chat_page.set_recommendation("", "", "", "")
@@ -331,6 +385,8 @@ class Application(QObject):
         if self.library.hardware is not None:
             plan = self.loaded.plan if self.loaded else None
             name = self.loaded.info.name if self.loaded else ""
+            if self.loaded is not None and self.loaded.info.path == self.built_in:
+                name = model_title(name)
             self.settings_page.show_hardware(self.library.hardware, plan, name)
 
     # ---- chats ----------------------------------------------------------------------------

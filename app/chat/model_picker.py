@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.model_names import built_in_line
 from app.models.units import size_text, speed_text
 from app.theme import Theme
 from app.widgets.parts import label, on_theme, push_button
@@ -129,8 +130,8 @@ class _RowPainter(QStyledItemDelegate):
         if row.load.status == "failed":
             return row.load.message
         plan = row.model.plan
-        parts = [size_text(row.size_bytes)]
-        if plan is not None:
+        parts = [built_in_line() if row.built_in else size_text(row.size_bytes)]
+        if plan is not None and not row.built_in:
             verdicts = {
                 "fits": self.tr("fits"),
                 "tight": self.tr("tight"),

@@ -5,6 +5,7 @@ Models pane, the recommended download) by signals that app/application.py connec
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,19 @@ from PySide6.QtWidgets import (
 
 from app.chat.composer import Composer
 from app.chat.document_style import StyleShelf
+from app.chat.examples import is_beginning
 from app.chat.formulas import FormulaShelf
 from app.chat.highlight import Highlighter
 from app.chat.message_view import OVERHANG, ViewTools
 from app.chat.model_picker import ModelButton, ModelPicker
 from app.chat.parameters_drawer import ParametersDrawer
+from app.chat.presets import adapted
 from app.chat.thinking import ThinkingClock
 from app.chat.transcript import COLUMN, Transcript
 from app.chat.welcome import Suggestion, Welcome
 from app.chat.workshop import Workshop
 from app.models.message import ChatSettings
+from app.models.model_names import model_title
 from app.models.units import size_text, speed_text
 from app.theme import Theme
 from app.widgets.notice import Notice
@@ -63,14 +67,21 @@ class ChatPage(QWidget):
         ready: QAbstractItemModel,
         templates: Mapping[str, "Template"],
         parent: QWidget | None = None,
+        built_in: Path | None = None,
     ) -> None:
-        """ready: a ReadyList; templates: by name, the first one is the fallback."""
+        """ready: a ReadyList; templates: by name, the first one is the fallback.
+
+        built_in: the file of the model that came with the app.
+        """
         super().__init__(parent)
         self._theme = theme
         self._chat = chat
         self._ready = ready
         self._recommended: Suggestion | None = None
-        self._model = ""  # loaded, or on its way
+        self._templates = templates
+        self._built_in = built_in
+        self._path: Path | None = None  # of the model that is loaded, or on its way
+        self._loaded = False
         self._drafts: dict[int | None, str] = {}
         self._draft_of: int | None = chat.conversation
         self._sending = False
@@ -154,6 +165,7 @@ class ChatPage(QWidget):
         self.picker.models_requested.connect(self.models_requested)
         self.welcome.models_requested.connect(self.models_requested)
         self.welcome.suggestion_taken.connect(self._on_suggestion)
+        self.welcome.example_taken.connect(self._on_example)
         self.transcript.focus_freed.connect(self.take_focus)
         self.transcript.copied.connect(lambda: self.said.emit(self.tr("Copied")))
         for signal in (self._ready.modelReset, self._ready.dataChanged):
@@ -177,7 +189,7 @@ class ChatPage(QWidget):
 
     def show_loading(self, path: Path, fraction: float) -> None:
         """A model is being read, ``fraction`` of it so far."""
-        self._model = path.stem
+        self._path, self._loaded = path, False
         words = self.tr("loading {0} %").format(int(fraction * 100))
         self.model_button.say(model_title(path.stem), words)
         self.notice.dismiss()
@@ -185,16 +197,17 @@ class ChatPage(QWidget):
 
     def show_loaded(self, model: "LoadedModel") -> None:
         """A model is ready."""
-        self._model = model.info.name
+        self._path, self._loaded = model.info.path, True
         self.model_button.say(model_title(model.info.name), _device_words(model))
         self.drawer.set_model_template(model.template)
+        self._follow_model()
         self.notice.dismiss()
         self._show_think_modes()
         self._show_welcome()
 
     def show_ejected(self) -> None:
         """No model is loaded any more."""
-        self._model = ""
+        self._path, self._loaded = None, False
         self.model_button.say(self.tr("Choose a model"))
         self._show_welcome()
 
@@ -211,7 +224,9 @@ class ChatPage(QWidget):
         actions.append((self.tr("Choose another model"), self.choose_model))
         self.notice.show_notice(message, hint, tone="danger", actions=tuple(actions))
 
-    def set_recommendation(self, key: str, title: str, facts: str, reason: str) -> None:
+    def set_recommendation(
+        self, key: str, title: str, facts: str, reason: str, *, on_its_way: bool = False
+    ) -> None:
         """Say which download suits this machine best; an empty key: nothing to recommend."""
         self._recommended = None
         if key:
@@ -221,7 +236,7 @@ class ChatPage(QWidget):
                 title,
                 facts,
                 reason,
-                self.tr("Download"),
+                self.tr("See the download") if on_its_way else self.tr("Download"),
             )
         self._show_welcome()
 
@@ -306,23 +321,34 @@ class ChatPage(QWidget):
         return template.split_thinking(reply_text, done)
 
     def _on_send(self, text: str) -> None:
+        if self._send(text):
+            self.composer.clear()
+
+    def _on_example(self, example: str) -> None:
+        """What is being written stays: an example is sent beside it."""
+        if not is_beginning(example):
+            self._send(example)
+        elif not self.composer.text.strip():
+            self.composer.set_text(example)
+        self.composer.take_focus()
+
+    def _send(self, text: str) -> bool:
         self.drawer.flush()
         modes = self._think_modes()
         if modes and self._chat.settings.think not in modes:
             self.drawer.set_think(modes[0])
         self._sending = True
         try:
-            taken = self._chat.send(text)
+            return bool(self._chat.send(text))
         finally:
             self._sending = False
-        if taken:
-            self.composer.clear()
 
     def _on_path(self, *_: object) -> None:
         self._stack.setCurrentWidget(self.transcript if self._chat.messages else self._empty)
 
     def _on_opened(self, conversation: int | None) -> None:
         """Every chat keeps what was being written in it."""
+        self._follow_model()
         if self._draft_of == conversation:
             return
         if self._draft_of is None and self._sending:
@@ -341,6 +367,14 @@ class ChatPage(QWidget):
         self._chat.change_settings(settings)
         self._show_think_modes()
 
+    def _follow_model(self) -> None:
+        """Have the chat use the loaded model's advice where it used another model's."""
+        template, settings = self.drawer.template_in_use(), self._chat.settings
+        if self._loaded and template is not None:
+            known = self._templates.values()
+            sampling = adapted(settings.sampling, settings.think, template, known)
+            self._chat.change_settings(replace(settings, sampling=sampling))
+
     def _show_think_modes(self) -> None:
         modes, think = self._think_modes(), self.drawer.settings.think
         # Only shown: to look at a chat with another model changes nothing in it.
@@ -353,13 +387,23 @@ class ChatPage(QWidget):
     # ---- the empty chat -------------------------------------------------------------------
 
     def _show_welcome(self, *_: object) -> None:
+        in_use = self._path is not None and self._path == self._built_in
         suggestion = self._ready_suggestion() or self._recommended
-        self.welcome.show_state(ready=bool(self._model), suggestion=suggestion)
+        if suggestion is None and not in_use:
+            suggestion = self._ready_suggestion(built_in=True)
+        self.welcome.show_state(
+            ready=self._path is not None, suggestion=suggestion, built_in=in_use
+        )
+        self.welcome.set_examples_enabled(self._loaded)
 
-    def _ready_suggestion(self) -> Suggestion | None:
-        """Return the best model that lies on this computer already."""
+    def _ready_suggestion(self, *, built_in: bool = False) -> Suggestion | None:
+        """Return the best model that was put on this computer, or the one that came with us."""
         rows = [row for row in _rows(self._ready) if not row.model.local.problem]
-        runs = [r for r in rows if r.model.plan and r.model.plan.verdict != "too_large"]
+        runs = [
+            row
+            for row in rows
+            if row.built_in == built_in and row.model.plan and row.model.plan.verdict != "too_large"
+        ]
         if not runs:
             return None
         best = max(runs, key=_worth)
@@ -421,16 +465,6 @@ class ChatPage(QWidget):
     @property
     def _drawer_covers(self) -> bool:
         return not self.drawer.isHidden() and self._column.contentsMargins().right() == 0
-
-
-def model_title(name: str) -> str:
-    """Return a model's file name as a person says it."""
-    if not name:
-        return ""
-    from engine.hub.file_names import parse_file_name
-
-    parsed = parse_file_name(f"{name}.pth")
-    return parsed.title if parsed.family else name
 
 
 def _device_words(model: "LoadedModel") -> str:

@@ -1,8 +1,13 @@
 """Named ways to choose tokens. Pure values; the model's own advice is the template's."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.sampling_params import SamplingParams
+
+if TYPE_CHECKING:
+    from engine.templates import Template
 
 RECOMMENDED, PRECISE, CREATIVE, CUSTOM = "recommended", "precise", "creative", "custom"
 
@@ -39,3 +44,17 @@ def preset_of(sampling: SamplingParams, recommended: SamplingParams) -> str:
         if apply_preset(name, sampling, recommended) == sampling:
             return name
     return CUSTOM
+
+
+def adapted(
+    sampling: SamplingParams, think: str, template: "Template", known: Iterable["Template"]
+) -> SamplingParams:
+    """Return the template's advice where ``sampling`` is some template's, else ``sampling``.
+
+    What a template advises was chosen by nobody, so it follows the model: a small one may need to
+    be surer than another. think: the chat's thinking mode.
+    """
+    advice = (other.sampling(think) for other in known)
+    if any(preset_of(sampling, one) == RECOMMENDED for one in advice):
+        return apply_preset(RECOMMENDED, sampling, template.sampling(think))
+    return sampling

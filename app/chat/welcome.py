@@ -1,5 +1,6 @@
-"""What an empty chat shows: a greeting and, while no model is ready, the next step as a card.
+"""What an empty chat shows: a greeting, and the next step as a card while no model is ready.
 
+With the built-in model it also says what to ask, and the card with a larger model stays.
 Says what was asked for; knows no library and no engine.
 """
 
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from app.chat.examples import EXAMPLES, example_title
 from app.theme import Theme
+from app.widgets.flow_layout import FlowLayout
 from app.widgets.parts import card, label, on_theme, push_button, restyle
 
 
@@ -29,6 +32,7 @@ class Welcome(QWidget):
 
     suggestion_taken = Signal(str)
     models_requested = Signal()
+    example_taken = Signal(str)  # one of EXAMPLES
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +45,7 @@ class Welcome(QWidget):
         self.line = _centred("muted")
         self.card, self._column = card("suggestion_card")
         self._build_card()
+        self._build_examples()
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(8)
@@ -49,30 +54,52 @@ class Welcome(QWidget):
         column.addSpacing(4)
         column.addWidget(self.greeting)
         column.addWidget(self.line)
-        column.addSpacing(16)
-        across = QHBoxLayout()
-        across.addStretch(1)
-        across.addWidget(self.card, 100)
-        across.addStretch(1)
-        column.addLayout(across)
+        for part in (self.examples, self.card):
+            across = QHBoxLayout()
+            across.addStretch(1)
+            across.addWidget(part, 100)
+            across.addStretch(1)
+            column.addSpacing(16 if part is self.card else 8)
+            column.addLayout(across)
         column.addStretch(3)
         self.show_state(ready=False, suggestion=None)
         on_theme(theme, self._dress)
 
-    def show_state(self, *, ready: bool, suggestion: Suggestion | None) -> None:
-        """ready: a model is loaded, or on its way. suggestion: shown only while none is."""
+    def show_state(
+        self, *, ready: bool, suggestion: Suggestion | None, built_in: bool = False
+    ) -> None:
+        """ready: a model is loaded, or on its way. built_in: it is the one that came with us.
+
+        suggestion: shown only while there is no other model than that one.
+        """
         self._suggestion = suggestion
         # Alone it is what to do next; beside a suggestion it is the other way.
         restyle(self.others, kind="quiet" if suggestion else "primary")
         self.greeting.setText(
             self.tr("What would you like to know?") if ready else self.tr("Welcome to Skein")
         )
-        self.line.setText(
-            self.tr("Everything stays on this computer. A chat can be as long as you like.")
+        self.line.setText(self._built_in_words() if built_in else self._usual_words())
+        self.examples.setVisible(built_in)
+        shows = not ready or (built_in and suggestion is not None)
+        self.card.setVisible(shows)
+        if shows:
+            self._show_card(suggestion)
+
+    def set_examples_enabled(self, enabled: bool) -> None:
+        """Examples can be taken as soon as the model is there."""
+        for button in self.example_buttons:
+            button.setEnabled(enabled)
+
+    def _usual_words(self) -> str:
+        return self.tr("Everything stays on this computer. A chat can be as long as you like.")
+
+    def _built_in_words(self) -> str:
+        return self.tr(
+            "Gosling is a small model that came with Skein and speaks English. "
+            "Ask how Skein works, say your name, or have it tell a story."
         )
-        self.card.setVisible(not ready)
-        if ready:
-            return
+
+    def _show_card(self, suggestion: Suggestion | None) -> None:
         made = suggestion or Suggestion(
             "",
             self.tr("First, a model"),
@@ -117,12 +144,25 @@ class Welcome(QWidget):
         self._column.addSpacing(6)
         self._column.addLayout(buttons)
 
+    def _build_examples(self) -> None:
+        self.examples = QWidget()
+        self.examples.setObjectName("examples")
+        self.examples.setAccessibleName(self.tr("Examples"))
+        flow = FlowLayout(self.examples)
+        self.example_buttons = [
+            push_button(example_title(text), "example_button", kind="example") for text in EXAMPLES
+        ]
+        for button, text in zip(self.example_buttons, EXAMPLES, strict=True):
+            button.clicked.connect(lambda _=False, text=text: self.example_taken.emit(text))
+            flow.addWidget(button)
+
     def _on_taken(self) -> None:
         if self._suggestion is not None:
             self.suggestion_taken.emit(self._suggestion.key)
 
     def _dress(self) -> None:
         self.card.setMaximumWidth(self._theme.px(460))
+        self.examples.setMaximumWidth(self._theme.px(460))
         side = self._theme.px(48)
         self._mark.setPixmap(
             self._theme.app_icon().pixmap(side, side)  # in its own colours

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.models.grouping import ModelGroup, group_models
+from app.models.model_names import built_in_place, built_in_title
 from app.models.units import size_text
 from app.services.downloads import DownloadEntry, DownloadService
 from app.services.library import ModelLibrary
@@ -94,8 +95,20 @@ class ReadyRow:
         return self.model.local.path
 
     @property
+    def built_in(self) -> bool:
+        """Whether it came with the app, and stays."""
+        return self.model.built_in
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as a person reads it."""
+        return built_in_place() if self.built_in else str(self.path)
+
+    @property
     def title(self) -> str:
         """The name as a person says it; the file's own when it says nothing."""
+        if self.built_in:
+            return built_in_title()
         return self.name.title if self.name.family else self.path.stem
 
     @property
@@ -159,7 +172,7 @@ class _RowModel(QAbstractListModel):
 
 
 class ReadyList(_RowModel):
-    """The files on this computer: sound ones first, small to large."""
+    """The files on this computer: what came with the app, sound ones, all from small to large."""
 
     def __init__(self, library: ModelLibrary, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -203,7 +216,7 @@ class ReadyList(_RowModel):
     def _refresh(self) -> None:
         rows = [self._row(model) for model in self._library.ready]
         rows = [row for row in rows if self._accepts(row)]
-        rows.sort(key=lambda row: (bool(row.model.local.problem), row.size_bytes, row.title))
+        rows.sort(key=_order)
         self._replace(rows)
 
     def _row(self, model: ReadyModel) -> ReadyRow:
@@ -244,7 +257,7 @@ class ReadyList(_RowModel):
             case Role.ENTRY:
                 return row
             case Qt.ItemDataRole.ToolTipRole:
-                return str(row.path)
+                return row.place
         return _plan_value(plan, role)
 
 
@@ -350,6 +363,10 @@ class AvailableList(_RowModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return f"{remote.name} ({size_text(remote.size_bytes)})"
         return _plan_value(best.plan, role)
+
+
+def _order(row: ReadyRow) -> tuple[bool, bool, int, str]:
+    return not row.built_in, bool(row.model.local.problem), row.size_bytes, row.title
 
 
 def _state(row: AvailableRow) -> str:

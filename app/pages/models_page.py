@@ -333,7 +333,8 @@ class ModelsPage(QWidget):
     def _on_status(self) -> None:
         library = self._library
         self._refresh.setEnabled(not (library.refreshing or library.scanning))
-        if not (self._tab_chosen or library.scanning or library.ready) and library.available:
+        own = any(not model.built_in for model in library.ready)
+        if not (self._tab_chosen or library.scanning or own) and library.available:
             self.show_tab("available")  # the first start: what can be had
         if library.offline is None:
             self._notice.hide()

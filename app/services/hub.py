@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 class HubAccess:
     """Catalogue and downloads; each call looks at the settings anew (mirror, proxy, offline)."""
 
-    def __init__(self, folders: "Folders", settings: "Callable[[], Settings]") -> None:
+    def __init__(
+        self,
+        folders: "Folders",
+        settings: "Callable[[], Settings]",
+        built_in: Path | None = None,
+    ) -> None:
         self._folders = folders
+        self._built_in = built_in
         self._settings = settings
         self._has_proxy = False
 
@@ -51,7 +57,7 @@ class HubAccess:
         """Return the folders and files in which models are looked for."""
         from engine.hub.library import model_places
 
-        return model_places(self._folders, self._settings())
+        return model_places(self._folders, self._settings(), self._built_in)
 
     def models_folder(self) -> Path:
         """Return where downloads go."""

@@ -117,8 +117,11 @@ class ModelLibrary(QObject):
         folders: Callable[[], Sequence[Path]],
         tasks: Tasks,
         parent: QObject | None = None,
+        built_in: Path | None = None,
     ) -> None:
+        """folders: where models are looked for; built_in: the file that came with the app."""
         super().__init__(parent)
+        self.built_in = built_in
         self.ready: tuple[ReadyModel, ...] = ()
         self.available: tuple[AvailableModel, ...] = ()
         self.recommended = ""
@@ -202,8 +205,8 @@ class ModelLibrary(QObject):
         )
 
     def delete(self, path: Path) -> None:
-        """Delete a model that is listed as ready, for good."""
-        if all(model.local.path != path for model in self.ready):
+        """Delete a model that is listed as ready, for good; never the one that came with us."""
+        if all(model.local.path != path or model.built_in for model in self.ready):
             return
         self._tasks.run_in_background(
             lambda: _remove(path),
@@ -288,7 +291,11 @@ class ModelLibrary(QObject):
 
     def _publish(self) -> None:
         ready = tuple(
-            ReadyModel(model, self.plan_for(model.info.shape if model.info else None))
+            ReadyModel(
+                model,
+                self.plan_for(model.info.shape if model.info else None),
+                model.path == self.built_in,
+            )
             for model in self._local
         )
         available = tuple(self._available())

@@ -43,10 +43,11 @@ class AvailableModel:
 
 @dataclass(frozen=True, slots=True)
 class ReadyModel:
-    """A file on this computer with its plan."""
+    """A file on this computer with its plan; ``built_in``: it came with the app."""
 
     local: "LocalModel"
     plan: "Plan | None" = None
+    built_in: bool = False
 
     @property
     def id(self) -> str:

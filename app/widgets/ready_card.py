@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
 
 from app.models.model_list import ReadyRow
+from app.models.model_names import built_in_line
 from app.models.units import date_text, parameters_text, size_text
 from app.theme import Theme
 from app.widgets.download_bar import STEPS, ProblemLine
@@ -31,7 +32,7 @@ class ReadyCard(QWidget):
     def __init__(self, theme: Theme, first: ReadyRow, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._row = first
-        title, path = first.title, first.path
+        title = first.title
         self.setObjectName("ready_card")
         self.setAccessibleName(title)
         self._name = ElidedLabel(title, "heading")
@@ -41,7 +42,7 @@ class ReadyCard(QWidget):
         self._loaded.setProperty("tone", "accent")
         self._facts = label("", "muted", wrap=True)
         self._facts.setObjectName("model_facts")
-        self._path = ElidedLabel(str(path), "faint")
+        self._path = ElidedLabel(first.place, "faint")
         self._path.setObjectName("model_path")
         self.plan = PlanLine()
         self.load = push_button(
@@ -87,6 +88,7 @@ class ReadyCard(QWidget):
         self.load.setText(self.tr("Loading…") if status == "loading" else self.tr("Load"))
         self.eject.setVisible(status == "loaded")
         self.delete.setEnabled(status not in ("loading", "loaded"))
+        self.delete.setVisible(not shown.built_in)
         self._show_loading()
         self._show_problem()
         self.setAccessibleDescription(f"{self._facts.text()}. {self.plan.text}")
@@ -109,6 +111,7 @@ class ReadyCard(QWidget):
         if info is None:
             return []
         words = [
+            built_in_line() if self._row.built_in else "",
             self.tr("{0} parameters").format(parameters_text(info.parameters)),
             size_text(info.size_bytes),
             date_text(name.date),

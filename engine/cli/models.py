@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from engine.built_in import built_in_model
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hub.access import hub_of
@@ -32,10 +34,22 @@ def models_command(
     settings = SettingsFile(folders.settings_file).load()
     if remote:
         listed = _remote(folders, settings, endpoint)
-        plain, rows = [_remote_as_plain(m) for m in listed], _remote_rows(listed)
+        _print([_remote_as_plain(m) for m in listed], _remote_rows(listed), as_json)
     else:
-        found = scan(model_places(folders, settings))
-        plain, rows = [_local_as_plain(m) for m in found], _local_rows(found)
+        print_local(folders, settings, built_in_model(), as_json=as_json)
+
+
+def print_local(
+    folders: Folders, settings: Settings, built_in: Path | None, *, as_json: bool
+) -> None:
+    """List the models on this computer, the one that comes with Skein first; None: without it."""
+    found = scan(model_places(folders, settings, built_in))
+    found.sort(key=lambda model: model.path != built_in)
+    plain = [_local_as_plain(model) | {"built_in": model.path == built_in} for model in found]
+    _print(plain, _local_rows(found, built_in), as_json)
+
+
+def _print(plain: list[dict[str, Any]], rows: Sequence[tuple[str, ...]], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(plain, ensure_ascii=False, indent=2))
         return
@@ -74,14 +88,14 @@ def _remote_rows(models: Iterable[RemoteModel]) -> list[tuple[str, ...]]:
     ]
 
 
-def _local_rows(models: Iterable[LocalModel]) -> list[tuple[str, ...]]:
+def _local_rows(models: Iterable[LocalModel], built_in: Path | None) -> list[tuple[str, ...]]:
     return [
         (
             model.path.name,
             _parameters(model.info.parameters) if model.info else "",
             model.info.weights if model.info else "",
             _gigabytes(model.info.size_bytes) if model.info else "",
-            str(model.path.parent),
+            str(model.path.parent) if model.path != built_in else "built in",
             model.problem,
         )
         for model in models

@@ -48,9 +48,15 @@ def scan(places: Sequence[Path]) -> list[LocalModel]:
     return sorted(found, key=lambda m: (m.info is None, m.path.name.lower(), str(m.path)))
 
 
-def model_places(folders: "Folders", settings: "Settings") -> list[Path]:
-    """Return where models are looked for: our folder, the user's own, the hub's cache."""
+def model_places(
+    folders: "Folders", settings: "Settings", built_in: Path | None = None
+) -> list[Path]:
+    """Return where models are looked for: our folder, the user's own, the hub's cache.
+
+    built_in: the file of the model that comes with the app, where that is to be found as well.
+    """
     return [
+        *([built_in] if built_in is not None else ()),
         models_folder(folders, settings),
         *(Path(folder).expanduser() for folder in settings.model_folders),
         hub_cache(),

@@ -146,6 +146,21 @@
     </message>
 </context>
 <context>
+    <name>BuiltIn</name>
+    <message>
+        <source>{0}, the built-in model</source>
+        <translation>内蔵モデル {0}</translation>
+    </message>
+    <message>
+        <source>small, offline, knows this app</source>
+        <translation>小型、オフライン、このアプリに詳しい</translation>
+    </message>
+    <message>
+        <source>Comes with Skein</source>
+        <translation>Skein に付属</translation>
+    </message>
+</context>
+<context>
     <name>ChatDelegate</name>
     <message>
         <source>New title</source>
@@ -212,6 +227,10 @@
     <message>
         <source>Download</source>
         <translation>ダウンロード</translation>
+    </message>
+    <message>
+        <source>See the download</source>
+        <translation>ダウンロードを見る</translation>
     </message>
     <message>
         <source>Ready on this computer</source>
@@ -1847,6 +1866,10 @@
         <translation>すべてこのコンピュータの中に残ります。チャットの長さに限りはありません。</translation>
     </message>
     <message>
+        <source>Gosling is a small model that came with Skein and speaks English. Ask how Skein works, say your name, or have it tell a story.</source>
+        <translation>Gosling は Skein に付属する小さなモデルで、英語だけを話します。Skein の使い方を聞いたり、名前を教えたり、お話を頼んだりしてみてください。</translation>
+    </message>
+    <message>
         <source>First, a model</source>
         <translation>まずはモデルから</translation>
     </message>
@@ -1861,6 +1884,10 @@
     <message>
         <source>All models</source>
         <translation>すべてのモデル</translation>
+    </message>
+    <message>
+        <source>Examples</source>
+        <translation>例</translation>
     </message>
 </context>
 <context>

@@ -146,6 +146,21 @@
     </message>
 </context>
 <context>
+    <name>BuiltIn</name>
+    <message>
+        <source>{0}, the built-in model</source>
+        <translation>内置模型 {0}</translation>
+    </message>
+    <message>
+        <source>small, offline, knows this app</source>
+        <translation>小巧，离线可用，熟悉本应用</translation>
+    </message>
+    <message>
+        <source>Comes with Skein</source>
+        <translation>随 Skein 附带</translation>
+    </message>
+</context>
+<context>
     <name>ChatDelegate</name>
     <message>
         <source>New title</source>
@@ -212,6 +227,10 @@
     <message>
         <source>Download</source>
         <translation>下载</translation>
+    </message>
+    <message>
+        <source>See the download</source>
+        <translation>查看下载</translation>
     </message>
     <message>
         <source>Ready on this computer</source>
@@ -1847,6 +1866,10 @@
         <translation>一切都留在本机，对话想聊多长就聊多长。</translation>
     </message>
     <message>
+        <source>Gosling is a small model that came with Skein and speaks English. Ask how Skein works, say your name, or have it tell a story.</source>
+        <translation>Gosling 是 Skein 自带的小模型，只会英语。可以问它 Skein 怎么用，告诉它你的名字，或者让它讲个故事。</translation>
+    </message>
+    <message>
         <source>First, a model</source>
         <translation>首先，选一个模型</translation>
     </message>
@@ -1861,6 +1884,10 @@
     <message>
         <source>All models</source>
         <translation>所有模型</translation>
+    </message>
+    <message>
+        <source>Examples</source>
+        <translation>示例</translation>
     </message>
 </context>
 <context>

@@ -42,7 +42,7 @@ def start(qtbot: QtBot) -> Iterator[Start]:
     opened: list[Application] = []
 
     def begin(*files: Path) -> Application:
-        opened.append(build(["skein", *map(str, files)]))
+        opened.append(build(["skein", *map(str, files)], built_in=lambda: None))
         opened[-1].window.show()
         qtbot.waitExposed(opened[-1].window)
         return opened[-1]

@@ -99,7 +99,7 @@ def start(qtbot: QtBot) -> Iterator[list[Application]]:
 
 
 def begin(start: list[Application], qtbot: QtBot, *files: Path) -> Application:
-    start.append(build(["skein", *map(str, files)]))
+    start.append(build(["skein", *map(str, files)], built_in=lambda: None))
     app = start[-1]
     app.window.show()
     qtbot.waitExposed(app.window)

@@ -44,7 +44,7 @@ def start(qapp: QApplication, folders: Folders) -> Iterator[Callable[[str], Appl
     def begin(language: str) -> Application:
         folders.settings_file.parent.mkdir(parents=True, exist_ok=True)
         folders.settings_file.write_text(f'language = "{language}"\n', encoding="utf-8")
-        made.append(build(["skein"]))
+        made.append(build(["skein"], built_in=lambda: None))
         return made[-1]
 
     yield begin
@@ -223,7 +223,7 @@ def test_the_language_box_is_heard_at_the_next_start(
     box.activated.emit(box.currentIndex())
     application.close()
     assert 'language = "zh_CN"' in folders.settings_file.read_text(encoding="utf-8")
-    again = build(["skein"])
+    again = build(["skein"], built_in=lambda: None)
     try:
         again.settings_page.show_section("general")
         words = [label.text() for label in again.settings_page.findChildren(QLabel)]

@@ -27,7 +27,7 @@ class Driver:
     def __init__(self, qtbot: QtBot, *files: Path) -> None:
         self.qtbot = qtbot
         self._closed = False
-        self.app: Application = build(["skein", *map(str, files)])
+        self.app: Application = build(["skein", *map(str, files)], built_in=lambda: None)
         self.app.window.show()
         qtbot.waitExposed(self.app.window)
 

@@ -21,7 +21,7 @@ NAME = "rwkv7-g1d-1.5b-20260212-ctx8192"
 
 def loaded(template: str = "world") -> Any:
     plan = Plan(Strategy.parse("cpu bf16"), "fits", (), 1.0, 1.0, "")
-    info = SimpleNamespace(name=NAME)
+    info = SimpleNamespace(name=NAME, path=Path(f"/models/{NAME}.pth"))
     return SimpleNamespace(info=info, plan=plan, backend="torch", template=template)
 
 

@@ -12,6 +12,7 @@ from engine.cli import download, models
 from engine.errors import DownloadFailed, EngineError
 from engine.folders import Folders
 from engine.hub.remote_model import describe
+from engine.settings import Settings
 from tests.hub_server import HubServer
 from tests.tiny import write_tiny_pth
 
@@ -92,15 +93,36 @@ def test_pick_prefers_what_runs():
 
 
 def test_models_on_this_computer(folders: Folders):
-    assert "No model is here yet" in skein("models").stdout
     write_tiny_pth(folders.models / "rwkv7-tiny.pth", width=64, vocab=256)
     (folders.models / "broken.pth").write_bytes(b"nothing")
     listed = skein("models").stdout
     assert "rwkv7-tiny.pth" in listed
     assert "broken.pth" in listed
-    told = json.loads(skein("models", "--json").stdout)
+    told = [m for m in json.loads(skein("models", "--json").stdout) if not m["built_in"]]
     assert told[0]["info"]["shape"]["layers"] == 2
     assert told[1]["problem"]
+
+
+def test_without_any_model_the_list_says_how_to_get_one(folders: Folders, capsys):
+    models.print_local(folders, Settings(), None, as_json=False)
+    assert "No model is here yet" in capsys.readouterr().out
+
+
+def test_the_built_in_model_is_listed_first_and_as_what_it_is(
+    folders: Folders, tmp_path: Path, capsys
+):
+    built_in = write_tiny_pth(tmp_path / "rwkv7-zz.pth", width=64, vocab=256)
+    (tmp_path / "vocabulary.txt").write_text("1 'a' 1")
+    write_tiny_pth(folders.models / "rwkv7-a.pth", width=64, vocab=256)
+    models.print_local(folders, Settings(), built_in, as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("rwkv7-zz.pth")
+    assert first.endswith("built in")
+    assert str(folders.models) in second
+    models.print_local(folders, Settings(), built_in, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [model["built_in"] for model in told] == [True, False]
+    assert told[0]["path"] == str(built_in)
 
 
 def test_models_on_the_hub_and_without_it(server: HubServer):
