@@ -13,16 +13,16 @@ MEMORY_SHARE = 0.4
 """The part of all tokens that is in chats in which facts are remembered; the rest is other talk."""
 
 SHARES: Mapping[str, float] = {
-    "arithmetic": 0.06,
+    "arithmetic": 0.08,
     "thinking": 0.05,
     "spelling": 0.02,
     "backwards": 0.04,
     "sorting": 0.04,
-    "counting": 0.03,
-    "copying": 0.03,
+    "counting": 0.04,
+    "copying": 0.05,
     "app knowledge": 0.15,
     "unknown": 0.07,
-    "stories": 0.09,
+    "stories": 0.10,
     "small talk": 0.04,
 }
 """How the tokens of other talk are divided, in memory chats as well; only the ratios count."""

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.training.corpus import names, plots, words
+from engine.training.corpus.common_words import COMMON_WORDS
 from engine.training.corpus.exchange import Exchange, Probe, casual, held_out
 from engine.training.corpus.teller import tells
 
 _START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" ))[a-z]')
 _END = "The end."
+_ANY_WORDS = (*COMMON_WORDS, *words.THINGS, *words.ADJECTIVES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,31 @@ def _cast(rng: random.Random, held: bool) -> Cast:
 
 def _animal(rng: random.Random, held: bool) -> str:
     """Return an animal; some are held out, and some are made up, so that all can be copied."""
-    if rng.random() < 0.1:
+    chance = rng.random()
+    if chance < 0.12:
         return names.invented(rng, held).lower()
+    if not held and chance < 0.25:
+        return rng.choice(words.THINGS)
     return _kept(words.ANIMALS, "animal", rng, held and rng.random() < 0.5)
 
 
 def _place(rng: random.Random, held: bool) -> str:
-    if rng.random() < 0.35:
+    """Return a place; of those for training many are thrown together, so that any can be copied."""
+    chance = rng.random()
+    if chance < 0.3:
         return names.city(rng, held)
+    if not held and chance < 0.65:
+        return _thrown_together(rng)
     return _kept(plots.PLACES, "place", rng, held and rng.random() < 0.5)
+
+
+def _thrown_together(rng: random.Random) -> str:
+    """Return one, two or three words that no list of places has: "an orange kettle"."""
+    before = [rng.choice(_ANY_WORDS) for _ in range(rng.choice((0, 1, 1, 2)))]
+    core = " ".join((*before, rng.choice(_ANY_WORDS)))
+    found = rng.choice(("a", "the")) + f" {core}"
+    place = _articles(found)
+    return place if place not in plots.PLACES else _thrown_together(rng)
 
 
 def _kept(listed: tuple[str, ...], kind: str, rng: random.Random, held: bool) -> str:

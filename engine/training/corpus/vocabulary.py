@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.training.corpus import names, plots
 from engine.training.corpus.conversation import Chat, memory_chat, talk_chat
 from engine.training.corpus.exchange import Exchange
-from engine.training.corpus.mixture import Talk, characters, talk_skills
+from engine.training.corpus.mixture import SHARES, Talk, characters, talk_skills
 from engine.training.corpus.pieces import written
 from engine.training.corpus.words import words_of
 
@@ -74,8 +74,12 @@ def proper_names() -> set[str]:
 
 
 def sample_texts(samples: int = SAMPLES, seed: int = SEED) -> Iterable[str]:
-    """Yield so many chats as texts: as many with facts in them as without."""
-    talk = Talk(talk_skills())
+    """Yield so many chats as texts: as many with facts in them as without.
+
+    Questions on the app count more than in training: one that hangs on a rare word ("eject") is
+    understood more surely when that word is one token.
+    """
+    talk = Talk(talk_skills(), {**SHARES, "app knowledge": 3 * SHARES["app knowledge"]})
     rng = random.Random(f"vocabulary:{seed}")
     for number in range(samples):
         draw = memory_chat if number % 2 else talk_chat

@@ -1,0 +1,181 @@
+"""The recurrence with gradients on a CUDA card: is it right, and how fast beside others?
+
+    python -m tests.benchmarks.training_kernel
+
+Right: y, the end state and all seven gradients against float64 sequential autograd on short rows,
+and against plain torch in fp32 on the shapes of a real run. Fast: tokens per second of forward and
+of forward with backward; our kernel, plain torch in chunks, and ``flash-linear-attention`` where
+it is installed, interleaved, medians of device time. Exits with 1 when something is wrong.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from engine.training.wkv import wkv7_plain
+from kernels.cuda.wkv7_train import wkv7_train
+
+SHAPES = ((128, 512, 4), (32, 2560, 4), (16, 2048, 16), (8, 4096, 32))
+"""Rows, tokens and heads of 64."""
+
+BOUNDS = {torch.float32: 1e-4, torch.bfloat16: 1e-2}
+ROUNDS = 7
+NAMES = ("y", "end", "dr", "d log w", "dk", "dv", "da", "db", "d state")
+Recurrence = Callable[..., tuple[Tensor, Tensor]]
+
+
+def inputs(rows: int, length: int, heads: int, dtype: torch.dtype) -> list[Tensor]:
+    """Return r, log w, k, v, a, b and a state as a model has them, wanting gradients."""
+    shape = (rows, length, heads, 64)
+
+    def normal(*size: int) -> Tensor:
+        return torch.randn(*size, device="cuda")
+
+    kk = torch.nn.functional.normalize(normal(*shape), dim=-1)
+    log_w = -0.6065306597 * torch.sigmoid(normal(*shape))
+    b = kk * torch.sigmoid(normal(*shape))
+    parts = [normal(*shape), log_w, normal(*shape), normal(*shape), -kk, b]
+    typed = [part if i == 1 else part.to(dtype) for i, part in enumerate(parts)]
+    return [part.requires_grad_() for part in (*typed, normal(rows, heads, 64, 64))]
+
+
+def results(run: Recurrence, parts: Sequence[Tensor], seed: int = 5) -> list[Tensor]:
+    """Return outputs and gradients for random gradients of the outputs."""
+    y, end = run(*parts)
+    rng = torch.Generator("cuda").manual_seed(seed)
+    dy, d_end = (torch.randn(x.shape, device="cuda", generator=rng).to(x.dtype) for x in (y, end))
+    return [y, end, *torch.autograd.grad((y, end), parts, (dy, d_end))]
+
+
+def sequential(*parts: Tensor) -> tuple[Tensor, Tensor]:
+    """Step by step in float64."""
+    r, *_, state = parts
+    rows, length, heads, n = r.shape
+    exact = [p.double().transpose(1, 2).reshape(rows * heads, length, n) for p in parts[:-1]]
+    now, steps = state.double().reshape(rows * heads, n, n).clone(), []
+    for t in range(length):
+        r_t, log_w, k, v, a, b = (part[:, t] for part in exact)
+        removed = torch.bmm(now, a.unsqueeze(-1))
+        now = now * torch.exp(log_w).unsqueeze(-2) + removed * b.unsqueeze(-2)
+        now = now + v.unsqueeze(-1) * k.unsqueeze(-2)
+        steps.append(torch.bmm(now, r_t.unsqueeze(-1)).squeeze(-1))
+    y = torch.stack(steps, 1).view(rows, heads, length, n).transpose(1, 2)
+    return y, now.view(rows, heads, n, n)
+
+
+def compare(what: str, ours: Sequence[Tensor], truth: Sequence[Tensor], bound: float) -> bool:
+    """Print the relative errors; return whether all are within the bound."""
+    errors = [
+        ((x.double() - t.double()).norm() / t.double().norm()).item()
+        for x, t in zip(ours, truth, strict=True)
+    ]
+    good = all(error <= bound for error in errors)
+    told = " ".join(f"{name} {error:.1e}" for name, error in zip(NAMES, errors, strict=True))
+    print(f"{'ok  ' if good else 'FAIL'} {what}: {told}", flush=True)
+    return good
+
+
+def check() -> bool:
+    """Compare with the truth, with plain torch, and with itself."""
+    good = True
+    for dtype, bound in BOUNDS.items():
+        parts = inputs(2, 64, 3, dtype)
+        found = results(wkv7_train, parts)
+        truth = results(sequential, parts)
+        good &= compare(f"{dtype} 2x64x3 against float64", found, truth, bound)
+        again = results(wkv7_train, parts)
+        same = all(torch.equal(x, z) for x, z in zip(found, again, strict=True))
+        print(f"{'ok  ' if same else 'FAIL'} {dtype} repeats itself bit for bit", flush=True)
+        good &= same
+    for rows, length, heads in SHAPES[:2]:
+        parts = inputs(rows // 8, length, heads, torch.float32)
+        ours, plain = results(wkv7_train, parts), results(wkv7_plain, parts)
+        good &= compare(f"fp32 {rows // 8}x{length}x{heads} against torch", ours, plain, 1e-4)
+    return good
+
+
+def flash() -> Recurrence | None:
+    """Return flash-linear-attention's chunked recurrence behind our signature, if it is here."""
+    try:
+        from fla.ops.rwkv7 import chunk_rwkv7  # pyright: ignore[reportMissingImports]
+    except Exception as error:
+        print(f"flash-linear-attention is not measured: {error!r}"[:300])
+        return None
+
+    def run(*parts: Tensor) -> tuple[Tensor, Tensor]:
+        r, log_w, k, v, a, b, state = parts
+        return chunk_rwkv7(
+            r=r, w=log_w.to(r.dtype), k=k, v=v, a=a, b=b, scale=1.0,
+            initial_state=state.mT.contiguous(), output_final_state=True,
+        )  # fmt: skip
+
+    return run
+
+
+def timed(run: Recurrence, parts: Sequence[Tensor], *, backward: bool) -> float:
+    """Return milliseconds of device time of one pass."""
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    dy = torch.ones_like(parts[0])
+    begin.record()
+    if backward:
+        torch.autograd.grad(run(*parts)[0], parts[:-1], dy)
+    else:
+        with torch.no_grad():
+            run(*parts)
+    end.record()
+    torch.cuda.synchronize()
+    return begin.elapsed_time(end)
+
+
+def measure() -> None:
+    """Print medians; a way that fails or does not fit says so and is left out."""
+    ways: dict[str, Recurrence] = {"ours": wkv7_train, "plain": wkv7_plain}
+    if found := flash():
+        ways["fla"] = found
+    print("bf16; M tokens/s, forward | forward and backward (ours over it)")
+    for rows, length, heads in SHAPES:
+        parts = inputs(rows, length, heads, torch.bfloat16)
+        words = []
+        for backward in (False, True):
+            times = interleaved(ways, parts, backward=backward)
+            speeds = {name: rows * length / ms / 1e3 for name, ms in times.items()}
+            words += [
+                f"{name} {speed:7.2f} ({speeds['ours'] / speed:.2f})"
+                for name, speed in speeds.items()
+            ] + ["|"]
+        print(f"{rows:4}x{length:5}, {heads:2} heads: {'  '.join(words[:-1])}", flush=True)
+
+
+def interleaved(
+    ways: dict[str, Recurrence], parts: Sequence[Tensor], *, backward: bool
+) -> dict[str, float]:
+    """Return each way's median milliseconds over rounds in which all take their turn."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for round_number in range(ROUNDS + 2):
+        for name in list(taken):
+            try:
+                ms = timed(ways[name], parts, backward=backward)
+            except Exception as error:  # out of memory, or a kernel that does not compile
+                print(f"{name}: {error!r}"[:200])
+                del taken[name]
+                torch.cuda.empty_cache()
+                continue
+            if round_number >= 2:  # the first two compile and tune
+                taken[name].append(ms)
+    return {name: median(each) for name, each in taken.items()}
+
+
+def main() -> int:
+    """Check, then measure."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    print(torch.cuda.get_device_name(), "torch", torch.__version__)
+    good = check()
+    measure()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
