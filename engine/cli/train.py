@@ -90,13 +90,18 @@ def _tell(result: "TrainResult", out: Path) -> None:
     if not result.files:
         return
     position = result.position
-    typer.echo(
+    told = [
         f"{'Finished' if result.finished else 'Paused'} at step {position.step}: "
-        f"{position.tokens:,} tokens in {clock(position.seconds)}, "
-        f"loss {result.loss:.4f}, perplexity {math.exp(min(result.loss, 700)):.2f}"
-        + (f", {result.skipped} steps passed over" if result.skipped else "")
-    )
-    typer.echo("\n".join(str(path) for path in (*result.files, out / "curve.png")))
+        f"{position.tokens:,} tokens in {clock(position.seconds)}"
+    ]
+    if math.isfinite(result.loss):
+        told.append(f"loss {result.loss:.4f}, perplexity {math.exp(min(result.loss, 700)):.2f}")
+    if result.skipped:
+        told.append(f"{result.skipped} steps passed over")
+    typer.echo(", ".join(told))
+    for path in (*result.files, out / "curve.png"):
+        if path.exists():
+            typer.echo(str(path))
     if not result.finished:
         typer.echo("The same command with --resume goes on here.")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from engine.errors import DamagedFile, EngineError
 from engine.training.checkpoints import (
@@ -23,7 +22,7 @@ from engine.training.watch import Watched
 STATE = RunState(Position(7, 1, 2, 999, 1.5), Watched(1.0, 2.0, 3, 4))
 
 
-def made(value: float) -> tuple[dict[str, Tensor], torch.optim.Optimizer]:
+def made(value: float) -> tuple[dict[str, torch.nn.Parameter], torch.optim.Optimizer]:
     parameters = {
         "emb.weight": torch.nn.Parameter(torch.full((3, 2), value)),
         "blocks.0.att.w0": torch.nn.Parameter(torch.full((1, 1, 2), value)),
@@ -31,7 +30,7 @@ def made(value: float) -> tuple[dict[str, Tensor], torch.optim.Optimizer]:
     return parameters, adamw([{"params": list(parameters.values()), "lr": 0.1}])
 
 
-def step(parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def step(parameters: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
     for parameter in parameters.values():
         parameter.grad = torch.linspace(-1, 2, parameter.numel()).view(parameter.shape)
     optimizer.step()

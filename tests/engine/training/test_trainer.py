@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -159,7 +159,7 @@ def test_an_absurd_learning_rate_stops_the_run(whole_run: Path, tmp_path: Path):
     assert read_curve(tmp_path / "curve.csv")[-1].loss < 2.0
 
 
-def poisoned(folder: Path, **changes: object) -> RunConfig:
+def poisoned(folder: Path, **changes: Any) -> RunConfig:
     """A run in whose data one document weighs NaN."""
     write_data(folder, poisoned=100)
     config = small_config(folder, read_steps=1, checkpoint_steps=1, **changes)
