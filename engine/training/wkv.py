@@ -7,6 +7,7 @@ gradients need. It knows nothing of models.
 import logging
 from collections.abc import Callable
 from functools import cache, partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ KERNEL_HEAD = 64
 """The only N that the kernel knows."""
 
 _Result = tuple[Tensor, Tensor]
+_Kernel = Callable[..., _Result]
 _log = logging.getLogger(__name__)
 
 
@@ -95,7 +97,7 @@ def _by_kernel(*parts: Tensor) -> _Result:
     return y[:, :length], end
 
 
-_on_card: Callable[..., _Result] = torch.compiler.disable(_by_kernel)
+_on_card = cast("_Kernel", torch.compiler.disable(_by_kernel))
 """Opaque to torch.compile, which cannot look into a kernel."""
 
 
@@ -106,13 +108,13 @@ def _suits(vectors: list[Tensor]) -> bool:
 
 
 @cache
-def _kernel(card: int) -> Callable[..., _Result] | None:
+def _kernel(card: int) -> _Kernel | None:
     """Return the CUDA kernel, tried once on this card, or None (and say so) where it fails."""
     size = (1, KERNEL_CHUNK, 1, KERNEL_HEAD)
     try:
         from kernels.cuda.wkv7_train import wkv7_train
 
-        kernel: Callable[..., _Result] = wkv7_train
+        kernel: _Kernel = wkv7_train
         zeros = [torch.zeros(size, device=f"cuda:{card}") for _ in range(6)]
         kernel(*zeros, torch.zeros(1, 1, KERNEL_HEAD, KERNEL_HEAD, device=zeros[0].device))
     except Exception as error:  # NVRTC and the driver raise types of their own
