@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.training.corpus.exchange import Exchange, Probe
 from engine.training.corpus.grammar import Grammar, Node, say
+from engine.training.corpus.loose_wording import loosened
 from engine.training.corpus.typing_habits import plain_words, typed, with_manners
 
 _SHARES = (("tasks", 0.42), ("wordings", 0.42), ("things", 0.16))
@@ -109,7 +110,8 @@ class AppKnowledge:
             )
         while True:  # what is held out is hardly ever hit, and then drawn again
             bare, asked = questions.draw(rng)
-            if tuple(plain_words(bare)) not in self._held_words:
+            drawn = {tuple(plain_words(bare)), tuple(plain_words(asked))}
+            if not drawn & self._held_words:
                 return asked
 
 
@@ -134,7 +136,7 @@ class _Questions:
         """Return a question as it was written, and as somebody types it."""
         chance = rng.random() * self._kinds[-1][0]
         draw = next(draw for until, draw in self._kinds if chance < until)
-        bare = draw(rng)
+        bare = loosened(draw(rng), rng)
         return bare, typed(with_manners(bare, self._openers, self._closers, rng), rng)
 
 

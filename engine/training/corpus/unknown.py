@@ -13,6 +13,7 @@ from typing import Any
 from engine.training.corpus.exchange import Exchange, Probe, held_out
 from engine.training.corpus.grammar import Grammar, Node, say
 from engine.training.corpus.knowledge import read_training_file
+from engine.training.corpus.loose_wording import loosened
 from engine.training.corpus.typing_habits import typed
 from engine.training.corpus.words import words_of
 
@@ -83,6 +84,8 @@ class Unknowable:
         field = self._field(rng)
         pool = field.held if held else field.training
         question = _filled(say(pool[int(rng.random() * len(pool))], rng), rng, held=held)
+        if not held:  # the test asks in whole sentences
+            question = loosened(question, rng)
         answers = self._answers[field.kind]
         answer = answers[int(rng.random() * len(answers))]
         return Exchange(_asked(question, rng), answer)
