@@ -17,7 +17,10 @@ _PAIR_GAIN = 0.1
 
 
 def initial_weights(shape: ModelShape, seed: int) -> dict[str, Tensor]:
-    """Return every tensor of a new model by BlinkDL's name, fp32 on the CPU, vectors [1, 1, D]."""
+    """Return every tensor of a new model by BlinkDL's name, fp32 on the CPU, vectors [1, 1, D].
+
+    The seed decides; the last bits of orthogonal ones also follow the number of torch's threads.
+    """
     rng = torch.Generator().manual_seed(seed)
     width, vocab = shape.width, shape.vocab
     weights = {"emb.weight": torch.empty(vocab, width).uniform_(-1e-4, 1e-4, generator=rng)}

@@ -261,7 +261,7 @@ class TrainedModel(nn.Module):
         dtype: torch.dtype = torch.bfloat16,
         checkpointing: bool = False,
     ) -> Self:
-        """Return a model with the reference's initial values: the same for the same seed."""
+        """Return a model with the reference's initial values: see ``initial_weights``."""
         model = cls(shape, dtype=dtype, checkpointing=checkpointing)
         model.load(initial_weights(shape, seed))
         return model
