@@ -17,6 +17,7 @@ from app.chat.page import ChatPage
 from app.models.chat import ChatModel
 from app.models.conversations import ConversationModel
 from app.models.model_names import model_title
+from app.models.persona_list import PersonaList
 from app.models.units import size_text, speed_text
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
@@ -120,6 +121,7 @@ class Application(QObject):
             self,
         )
         self.chat = ChatModel(self.store, self.engine, self)
+        self.personas = PersonaList(self.engine, self)
         self.conversations = ConversationModel(self.store, self)
         self.library = ModelLibrary(
             self.hub,
@@ -140,6 +142,7 @@ class Application(QObject):
             self.models_page.ready,
             load_templates(),
             built_in=self.built_in,
+            personas=self.personas,
         )
         self.drafts = DraftKeeper(
             self.folders.data / "drafts.json", self.chat_page.drafts, self.tasks, self

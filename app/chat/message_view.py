@@ -80,7 +80,7 @@ class MessageView(QFrame):
     """One message; ``show_message`` gives it, ``work`` writes it, ``settle`` measures it."""
 
     height_changed = Signal()
-    asked = Signal(str)  # "regenerate", "continue", "branch", "delete"
+    asked = Signal(str)  # "regenerate", "continue", "branch", "delete", "save_persona"
     edit_started = Signal()
     edited = Signal(str)
     version_asked = Signal(int)
@@ -419,8 +419,20 @@ class MessageView(QFrame):
             if name == "regenerate" or (button is not None and not button.isHidden()):
                 action = made.addAction(words, lambda name=name: self._on_asked(name))
                 action.setEnabled(not self._busy)
+        if self._role != "user":
+            made.addSeparator()
+            action = made.addAction(
+                self.tr("Save as persona…"), lambda: self._on_asked("save_persona")
+            )
+            action.setObjectName("save_persona_action")
+            action.setEnabled(self._is_whole)
         made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         made.popup(place)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the reply has ended as one that the chat can go on from."""
+        return self._message is not None and self._message.status in ("done", "stopped")
 
     def _menu_words(self) -> dict[str, str]:
         return {

@@ -28,6 +28,7 @@ from app.chat.highlight import Highlighter
 from app.chat.message_view import OVERHANG, ViewTools
 from app.chat.model_picker import ModelButton, ModelPicker
 from app.chat.parameters_drawer import ParametersDrawer
+from app.chat.persona_desk import PersonaDesk
 from app.chat.presets import adapted
 from app.chat.thinking import ThinkingClock
 from app.chat.transcript import COLUMN, Transcript
@@ -43,6 +44,7 @@ from app.widgets.parts import icon_button, on_theme
 if TYPE_CHECKING:
     from app.models.chat import ChatModel
     from app.models.model_list import ReadyRow
+    from app.models.persona_list import PersonaList
     from app.services.engine import LoadedModel
     from engine.templates import Template, Thinking
 
@@ -68,10 +70,12 @@ class ChatPage(QWidget):
         templates: Mapping[str, "Template"],
         parent: QWidget | None = None,
         built_in: Path | None = None,
+        personas: "PersonaList | None" = None,
     ) -> None:
         """ready: a ReadyList; templates: by name, the first one is the fallback.
 
-        built_in: the file of the model that came with the app.
+        built_in: the file of the model that came with the app. personas: what a chat can begin
+        with; without them none can be chosen.
         """
         super().__init__(parent)
         self._theme = theme
@@ -111,6 +115,7 @@ class ChatPage(QWidget):
         self._lay_out()
         self._connect()
         self._connect_chat()
+        self.personas = self._make_persona_desk(personas) if personas is not None else None
         on_theme(theme, self._dress)
 
     # ---- building -------------------------------------------------------------------------
@@ -184,6 +189,12 @@ class ChatPage(QWidget):
         self._show_welcome()
         self.composer.set_busy(chat.busy)
         self._on_path()
+
+    def _make_persona_desk(self, personas: "PersonaList") -> PersonaDesk:
+        made = PersonaDesk(self._theme, self, self._chat, self.drawer.persona, personas)
+        made.said.connect(self.said)
+        self.transcript.persona_asked.connect(made.save)
+        return made
 
     # ---- what the application calls -------------------------------------------------------
 
@@ -293,6 +304,8 @@ class ChatPage(QWidget):
         self._place()
         if not opened and had_focus:
             self.composer.take_focus()
+        if opened and self.personas is not None:
+            self.personas.refresh()
         if changed:
             self.drawer_toggled.emit(opened)
 

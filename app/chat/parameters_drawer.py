@@ -1,4 +1,4 @@
-"""The drawer at the right of a chat: system text, thinking, sampling, template, state.
+"""The drawer at the right of a chat: system text, persona, thinking, sampling, template, state.
 
 Edits one ChatSettings and emits it when it changed. Knows no chat and no engine.
 """
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.chat.persona_field import PersonaField
 from app.chat.presets import CREATIVE, CUSTOM, PRECISE, RECOMMENDED, apply_preset, preset_of
 from app.models.message import ChatSettings
 from app.models.units import size_text
@@ -262,6 +263,7 @@ class ParametersDrawer(QFrame):
         self.system.setAccessibleName(self.tr("System text"))
         self.system.setPlaceholderText(self.tr("Who the model is, how it should answer"))
         self.system.setTabChangesFocus(True)
+        self.persona = PersonaField(self._theme)
         self.think = _combo("drawer_think_mode", self.tr("Thinking"))
         self.seed = _whole("seed", self.tr("Seed"), -1, self.tr("Random"))
         self.max_tokens = _whole("max_tokens", self.tr("Longest answer"), 0, self.tr("No limit"))
@@ -285,6 +287,7 @@ class ParametersDrawer(QFrame):
         column.setSpacing(6)
         for title, widgets in (
             (self.tr("System text"), [self.system]),
+            (self.tr("Persona"), [self.persona]),
             (self.tr("Thinking"), [self.think]),
             (self.tr("Sampling"), [self.preset, *self._knobs.values()]),
             (self.tr("Seed"), [self.seed]),
@@ -319,6 +322,7 @@ class ParametersDrawer(QFrame):
     def _connect(self) -> None:
         self.preset.activated.connect(lambda i: self._on_preset(self.preset.itemData(i)))
         self.system.textChanged.connect(lambda: self._change(system=self.system.toPlainText()))
+        self.persona.chosen.connect(self._on_persona)
         self.think.activated.connect(lambda i: self.set_think(self.think.itemData(i)))
         self.template.activated.connect(lambda i: self._on_template(self.template.itemData(i)))
         self.seed.valueChanged.connect(
@@ -342,6 +346,10 @@ class ParametersDrawer(QFrame):
     def _change(self, **values: object) -> None:
         self._settings = replace(self._settings, **values)  # type: ignore[arg-type]
         self._timer.start()
+
+    def _on_persona(self, name: str) -> None:
+        self._change(persona=name)
+        self.flush()
 
     def _on_preset(self, name: str) -> None:
         self._use_preset(name)
@@ -377,6 +385,7 @@ class ParametersDrawer(QFrame):
         for field, row in self._knobs.items():
             row.show_value(float(getattr(sampling, field)))
         self.template.setCurrentIndex(max(0, self.template.findData(settings.template)))
+        self.persona.show_persona(settings.persona)
         self._show_think()
         self._show_preset()
 

@@ -50,6 +50,7 @@ class Transcript(QScrollArea):
     link_hovered = Signal(str)
     focus_freed = Signal()  # what had the keyboard goes away
     announced = Signal(str)  # was said to screen readers
+    persona_asked = Signal(int)  # the state after this message shall be kept as a persona
 
     def __init__(self, tools: ViewTools, chat: "ChatModel", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -355,6 +356,7 @@ class Transcript(QScrollArea):
             "continue": chat.continue_reply,
             "branch": chat.branch,
             "delete": chat.delete,
+            "save_persona": self.persona_asked.emit,
         }
         view.asked.connect(lambda action: self._ask(view, asks[action]))
         view.edit_started.connect(lambda: self._show_editor(view))

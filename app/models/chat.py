@@ -114,7 +114,7 @@ class ChatModel(Teller):
 
     @told
     def open(self, conversation: int | None) -> None:
-        """Show a chat of the store; None begins a new one with the settings in use.
+        """Show a chat of the store; None begins a new one with the settings in use, but no persona.
 
         A chat that cannot be read leaves the one that is open.
         """
@@ -126,16 +126,17 @@ class ChatModel(Teller):
             self._settings = ChatSettings.from_dict(found.settings)
             self.settings_changed.emit(self._settings)
         self._conversation = conversation
+        if conversation is None:
+            self.change_settings(replace(self._settings, persona=""))
         self._set_title(title)
         self._show(messages)
         self.conversation_opened.emit(conversation)
 
     @told
     def take_settings_of(self, conversation: int) -> None:
-        """Begin the next new chat with the settings of this one."""
-        self.change_settings(
-            ChatSettings.from_dict(self._store.conversation(conversation).settings)
-        )
+        """Begin the next new chat with the settings of this one, but no persona."""
+        settings = ChatSettings.from_dict(self._store.conversation(conversation).settings)
+        self.change_settings(replace(settings, persona=""))
 
     @told
     def show_node(self, node: int | None) -> None:
@@ -284,7 +285,14 @@ class ChatModel(Teller):
         self._live[reply] = _Live(self._conversation, text)
         settings = self._settings
         self._engine.write(
-            Turn(reply, settings.sampling, settings.system, think, settings.template)
+            Turn(
+                reply,
+                settings.sampling,
+                settings.system,
+                think,
+                settings.template,
+                settings.persona,
+            )
         )
         self._tell_busy()
 

@@ -38,12 +38,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """How the next reply is asked for. template "" means: chosen by the model's file name."""
+    """How the next reply is asked for. template "" means: chosen by the model's file name.
+
+    persona: name of the saved state that the chat begins with, or "" for none.
+    """
 
     system: str = ""
     template: str = ""
     think: str = "off"
     sampling: SamplingParams = field(default_factory=SamplingParams)
+    persona: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the store keeps, in JSON's types."""
@@ -58,7 +62,7 @@ class ChatSettings:
             sampling = SamplingParams()
         words = {
             name: values[name]
-            for name in ("system", "template", "think")
+            for name in ("system", "template", "think", "persona")
             if isinstance(values.get(name), str)
         }
         return cls(**words, sampling=sampling)

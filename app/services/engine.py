@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.collector import uncollected
-from app.services.engine_jobs import Eject, Free, Job, JobQueue, Load, MoveStates, Write
+from app.services.engine_jobs import (
+    DeletePersona,
+    Eject,
+    Free,
+    Job,
+    JobQueue,
+    ListPersonas,
+    Load,
+    MoveStates,
+    PersonaJob,
+    SavePersona,
+    Write,
+)
 from app.services.throttle import throttled
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Event, Finished, ReplyStats, Turn
@@ -59,6 +71,10 @@ class EngineService(QObject):
     states_moving = Signal(float)  # fraction in [0, 1]
     states_moved = Signal(str, object)  # the new folder; the originals, which may go now
     disk_failed = Signal(str, str)  # message, hint: states could not be moved or deleted
+    personas_listed = Signal(object)  # tuple[engine.personas.Persona, ...]
+    persona_saved = Signal(str)  # name
+    persona_deleted = Signal(str)  # name
+    persona_failed = Signal(str, str)  # message, hint: it could not be saved or deleted
 
     def __init__(
         self,
@@ -128,6 +144,19 @@ class EngineService(QObject):
         """Copy and verify all states there, and use them there from then on."""
         self._jobs.put(MoveStates(folder))
 
+    def list_personas(self) -> None:
+        """Ask for ``personas_listed``; one answer is enough for all who asked meanwhile."""
+        self._jobs.cancel(ListPersonas)
+        self._jobs.put_before_writing(ListPersonas())
+
+    def save_persona(self, reply: int, name: str) -> None:
+        """Keep the state after this reply as a persona; one of that name is replaced."""
+        self._jobs.put_before_writing(SavePersona(reply, name))
+
+    def delete_persona(self, name: str) -> None:
+        """Delete a persona for good."""
+        self._jobs.put_before_writing(DeletePersona(name))
+
     def close(self) -> None:
         """Stop, keep the state, wait for the thread. May be called twice."""
         self._jobs.close()
@@ -185,6 +214,8 @@ class EngineService(QObject):
                 self._free(job)
             elif isinstance(job, MoveStates):
                 self._move_states(job)
+            elif isinstance(job, PersonaJob):
+                self._do_for_personas(job)
             else:
                 self._former = None
                 self._drop_model()
@@ -201,6 +232,8 @@ class EngineService(QObject):
             self.model_failed.emit(job.path, error.message, error.hint, suggestion)
         elif isinstance(job, Write):
             self.failed.emit(job.turn.reply, error.message, error.hint)
+        elif isinstance(job, PersonaJob):
+            self.persona_failed.emit(error.message, error.hint)
         elif not isinstance(error, Cancelled):
             self.disk_failed.emit(error.message, error.hint)
 
@@ -223,6 +256,23 @@ class EngineService(QObject):
         archive = self._archive_in_use()
         archive.budget_bytes = self._state_budget_bytes
         self.space_freed.emit(archive.prune(job.budget_bytes))
+
+    def _do_for_personas(self, job: PersonaJob) -> None:
+        """Do what is asked for; the list is told in any case, as it then is."""
+        if isinstance(job, ListPersonas) and job.cancel.is_set():
+            return
+        archive = self._archive_in_use()
+        try:
+            if isinstance(job, SavePersona):
+                from engine.reply_persona import save_reply_as_persona
+
+                saved = save_reply_as_persona(self._store, archive, job.reply, job.name)
+                self.persona_saved.emit(saved.name)
+            elif isinstance(job, DeletePersona):
+                archive.delete_persona(job.name)
+                self.persona_deleted.emit(job.name)
+        finally:
+            self.personas_listed.emit(tuple(archive.personas()))
 
     def _move_states(self, job: MoveStates) -> None:
         """Nothing is written meanwhile: this thread is the one that writes."""

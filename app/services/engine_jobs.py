@@ -49,7 +49,32 @@ class MoveStates:
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
-Job = Load | Eject | Write | Free | MoveStates
+@dataclass(frozen=True, slots=True)
+class ListPersonas:
+    """Read which personas there are."""
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class SavePersona:
+    """Keep the state after a reply under a name."""
+
+    reply: int
+    name: str
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePersona:
+    """Delete a persona for good."""
+
+    name: str
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+PersonaJob = ListPersonas | SavePersona | DeletePersona
+Job = Load | Eject | Write | Free | MoveStates | PersonaJob
 
 
 class JobQueue:
@@ -73,7 +98,10 @@ class JobQueue:
             self._changed.notify()
 
     def put_before_writing(self, job: Job) -> None:
-        """Add a job before the replies that wait: they are for the model that it brings."""
+        """Add a job before the replies that wait: they are for the model that it brings.
+
+        Or they may take long, and it is quick.
+        """
         with self._changed:
             replies = [waits for waits in self._waiting if isinstance(waits, Write)]
             others = [waits for waits in self._waiting if not isinstance(waits, Write)]

@@ -317,7 +317,8 @@ def test_menu_offers_the_same_actions(qtbot, transcript, chat):
     qtbot.mouseClick(button(view, "more_button"), Qt.MouseButton.LeftButton)
     menu = view.findChild(QWidget, "message_menu")
     words = [action.text() for action in menu.actions() if action.text()]
-    assert words == ["Copy", "Copy as Markdown", "Regenerate", "Branch from here", "Delete"]
+    named = ["Copy", "Copy as Markdown", "Regenerate", "Branch from here", "Delete"]
+    assert words == [*named, "Save as persona…"]
     menu.close()
 
 
