@@ -1,7 +1,10 @@
-"""What a run begins with: the model and the rows that its configuration names.
+"""What a run begins with: the model, the rows and the threads that its configuration names.
 
 Knows nothing of steps.
 """
+
+import contextlib
+from collections.abc import Iterator
 
 import torch
 
@@ -47,3 +50,14 @@ def open_data(data: DataOptions, length: int, seed: int, world: World) -> Rows:
     if world.leads:
         world.wait()
     return rows
+
+
+@contextlib.contextmanager
+def threads(wanted: int) -> Iterator[None]:
+    """Compute with so many threads of the CPU, 0: as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -11,12 +11,11 @@ On one CPU a run that goes on from a checkpoint gives bit for bit the losses of 
 interrupted, unless ``train.budget_seconds`` lets the clock decide.
 """
 
-import contextlib
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ from engine.training.curve import CurveFile, Point, draw_curve, read_curve
 from engine.training.distributed import Agreed, World, joined, norm_of, sharing, spread, whole
 from engine.training.export import export_weights
 from engine.training.loss import training_loss
-from engine.training.opening import TYPES, open_data, open_model
+from engine.training.opening import TYPES, open_data, open_model, threads
 from engine.training.optimizer import adamw, parameter_groups, set_learning_rate
 from engine.training.progress import Meter, TrainProgress
 from engine.training.rows import Rows
@@ -85,21 +84,10 @@ def train(
     first one only. Raises EngineError; TrainingStopped when the numbers went wrong.
     """
     began = time.monotonic()
-    with _threads(config.train.threads), joined(config.train.device) as world:
+    with threads(config.train.threads), joined(config.train.device) as world:
         last = _last_checkpoint(out, resume, world)
         run = _Run(config, out, world, last, began)
         return run.go(progress, lambda: cancelled() or time.monotonic() >= deadline)
-
-
-@contextlib.contextmanager
-def _threads(wanted: int) -> Iterator[None]:
-    """Compute with so many threads of the CPU, 0: as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(wanted or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _last_checkpoint(out: Path, resume: bool, world: World) -> Path | None:

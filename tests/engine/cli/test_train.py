@@ -22,8 +22,8 @@ from tests.engine.training.small_run import write_data
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "resources" / "training" / "tiny.toml"
 
-LOSS_OF_THE_TINY_RUN = 3.3
-"""Mean of its last 30 steps in nats per token, with the seeds of the file; it begins at 7.7."""
+LOSS_OF_THE_TINY_RUN = 3.5
+"""Mean of its last 20 steps in nats per token, with the seeds of the file; it begins at 7.7."""
 
 RUN = """
 [model]
@@ -73,13 +73,13 @@ def test_the_tiny_run(tmp_path: Path):
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert lines[0].startswith("step 10/150  phase 1/2  loss ")
+    assert lines[0].startswith("step 10/110  phase 1/2  loss ")
     assert "tokens/s" in lines[0]
     assert " left" in lines[0]
-    assert any(line.startswith("Finished at step 150: 76,800 tokens in ") for line in lines)
+    assert any(line.startswith("Finished at step 110: 56,320 tokens in ") for line in lines)
     points = read_curve(out / "curve.csv")
     assert points[0].loss == pytest.approx(math.log(2304), abs=0.3)
-    assert sum(point.loss for point in points[-30:]) / 30 < LOSS_OF_THE_TINY_RUN
+    assert sum(point.loss for point in points[-20:]) / 20 < LOSS_OF_THE_TINY_RUN
     pixels = imread(out / "curve.png")
     assert pixels.shape[:2] == (700, 1200)
     assert pixels.std() > 0.05
