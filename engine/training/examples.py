@@ -2,7 +2,8 @@
 
 What ``tuning`` and ``lora`` learn from. A chat that only ever saw first questions would answer
 the second one as before; so every other batch joins the exchanges of three examples to one chat
-(measured: the loss of a fourth answer fell from 2.3 to 1.2, that of a first stayed the same).
+(measured: the loss of a fourth answer came to 1.2 instead of 2.3, that of a first to 0.68
+instead of 0.64).
 Knows templates and tokens; knows no model and no torch.
 """
 
@@ -23,7 +24,9 @@ from engine.training.rows import Row
 JOINED = 3
 """So many examples make one chat in every other batch."""
 
-BATCH_TOKENS = 512
+BATCH_TOKENS = 256
+"""A step learns from about so many: 200 such steps came further than 100 of twice the size."""
+
 LONGEST = 1024
 """Tokens of a row at most; what is longer is cut."""
 
@@ -122,7 +125,7 @@ def _row(tokens: Sequence[int], weights: np.ndarray) -> Row:
 
 
 def batches(examples: Examples, encoder: Encoder, seed: int) -> Iterator[list[Row]]:
-    """Yield batches without an end, each of about ``BATCH_TOKENS`` or all examples once.
+    """Yield batches without an end, of about ``BATCH_TOKENS`` or as many examples as there are.
 
     Rows differ in length. Every other batch has its chats joined; texts are never joined.
     """
@@ -137,41 +140,43 @@ class _Deck:
     """All examples, shuffled anew each time that they have all been dealt."""
 
     def __init__(self, examples: Examples, encoder: Encoder, seed: int) -> None:
-        self._chats = list(examples.chats)
-        self._texts = [row for text in examples.texts for row in encoder.text(text)]
+        texts = [row for text in examples.texts for row in encoder.text(text)]
+        self._all: list[Chat | Row] = [*examples.chats, *texts]
         self._encoder = encoder
         self._rng = random.Random(seed)
         self._waiting: list[Chat | Row] = []
 
     def deal(self, joined: int) -> list[Row]:
-        """Return the next batch; it ends where the deck ends."""
-        if not self._waiting:
-            self._waiting = [*self._chats, *self._texts]
-            self._rng.shuffle(self._waiting)
+        """Return the next batch, up to so many of its chats joined to a row."""
         rows: list[Row] = []
-        while self._waiting and sum(len(row.weights) for row in rows) < BATCH_TOKENS:
-            rows.append(self._next(joined))
+        tokens = examples = 0
+        while tokens < BATCH_TOKENS and examples < len(self._all):
+            row, used = self._next(joined)
+            rows.append(row)
+            tokens += len(row.weights)
+            examples += used
         return rows
 
-    def _next(self, joined: int) -> Row:
-        first = self._waiting.pop()
+    def _next(self, joined: int) -> tuple[Row, int]:
+        """Return a row and of how many examples it is made."""
+        first = self._top()
+        self._waiting.pop()
         if isinstance(first, Row):
-            return first
+            return first, 1
         messages, row = first, self._encoder.chat(first)
-        for _ in range(joined - 1):
-            following = self._following()
-            if following is None:
-                break
+        for used in range(1, joined):
+            following = self._top()
+            if isinstance(following, Row) or following[0].role == "system":
+                return row, used
             longer = self._encoder.chat((*messages, *following))
             if len(longer.weights) >= LONGEST:
-                break
+                return row, used
             messages, row = (*messages, *following), longer
             self._waiting.pop()
-        return row
+        return row, joined
 
-    def _following(self) -> Chat | None:
-        """Return the next example, if it is one that can stand behind another."""
-        following = self._waiting[-1] if self._waiting else None
-        if following is None or isinstance(following, Row) or following[0].role == "system":
-            return None
-        return following
+    def _top(self) -> Chat | Row:
+        if not self._waiting:
+            self._waiting = list(self._all)
+            self._rng.shuffle(self._waiting)
+        return self._waiting[-1]

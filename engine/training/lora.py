@@ -22,6 +22,9 @@ from engine.training.rows import Row
 from engine.training.tuning import batch_loss
 
 LEARNING_RATE = 1e-3
+"""Measured on a model of 8 layers and 256 wide, 12 examples, 80 steps, rank 16, alpha 32; loss of
+other questions than the examples': rate 3e-4 gave 0.73, 1e-3 gave 0.03, 3e-3 0.06, 1e-2 0.40."""
+
 PARTS = ("att", "ffn")
 
 

@@ -1,6 +1,6 @@
 """LoRAs: read, refused, and merged while a model is loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from engine.hardware import detect
 from engine.lora_files import LoraFile, LoraUse, parse_lora, with_loras
 from engine.model import load_backend, plan_model
 from engine.strategy import Strategy
+from tests.engine.training.repeater import one_thread
 from tests.tiny import tiny_weights
 
 TOKENS = [0, 5, 77, 301, 12]
@@ -21,6 +22,12 @@ MATRICES = (
     "att.receptance", "att.key", "att.value", "att.output", "ffn.key", "ffn.value"
 )  # fmt: skip
 WEIGHTS = tiny_weights(width=64, vocab=512)
+
+
+@pytest.fixture(autouse=True)
+def on_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def lora(rank: int = 4, seed: int = 1, prefix: str = "", names: tuple[str, ...] = MATRICES) -> dict:
