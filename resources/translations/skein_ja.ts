@@ -839,6 +839,10 @@
         <translation>Markdown としてコピー</translation>
     </message>
     <message>
+        <source>Save as persona…</source>
+        <translation>ペルソナとして保存…</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>編集</translation>
     </message>
@@ -1238,6 +1242,10 @@
         <translation>パラメータを閉じる</translation>
     </message>
     <message>
+        <source>Persona</source>
+        <translation>ペルソナ</translation>
+    </message>
+    <message>
         <source>Sampling</source>
         <translation>サンプリング</translation>
     </message>
@@ -1264,6 +1272,111 @@
     <message>
         <source>Think a lot</source>
         <translation>じっくり思考</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaDesk</name>
+    <message>
+        <source>Saved as persona {0}: a new chat can begin with it</source>
+        <translation>ペルソナ「{0}」として保存しました。新しいチャットをここから始められます</translation>
+    </message>
+    <message>
+        <source>Deleted the persona {0}</source>
+        <translation>ペルソナ「{0}」を削除しました</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaField</name>
+    <message>
+        <source>Delete persona</source>
+        <translation>ペルソナの削除</translation>
+    </message>
+    <message>
+        <source>Delete the persona {0}?</source>
+        <translation>ペルソナ「{0}」を削除しますか？</translation>
+    </message>
+    <message>
+        <source>{0}. This cannot be undone. Chats that began with it keep their texts; to go on with one, choose another persona or none there.</source>
+        <translation>{0}。この操作は取り消せません。これで始めたチャットの文章は残りますが、続けるには、そこで別のペルソナか「なし」を選んでください。</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>Persona</source>
+        <translation>ペルソナ</translation>
+    </message>
+    <message>
+        <source>Delete this persona</source>
+        <translation>このペルソナを削除</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>なし</translation>
+    </message>
+    <message>
+        <source>{0} (for another model)</source>
+        <translation>{0}（別のモデル用）</translation>
+    </message>
+    <message>
+        <source>{0} (missing)</source>
+        <translation>{0}（見つかりません）</translation>
+    </message>
+    <message>
+        <source>This chat has begun and keeps its beginning; start a new chat.</source>
+        <translation>このチャットは始まっているため変更できません。新しいチャットを開いてください。</translation>
+    </message>
+    <message>
+        <source>A saved state that a new chat begins with: a character, or knowledge read before</source>
+        <translation>新しいチャットの出発点になる保存済みの状態：人物の性格や、前もって読んだ知識</translation>
+    </message>
+    <message>
+        <source>Choose another one or None: then the whole chat is read again.</source>
+        <translation>別のペルソナか「なし」を選ぶと、チャット全体を読み直して続けます。</translation>
+    </message>
+    <message>
+        <source>Has read {0} tokens; the system text is not used.</source>
+        <translation>{0} トークン読み取り済み。システムプロンプトは使われません。</translation>
+    </message>
+    <message>
+        <source>Load a model to see its personas.</source>
+        <translation>モデルを読み込むと、そのペルソナが表示されます。</translation>
+    </message>
+    <message>
+        <source>None yet for this model. Bring one with “skein states import FILE”, or choose “Save as persona” under a reply.</source>
+        <translation>このモデルのペルソナはまだありません。“skein states import FILE” で取り込むか、返答の下の「ペルソナとして保存」を選んでください。</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaNamePrompt</name>
+    <message>
+        <source>Save as persona</source>
+        <translation>ペルソナとして保存</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名前</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>The model as it is after this reply, with all that it has read in this chat. A new chat can begin with it: Parameters, Persona.</source>
+        <translation>この返答の直後のモデルを、このチャットで読んだ内容ごと保存します。新しいチャットをここから始められます（パラメータ › ペルソナ）。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>置き換える</translation>
+    </message>
+    <message>
+        <source>There is one of this name already; it would be replaced.</source>
+        <translation>同じ名前のペルソナがあります。置き換えられます。</translation>
     </message>
 </context>
 <context>
@@ -1867,7 +1980,7 @@
     </message>
     <message>
         <source>Gosling is a small model that came with Skein and speaks English. Ask how Skein works, say your name, or have it tell a story.</source>
-        <translation>Gosling は Skein に付属する小さなモデルで、英語だけを話します。Skein の使い方を聞いたり、名前を教えたり、お話を頼んだりしてみてください。</translation>
+        <translation>Gosling は Skein 付属の、英語だけの小さなモデルです。使い方を聞く、名前を教える、お話を頼む、などができます。</translation>
     </message>
     <message>
         <source>First, a model</source>

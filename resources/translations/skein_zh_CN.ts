@@ -839,6 +839,10 @@
         <translation>复制为 Markdown</translation>
     </message>
     <message>
+        <source>Save as persona…</source>
+        <translation>保存为角色…</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>编辑</translation>
     </message>
@@ -1238,6 +1242,10 @@
         <translation>关闭参数</translation>
     </message>
     <message>
+        <source>Persona</source>
+        <translation>角色</translation>
+    </message>
+    <message>
         <source>Sampling</source>
         <translation>采样</translation>
     </message>
@@ -1264,6 +1272,111 @@
     <message>
         <source>Think a lot</source>
         <translation>深度思考</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaDesk</name>
+    <message>
+        <source>Saved as persona {0}: a new chat can begin with it</source>
+        <translation>已保存为角色“{0}”：新对话可以从它开始</translation>
+    </message>
+    <message>
+        <source>Deleted the persona {0}</source>
+        <translation>已删除角色“{0}”</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaField</name>
+    <message>
+        <source>Delete persona</source>
+        <translation>删除角色</translation>
+    </message>
+    <message>
+        <source>Delete the persona {0}?</source>
+        <translation>删除角色“{0}”？</translation>
+    </message>
+    <message>
+        <source>{0}. This cannot be undone. Chats that began with it keep their texts; to go on with one, choose another persona or none there.</source>
+        <translation>{0}。此操作无法撤销。从它开始的对话会保留文字；要继续其中的对话，请在那里改选其他角色或“无”。</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Persona</source>
+        <translation>角色</translation>
+    </message>
+    <message>
+        <source>Delete this persona</source>
+        <translation>删除此角色</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>{0} (for another model)</source>
+        <translation>{0}（属于其他模型）</translation>
+    </message>
+    <message>
+        <source>{0} (missing)</source>
+        <translation>{0}（已不存在）</translation>
+    </message>
+    <message>
+        <source>This chat has begun and keeps its beginning; start a new chat.</source>
+        <translation>此对话已经开始，不能再更换开头；请新建对话。</translation>
+    </message>
+    <message>
+        <source>A saved state that a new chat begins with: a character, or knowledge read before</source>
+        <translation>新对话由此开始的已保存状态：一个角色，或事先读过的知识</translation>
+    </message>
+    <message>
+        <source>Choose another one or None: then the whole chat is read again.</source>
+        <translation>请改选其他角色或“无”，随后会重新读取整个对话。</translation>
+    </message>
+    <message>
+        <source>Has read {0} tokens; the system text is not used.</source>
+        <translation>已读取 {0} token；不使用系统提示词。</translation>
+    </message>
+    <message>
+        <source>Load a model to see its personas.</source>
+        <translation>加载模型后即可看到它的角色。</translation>
+    </message>
+    <message>
+        <source>None yet for this model. Bring one with “skein states import FILE”, or choose “Save as persona” under a reply.</source>
+        <translation>此模型还没有角色。可用 “skein states import FILE” 导入，或在回复下方选择“保存为角色”。</translation>
+    </message>
+</context>
+<context>
+    <name>PersonaNamePrompt</name>
+    <message>
+        <source>Save as persona</source>
+        <translation>保存为角色</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>The model as it is after this reply, with all that it has read in this chat. A new chat can begin with it: Parameters, Persona.</source>
+        <translation>保存模型在这条回复之后的状态，包括它在此对话中读过的一切。新对话可以从它开始：参数 › 角色。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>替换</translation>
+    </message>
+    <message>
+        <source>There is one of this name already; it would be replaced.</source>
+        <translation>已有同名角色，它将被替换。</translation>
     </message>
 </context>
 <context>
