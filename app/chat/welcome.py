@@ -148,7 +148,7 @@ class Welcome(QWidget):
         self.examples = QWidget()
         self.examples.setObjectName("examples")
         self.examples.setAccessibleName(self.tr("Examples"))
-        flow = FlowLayout(self.examples)
+        flow = FlowLayout(self.examples, centred=True)
         self.example_buttons = [
             push_button(example_title(text), "example_button", kind="example") for text in EXAMPLES
         ]

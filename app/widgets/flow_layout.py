@@ -11,10 +11,14 @@ class FlowLayout(QLayout):
     """Left to right, top to bottom; each line as tall as its tallest item, centred in it.
 
     Items that ``add_right`` adds last go to the right end of the line that they come to lie in.
+    centred: every line stands in the middle, and nothing is added at the right.
     """
 
-    def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, spacing: int = 8, *, centred: bool = False
+    ) -> None:
         super().__init__(parent)
+        self._centred = centred
         self._items: list[QLayoutItem] = []
         self._right: list[QWidget] = []
         self._heights: dict[int, int] = {}  # by width: Qt asks again and again
@@ -80,6 +84,9 @@ class FlowLayout(QLayout):
 
     def _place(self, line: list[tuple[QLayoutItem, QSize]], rect: QRect) -> None:
         x = rect.x()
+        if self._centred:
+            taken = sum(size.width() + self.spacing() for _, size in line) - self.spacing()
+            x += max(0, rect.width() - taken) // 2
         for place, (item, size) in enumerate(line):
             if item.widget() in self._right:
                 rest = sum(each.width() + self.spacing() for _, each in line[place:])

@@ -21,13 +21,14 @@ def ready_row(
     size_bytes: int = 3_060_000_000,
     status: Any = "idle",
     problem: str = "",
+    built_in: bool = False,
 ) -> ReadyRow:
     info = SimpleNamespace(size_bytes=size_bytes, format="pth", parameters=1_530_000_000)
     local: Any = SimpleNamespace(path=Path("/models") / name, info=info, problem=problem)
     plan = Plan(
         Strategy.parse("cpu bf16"), verdict, (), 120.0, speed, "It fits into 16 GB of memory."
     )
-    return ReadyRow(ReadyModel(local, plan), parse_file_name(name), LoadState(status))
+    return ReadyRow(ReadyModel(local, plan, built_in), parse_file_name(name), LoadState(status))
 
 
 def ready_list(*rows: ReadyRow) -> QStandardItemModel:

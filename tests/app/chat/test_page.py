@@ -19,9 +19,9 @@ from tests.app.scripted_chat import ScriptedChat
 NAME = "rwkv7-g1d-1.5b-20260212-ctx8192"
 
 
-def loaded(template: str = "world") -> Any:
+def loaded(template: str = "world", path: Path = Path(f"/models/{NAME}.pth")) -> Any:
     plan = Plan(Strategy.parse("cpu bf16"), "fits", (), 1.0, 1.0, "")
-    info = SimpleNamespace(name=NAME, path=Path(f"/models/{NAME}.pth"))
+    info = SimpleNamespace(name=path.stem, path=path)
     return SimpleNamespace(info=info, plan=plan, backend="torch", template=template)
 
 
@@ -97,6 +97,37 @@ def test_without_ready_models_the_recommended_download_is_offered(qtbot, theme, 
     assert len(models) == 1
     page.show_loaded(loaded())
     assert not page.welcome.card.isVisible()
+
+
+def test_beside_the_built_in_model_a_larger_one_stays_in_sight(qtbot, theme, chat):
+    own = ready_row("gosling.safetensors", size_bytes=15_800_000, built_in=True)
+    page = ChatPage(theme, chat, ready_list(own), load_templates(), built_in=own.path)
+    qtbot.addWidget(page, before_close_func=lambda page: page.close())
+    page.show()
+    welcome = page.welcome
+    assert (welcome.action.text(), welcome._title.text()) == ("Load", "Gosling, the built-in model")
+    page.show_loading(own.path, 0.5)
+    assert page.model_button.text() == "Gosling  ·  loading 50 %"
+    assert welcome.examples.isVisible()
+    assert not any(button.isEnabled() for button in welcome.example_buttons)
+    page.show_loaded(loaded("gosling", own.path))
+    assert all(button.isEnabled() for button in welcome.example_buttons)
+    assert not welcome.card.isVisible()
+    page.set_recommendation("repo/file", "RWKV-7 G1 1.5B", "3.06 GB", "It fits.")
+    assert (welcome.card.isVisible(), welcome.action.text()) == (True, "Download")
+    page.set_recommendation("repo/file", "RWKV-7 G1 1.5B", "3.06 GB", "It fits.", on_its_way=True)
+    assert welcome.action.text() == "See the download"
+    page.show_loaded(loaded())
+    assert not welcome.card.isVisible()
+    assert not welcome.examples.isVisible()
+
+
+def test_an_example_is_sent_and_a_beginning_is_not(qtbot, page, chat):
+    page.welcome.example_taken.emit("My name is ")
+    assert page.composer.text == "My name is "
+    page.welcome.example_taken.emit("What is 27 + 48?")
+    assert ("send", "What is 27 + 48?") in chat.calls
+    assert page.composer.text == "My name is "
 
 
 def test_the_model_button_says_what_happens(page):
