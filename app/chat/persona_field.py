@@ -124,6 +124,8 @@ class PersonaField(QWidget):
     def _tip(self) -> str:
         if self._is_locked:
             return self.tr("This chat has begun and keeps its beginning; start a new chat.")
+        if self._cannot_begin:
+            return self._words_for_other()  # there may be no room for all of it
         return self.tr(
             "A saved state that a new chat begins with: a character, or knowledge read before"
         )

@@ -63,7 +63,10 @@ class PersonaList(QObject):
         self._engine.delete_persona(name)
 
     def _by_name(self) -> "dict[str, Persona]":
-        return {persona.name: persona for persona in reversed(self.all or ())}
+        found: dict[str, Persona] = {}
+        for persona in self.all or ():
+            found.setdefault(persona.name, persona)
+        return found
 
     def _on_listed(self, found: "tuple[Persona, ...]") -> None:
         self.all = found

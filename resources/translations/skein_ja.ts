@@ -1321,7 +1321,7 @@
     </message>
     <message>
         <source>{0} (missing)</source>
-        <translation>{0}（見つかりません）</translation>
+        <translation>{0}（不在）</translation>
     </message>
     <message>
         <source>This chat has begun and keeps its beginning; start a new chat.</source>

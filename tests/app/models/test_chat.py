@@ -208,9 +208,34 @@ def test_a_new_chat_takes_the_settings_of_an_earlier_one(
     assert later.conversation is None
 
 
+def test_a_persona_is_kept_with_its_chat_and_goes_with_every_turn(
+    chat: ChatModel, engine: NotingEngine, store: Store
+):
+    chat.change_settings(type(chat.settings)(system="Be brief", persona="Pirate"))
+    chat.send("One")
+    engine.finish(store, engine.turns[-1].reply)
+    chat.regenerate(1)
+    assert [turn.persona for turn in engine.turns] == ["Pirate", "Pirate"]
+    made = chat.conversation
+    assert made is not None
+    chat.open(None)
+    assert chat.settings == type(chat.settings)(system="Be brief")
+    assert store.conversation(made).settings["persona"] == "Pirate"
+    chat.open(made)
+    assert chat.settings.persona == "Pirate"
+    later = ChatModel(store, engine)  # type: ignore[arg-type]
+    later.take_settings_of(made)
+    assert later.settings == type(chat.settings)(system="Be brief")
+
+
 def test_settings_that_are_not_sound_become_defaults(chat: ChatModel):
     read = type(chat.settings).from_dict
-    odd = {"system": 3, "think": "fast", "sampling": {"temperature": "hot", "unknown": 1}}
+    odd = {
+        "system": 3,
+        "think": "fast",
+        "persona": None,
+        "sampling": {"temperature": "hot", "unknown": 1},
+    }
     assert read(odd) == type(chat.settings)(think="fast")
     assert read({"sampling": None}) == type(chat.settings)()
     assert read(chat.settings.to_dict()) == chat.settings
