@@ -73,12 +73,16 @@ def _scan(
     decay: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See ``in_chunks``: a new state for every chunk, because gradients need the old ones."""
+    # Unbound once: the gradient of every single chunk taken out would be as large as them all.
+    parts = (part.unbind(1) for part in (from_state, from_values, written, b_end, decay))
     starts, removed = [], []
-    for i in range(written.shape[1]):
+    for chunk_from_state, chunk_from_values, chunk_written, chunk_b, chunk_decay in zip(
+        *parts, strict=True
+    ):
         starts.append(state)
-        u = torch.baddbmm(from_values[:, i], from_state[:, i], state.mT)
+        u = torch.baddbmm(chunk_from_values, chunk_from_state, state.mT)
         removed.append(u)
-        state = torch.baddbmm(state * decay[:, i] + written[:, i], u.mT, b_end[:, i])
+        state = torch.baddbmm(state * chunk_decay + chunk_written, u.mT, chunk_b)
     return torch.stack(starts, 1), torch.stack(removed, 1), state
 
 

@@ -22,7 +22,7 @@ SHARES: Mapping[str, float] = {
     "copying": 0.05,
     "app knowledge": 0.15,
     "unknown": 0.07,
-    "stories": 0.10,
+    "stories": 0.16,
     "small talk": 0.04,
 }
 """How the tokens of other talk are divided, in memory chats as well; only the ratios count."""
