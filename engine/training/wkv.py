@@ -89,7 +89,7 @@ def _scan(
 def _by_kernel(*parts: Tensor) -> _Result:
     """See ``wkv7``: by the kernel, where it suits and runs."""
     *vectors, state = parts
-    kernel = _kernel(state.device.index) if _suits(vectors) else None
+    kernel = _kernel(state.device.index, vectors[0].dtype) if _suits(vectors) else None
     if kernel is None:
         return wkv7_plain(*parts)
     length = vectors[0].shape[1]
@@ -112,15 +112,19 @@ def _suits(vectors: list[Tensor]) -> bool:
 
 
 @cache
-def _kernel(card: int) -> _Kernel | None:
-    """Return the CUDA kernel, tried once on this card, or None (and say so) where it fails."""
+def _kernel(card: int, dtype: torch.dtype) -> _Kernel | None:
+    """Return the CUDA kernel, tried once on this card both ways, or None (and say so)."""
     size = (1, KERNEL_CHUNK, 1, KERNEL_HEAD)
     try:
         from kernels.cuda.wkv7_train import wkv7_train
 
         kernel: _Kernel = wkv7_train
-        zeros = [torch.zeros(size, device=f"cuda:{card}") for _ in range(6)]
-        kernel(*zeros, torch.zeros(1, 1, KERNEL_HEAD, KERNEL_HEAD, device=zeros[0].device))
+        types = (dtype, torch.float32, dtype, dtype, dtype, dtype)
+        zeros = [torch.zeros(size, dtype=each, device=f"cuda:{card}") for each in types]
+        with torch.enable_grad():
+            r = zeros[0].requires_grad_()
+            y, _ = kernel(*zeros, torch.zeros(1, 1, KERNEL_HEAD, KERNEL_HEAD, device=r.device))
+            torch.autograd.grad(y.sum(), r)
     except Exception as error:  # NVRTC and the driver raise types of their own
         _log.warning("Training without our CUDA kernel, in plain torch (slower): %s", error)
         return None

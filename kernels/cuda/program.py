@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from cuda.bindings import driver, nvrtc  # pyright: ignore[reportMissingImports]
 
 try:
-    from cuda.core import Device, LaunchConfig, ObjectCode, Program, ProgramOptions, Stream, launch
+    from cuda.core import (  # pyright: ignore[reportMissingImports]
+        Device,
+        LaunchConfig,
+        ObjectCode,
+        Program,
+        ProgramOptions,
+        Stream,
+        launch,
+    )
 except ImportError:  # releases before 0.5
     from cuda.core.experimental import (  # pyright: ignore[reportMissingImports]
         Device,
@@ -25,38 +34,73 @@ except ImportError:  # releases before 0.5
         launch,
     )
 
+SHARED_BYTES_OF_ALL = 48 * 1024
+"""Shared memory that a block gets without asking."""
+
 
 class CompiledProgram:
-    """One source, compiled for one card. Kernels are found by their C names.
+    """Sources joined to one, compiled for one card. Kernels are found by their C names.
 
-    Raises what NVRTC or the driver raised when the source cannot be compiled or loaded.
+    Raises what NVRTC or the driver raised when they cannot be compiled, loaded or launched.
     """
 
-    def __init__(self, source: Path, device: int, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Path],
+        device: int,
+        *,
+        macros: Sequence[str] = (),
+        cache: Path | None = None,
+    ) -> None:
         """device: torch's number of the card. cache: a folder for cubins; None keeps none."""
         card = Device(device)
         card.set_current()
         major, minor = card.compute_capability
-        self._options = ProgramOptions(arch=f"sm_{major}{minor}", std="c++17")
+        self._device = device
+        self._options = ProgramOptions(
+            arch=f"sm_{major}{minor}", std="c++17", define_macro=list(macros) or None
+        )
         self._kernels: dict[str, Any] = {}
-        self._code = self._compiled(source, cache)
+        text = "".join(source.read_text("utf-8") for source in sources)
+        self._code = self._compiled(text, sources[-1].stem, cache)
 
-    def launch(self, kernel: str, blocks: int, threads: int, arguments: Sequence[object]) -> None:
+    def launch(
+        self,
+        kernel: str,
+        blocks: int,
+        threads: int,
+        arguments: Sequence[object],
+        *,
+        shared_bytes: int = 0,
+    ) -> None:
         """Run a kernel on torch's current stream.
 
-        arguments: tensors (their addresses are passed) and ints (as 64 bits). The caller keeps
-        the tensors alive until the stream has done its work, as torch's allocator does.
+        arguments: tensors (their addresses are passed), None (as a null address) and ints (as 64
+        bits). The caller keeps the tensors alive until the stream has done its work, as torch's
+        allocator does. shared_bytes: dynamic shared memory of a block, the same at every launch.
         """
         found = self._kernels.get(kernel)
         if found is None:
             found = self._kernels[kernel] = self._code.get_kernel(kernel)
+            self._ask_for_shared(found, shared_bytes)
         stream = Stream.from_handle(torch.cuda.current_stream().cuda_stream)
-        plain = [a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments]
-        launch(stream, LaunchConfig(grid=blocks, block=threads), found, *plain)
+        config = LaunchConfig(grid=blocks, block=threads, shmem_size=shared_bytes)
+        launch(stream, config, found, *(_plain(argument) for argument in arguments))
 
-    def _compiled(self, source: Path, cache: Path | None) -> Any:  # noqa: ANN401 - cuda-core's
-        text = source.read_text("utf-8")
-        file = cache / f"{source.stem}-{self._key(text)}.cubin" if cache else None
+    def _ask_for_shared(self, kernel: Any, size_bytes: int) -> None:  # noqa: ANN401 - cuda-core's
+        """Raise the kernel's limit of dynamic shared memory where that is needed."""
+        if size_bytes <= SHARED_BYTES_OF_ALL:
+            return
+        limit = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+        handle = driver.CUkernel(int(getattr(kernel, "handle", None) or kernel._handle))  # noqa: SLF001
+        (result,) = driver.cuKernelSetAttribute(
+            limit, size_bytes, handle, driver.CUdevice(self._device)
+        )
+        if result != driver.CUresult.CUDA_SUCCESS:
+            raise RuntimeError(f"{size_bytes} bytes of shared memory: {result.name}")
+
+    def _compiled(self, text: str, name: str, cache: Path | None) -> Any:  # noqa: ANN401
+        file = cache / f"{name}-{self._key(text)}.cubin" if cache else None
         if file is not None and file.is_file():
             return ObjectCode.from_cubin(file.read_bytes())
         code = Program(text, "c++", self._options).compile("cubin")
@@ -65,10 +109,16 @@ class CompiledProgram:
         return code
 
     def _key(self, text: str) -> str:
-        """Return what tells one compilation from another: source, card, compiler, driver."""
-        versions = f"{torch.version.cuda} {torch.cuda.get_device_name()}"
-        words = f"{text}\0{self._options.arch}\0{versions}"
+        """Return what tells one compilation from another: source, options, compiler."""
+        options = f"{self._options.arch} {self._options.define_macro}"
+        words = f"{text}\0{options}\0{nvrtc.nvrtcVersion()}"
         return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+def _plain(argument: object) -> object:
+    if argument is None:
+        return 0
+    return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -1,76 +1,209 @@
-"""The WKV7 recurrence with gradients on an NVIDIA card: ``wkv7_train.cu`` behind autograd.
+"""The WKV7 recurrence with gradients on an NVIDIA card: ``wkv7_*.cu`` as two operators of torch.
 
-Knows tensors and the kernel; when it is used, ``engine.training.wkv`` decides.
+Knows tensors and kernels; when they are used, ``engine.training.wkv`` decides. Importing this
+registers the operators ``skein::wkv7`` and ``skein::wkv7_backward``, which torch.compile passes
+over whole; a card is touched, and a source compiled, at the first call.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from kernels.cuda.program import CompiledProgram
+if TYPE_CHECKING:
+    from kernels.cuda.program import CompiledProgram
 
 CHUNK = 16
-"""The backward pass goes on from a state that was kept after every so many tokens."""
+"""Tokens that are taken at once; the backward pass begins each such chunk with a kept state."""
 
 HEAD_SIZE = 64
-_THREADS = 4 * HEAD_SIZE
+KINDS = {torch.bfloat16: "bf16", torch.float32: "fp32"}
+_THREADS = 256
+_ALIGNMENT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Sources of one direction, and the dynamic shared memory of a block."""
+
+    sources: tuple[str, ...]
+    shared_bytes: int = 0
+
+
+_CHUNKED = {
+    "forward": _Way(("tiles.cuh", "wkv7_chunk.cuh", "wkv7_forward.cu"), 63232),
+    "backward": _Way(("tiles.cuh", "wkv7_chunk.cuh", "wkv7_backward.cu"), 77056),
+}
+_SEQUENTIAL = _Way(("wkv7_sequential.cu",))
 
 
 def wkv7_train(
-    r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor, state: Tensor
+    r: Tensor,
+    log_w: Tensor,
+    k: Tensor,
+    v: Tensor,
+    a: Tensor,
+    b: Tensor,
+    state: Tensor | None = None,
+    *,
+    sequential: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return (y [B, T, H, 64] of r's type, the state after T tokens [B, H, 64, 64] fp32).
 
-    r, k, v, a, b: [B, T, H, 64], all bf16 or all fp32, contiguous; log_w the same in fp32; state
-    fp32, row = value index. T is a multiple of 16. Gradients flow to all seven; the same input
-    gives the same bits. Between the kept states, which cost 1 KB per token and head, the backward
-    pass runs the recurrence in reverse: decays above 0.545 leave it a relative error below 1e-4.
+    r, k, v, a, b: [B, T, H, 64], all bf16 or all fp32; log_w the same in fp32, not below the
+    model's -0.6066; state fp32, row = value index, None is zero. T is a multiple of 16. Gradients
+    flow to all seven; the same input gives the same bits.
+
+    sequential: token by token instead of in chunks on the tensor cores; None chooses it for cards
+    before sm_80. Relative errors: fp32 about 1e-6, bf16 about 2e-3 (its own rounding). For the way
+    back a head keeps 1 KB (fp32) or 0.5 KB (bf16; sequential 1 KB) per token for its states.
     """
-    return _Recurrence.apply(r, log_w, k, v, a, b, state)
+    _check(r, log_w, k, v, a, b)
+    inputs = (r, log_w, k, v, a, b, state)
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
+    if sequential is None:
+        sequential = r.is_cuda and torch.cuda.get_device_capability(r.device) < (8, 0)
+    y, end, _, _ = torch.ops.skein.wkv7(*inputs, keep, sequential)
+    return y, end
 
 
-class _Recurrence(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *inputs: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - torch's
-        r, log_w, *_, state = inputs
-        rows, length, heads, n = r.shape
-        if n != HEAD_SIZE or length % CHUNK:
-            raise ValueError(f"heads of {HEAD_SIZE} and whole chunks of {CHUNK}, not {r.shape}")
-        y, end = torch.empty_like(r), torch.empty_like(state)
-        kept = torch.empty(
-            (rows * heads, length // CHUNK, n, n), dtype=torch.float32, device=r.device
-        )
-        removed = torch.empty_like(log_w)
-        _launch("forward", r, (*inputs, y, kept, removed, end))
-        ctx.save_for_backward(*inputs[:-1], kept, removed)
-        return y, end
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor, d_end: Tensor | None) -> tuple[Tensor, ...]:  # noqa: ANN401
-        *inputs, kept, removed = ctx.saved_tensors
-        r = inputs[0]
-        rows, _, heads, n = r.shape
-        if d_end is None:
-            d_end = torch.zeros((rows, heads, n, n), dtype=torch.float32, device=r.device)
-        gradients = [torch.empty_like(part) for part in inputs]
-        d_state = torch.empty_like(d_end)
-        known = (*inputs, dy.contiguous(), d_end.contiguous(), kept, removed)
-        _launch("backward", r, (*known, *gradients, d_state))
-        return (*gradients, d_state)
+def _check(r: Tensor, log_w: Tensor, *others: Tensor) -> None:
+    if r.shape[-1] != HEAD_SIZE or r.shape[1] % CHUNK:
+        raise ValueError(f"heads of {HEAD_SIZE} and whole chunks of {CHUNK}, not {r.shape}")
+    if r.dtype not in KINDS or log_w.dtype != torch.float32:
+        raise ValueError(f"r in bf16 or fp32 and log w in fp32, not {r.dtype} and {log_w.dtype}")
+    if any(x.shape != r.shape or x.dtype != r.dtype for x in others) or log_w.shape != r.shape:
+        raise ValueError("r, log w, k, v, a and b must be alike")
 
 
-def _launch(kernel: str, r: Tensor, tensors: tuple[Tensor, ...]) -> None:
+def _outputs(r: Tensor, keep: bool, sequential: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return y, the end state, and for the way back: states, and what they lost at every token."""
+    rows, length, heads, n = r.shape
+    chunks = length // CHUNK if keep or sequential else 0
+    exact = torch.float32 if sequential else r.dtype
+    return (
+        torch.empty(r.shape, dtype=r.dtype, device=r.device),
+        torch.empty((rows, heads, n, n), dtype=torch.float32, device=r.device),
+        torch.empty((rows * heads, chunks, n, n), dtype=exact, device=r.device),
+        torch.empty((rows, chunks * CHUNK, heads, n), dtype=exact, device=r.device),
+    )
+
+
+@torch.library.custom_op(
+    "skein::wkv7",
+    mutates_args=(),
+    schema="(Tensor r, Tensor log_w, Tensor k, Tensor v, Tensor a, Tensor b, Tensor? state, "
+    "bool keep, bool sequential) -> (Tensor, Tensor, Tensor, Tensor)",
+)
+def _wkv7(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: ANN401 - the schema's
+    *inputs, state, keep, sequential = arguments
+    y, end, kept, removed = _outputs(inputs[0], keep, sequential)
+    if sequential and state is None:
+        state = torch.zeros_like(end)
+    # Without a way back, the empty ones have null addresses, and the kernel keeps nothing.
+    _launch("forward", sequential, (*inputs, state), (y, kept, removed, end))
+    return y, end, kept, removed
+
+
+@_wkv7.register_fake
+def _(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: ANN401
+    return _outputs(arguments[0], *arguments[-2:])
+
+
+@torch.library.custom_op(
+    "skein::wkv7_backward",
+    mutates_args=(),
+    schema="(Tensor r, Tensor log_w, Tensor k, Tensor v, Tensor a, Tensor b, Tensor dy, "
+    "Tensor? d_end, Tensor kept, Tensor removed, bool sequential) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
+def _wkv7_backward(*arguments: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    *known, sequential = arguments
+    gradients = _gradients(*known)
+    if sequential and known[7] is None:
+        known[7] = torch.zeros_like(gradients[-1])
+    _launch("backward", sequential, tuple(known), gradients)
+    return gradients
+
+
+@_wkv7_backward.register_fake
+def _(*arguments: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    return _gradients(*arguments[:-1])
+
+
+def _gradients(*known: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    rows, _, heads, n = known[0].shape
+    state = torch.empty((rows, heads, n, n), dtype=torch.float32, device=known[0].device)
+    parts = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in known[:6])
+    return (*parts, state)
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ANN401
+    *tensors, state, _, sequential = inputs
+    _, _, kept, removed = output
+    ctx.save_for_backward(*tensors, kept, removed)
+    ctx.sequential, ctx.from_zero = sequential, state is None
+    ctx.mark_non_differentiable(kept, removed)
+    ctx.set_materialize_grads(False)  # else torch would fill zeros as large as `kept`
+
+
+def _back(ctx: Any, dy: Tensor | None, d_end: Tensor | None, *_: None) -> tuple[Any, ...]:  # noqa: ANN401
+    *inputs, kept, removed = ctx.saved_tensors
+    if dy is None:
+        dy = torch.zeros_like(inputs[0])
+    *gradients, d_state = torch.ops.skein.wkv7_backward(
+        *inputs, dy, d_end, kept, removed, ctx.sequential
+    )
+    return (*gradients, None if ctx.from_zero else d_state, None, None)
+
+
+_wkv7.register_autograd(_back, setup_context=_remember)
+
+
+def _launch(
+    direction: str,
+    sequential: bool,
+    inputs: tuple[Tensor | None, ...],
+    outputs: tuple[Tensor, ...],
+) -> None:
+    r = outputs[0]
     rows, length, heads, _ = r.shape
-    kind = {torch.bfloat16: "bf16", torch.float32: "fp32"}[r.dtype]
+    if r.numel() == 0:
+        raise ValueError(f"nothing to compute: {r.shape}")
+    way = _SEQUENTIAL if sequential else _CHUNKED[direction]
+    kind = KINDS[r.dtype]
+    arguments = (length, heads, *(_aligned(x) for x in inputs), *(_present(x) for x in outputs))
     with torch.cuda.device(r.device):
-        program = _program(r.device.index)
-        program.launch(f"{kernel}_{kind}", rows * heads, _THREADS, (length, heads, *tensors))
+        program = _program(r.device.index, way.sources, kind)
+        program.launch(
+            f"{direction}_{kind}",
+            rows * heads,
+            _THREADS,
+            arguments,
+            shared_bytes=way.shared_bytes,
+        )
+
+
+def _aligned(x: Tensor | None) -> Tensor | None:
+    """Return x as the kernels read it: contiguous, in whole vectors."""
+    if x is None or (x.is_contiguous() and x.data_ptr() % _ALIGNMENT == 0):
+        return x
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def _present(x: Tensor) -> Tensor | None:
+    return x if x.numel() else None
 
 
 @cache
-def _program(device: int) -> CompiledProgram:
-    """Return the kernels, compiled once per process and card (about a second)."""
-    return CompiledProgram(Path(__file__).with_suffix(".cu"), device)
+def _program(device: int, sources: tuple[str, ...], kind: str) -> "CompiledProgram":
+    """Return the kernels, compiled once per process and card (one to three seconds)."""
+    from kernels.cuda.program import CompiledProgram
+
+    folder = Path(__file__).parent
+    return CompiledProgram(
+        [folder / name for name in sources], device, macros=[f"WITH_{kind.upper()}"]
+    )

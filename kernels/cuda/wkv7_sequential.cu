@@ -1,6 +1,6 @@
-// The WKV7 recurrence with its gradients. One block per row and head, four threads per row of
-// the state, so that a row's sums need two shuffles. Per head, with S the state [64, 64]
-// (row = value index i, column = key index j):
+// The WKV7 recurrence with its gradients, token by token, for cards without tf32. One block per
+// row and head, four threads per row of the state, so that a row's sums need two shuffles. Per
+// head, with S the state [64, 64] (row = value index i, column = key index j):
 //
 //   s_t = S_{t-1} a_t                 S_t = S_{t-1} diag(w_t) + s_t b_t^T + v_t k_t^T
 //   y_t = S_t r_t                     (RWKV-7, https://arxiv.org/abs/2503.14456, section 3)
@@ -198,5 +198,9 @@ __device__ __forceinline__ void backward(
                 dv, da, db, d_start);                                                             \
   }
 
+#ifdef WITH_BF16
 KERNELS(bf16, bf16)
+#endif
+#ifdef WITH_FP32
 KERNELS(fp32, float)
+#endif
