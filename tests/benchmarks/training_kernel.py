@@ -4,12 +4,14 @@
 
 Right: y, the end state and all seven gradients against float64 sequential autograd on short rows,
 and against plain torch in fp32 on the shapes of a real run. Fast: tokens per second of forward and
-of forward with backward; our kernel, plain torch in chunks, and ``flash-linear-attention`` where
-it is installed, interleaved, medians of device time. Exits with 1 when something is wrong.
+of forward with backward; our kernel in chunks and token by token, plain torch in chunks, and
+``flash-linear-attention`` where it is installed, interleaved, medians of device time. Exits with 1
+when something is wrong.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 
 import torch
@@ -23,8 +25,14 @@ SHAPES = ((128, 512, 4), (32, 2560, 4), (16, 2048, 16), (8, 4096, 32))
 
 BOUNDS = {torch.float32: 1e-4, torch.bfloat16: 1e-2}
 ROUNDS = 7
+CALLS = 3
+"""In one time taken, after a pause of the card's that lets the host run ahead."""
+
+PAUSE_CYCLES = 4_000_000
 NAMES = ("y", "end", "dr", "d log w", "dk", "dv", "da", "db", "d state")
 Recurrence = Callable[..., tuple[Tensor, Tensor]]
+CHUNKED: Recurrence = partial(wkv7_train, sequential=False)
+TOKENS: Recurrence = partial(wkv7_train, sequential=True)
 
 
 def inputs(rows: int, length: int, heads: int, dtype: torch.dtype) -> list[Tensor]:
@@ -79,74 +87,84 @@ def compare(what: str, ours: Sequence[Tensor], truth: Sequence[Tensor], bound: f
 
 
 def check() -> bool:
-    """Compare with the truth, with plain torch, and with itself."""
+    """Compare both kernels with the truth, with plain torch, and with themselves."""
     good = True
-    for dtype, bound in BOUNDS.items():
-        parts = inputs(2, 64, 3, dtype)
-        found = results(wkv7_train, parts)
-        truth = results(sequential, parts)
-        good &= compare(f"{dtype} 2x64x3 against float64", found, truth, bound)
-        again = results(wkv7_train, parts)
-        same = all(torch.equal(x, z) for x, z in zip(found, again, strict=True))
-        print(f"{'ok  ' if same else 'FAIL'} {dtype} repeats itself bit for bit", flush=True)
-        good &= same
+    for name, run in {"chunks": CHUNKED, "tokens": TOKENS}.items():
+        for dtype, bound in BOUNDS.items():
+            good &= check_short(f"{name} {dtype}", run, dtype, bound)
     for rows, length, heads in SHAPES[:2]:
         parts = inputs(rows // 8, length, heads, torch.float32)
-        ours, plain = results(wkv7_train, parts), results(wkv7_plain, parts)
-        good &= compare(f"fp32 {rows // 8}x{length}x{heads} against torch", ours, plain, 1e-4)
+        plain = results(wkv7_plain, parts)
+        for name, run in {"chunks": CHUNKED, "tokens": TOKENS}.items():
+            what = f"{name} fp32 {rows // 8}x{length}x{heads} against torch"
+            good &= compare(what, results(run, parts), plain, 1e-4)
     return good
 
 
-def flash() -> Recurrence | None:
+def check_short(name: str, run: Recurrence, dtype: torch.dtype, bound: float) -> bool:
+    """Compare with float64 and with itself; a kernel that fails says so."""
+    parts = inputs(2, 128, 3, dtype)
+    try:
+        found, again = results(run, parts), results(run, parts)
+    except Exception as error:
+        print(f"FAIL {name}: {error!r}"[:600], flush=True)
+        return False
+    good = compare(f"{name} 2x128x3 against float64", found, results(sequential, parts), bound)
+    same = all(torch.equal(x, z) for x, z in zip(found, again, strict=True))
+    print(f"{'ok  ' if same else 'FAIL'} {name} repeats itself bit for bit", flush=True)
+    return good and same
+
+
+def flash() -> dict[str, Recurrence]:
     """Return flash-linear-attention's chunked recurrence behind our signature, if it is here."""
     try:
         from fla.ops.rwkv7 import chunk_rwkv7  # pyright: ignore[reportMissingImports]
     except Exception as error:
         print(f"flash-linear-attention is not measured: {error!r}"[:300])
-        return None
+        return {}
 
-    def run(*parts: Tensor) -> tuple[Tensor, Tensor]:
+    def run(*parts: Tensor, **options: object) -> tuple[Tensor, Tensor]:
         r, log_w, k, v, a, b, state = parts
         return chunk_rwkv7(
             r=r, w=log_w.to(r.dtype), k=k, v=v, a=a, b=b, scale=1.0,
-            initial_state=state.mT.contiguous(), output_final_state=True,
+            initial_state=state.mT.contiguous(), output_final_state=True, **options,
         )  # fmt: skip
 
-    return run
+    return {"fla": run, "fla safe": partial(run, safe_gate=True)}
 
 
 def timed(run: Recurrence, parts: Sequence[Tensor], *, backward: bool) -> float:
     """Return milliseconds of device time of one pass."""
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     dy = torch.ones_like(parts[0])
+    torch.cuda._sleep(PAUSE_CYCLES)
     begin.record()
-    if backward:
-        torch.autograd.grad(run(*parts)[0], parts[:-1], dy)
-    else:
-        with torch.no_grad():
-            run(*parts)
+    for _ in range(CALLS):
+        if backward:
+            torch.autograd.grad(run(*parts)[0], parts[:-1], dy)
+        else:
+            with torch.no_grad():
+                run(*parts)
     end.record()
     torch.cuda.synchronize()
-    return begin.elapsed_time(end)
+    return begin.elapsed_time(end) / CALLS
 
 
 def measure() -> None:
     """Print medians; a way that fails or does not fit says so and is left out."""
-    ways: dict[str, Recurrence] = {"ours": wkv7_train, "plain": wkv7_plain}
-    if found := flash():
-        ways["fla"] = found
-    print("bf16; M tokens/s, forward | forward and backward (ours over it)")
+    ways = {"ours": CHUNKED, "tokens": TOKENS, "plain": wkv7_plain, **flash()}
+    print("bf16: ms, M tokens/s (ours over it)")
     for rows, length, heads in SHAPES:
         parts = inputs(rows, length, heads, torch.bfloat16)
-        words = []
         for backward in (False, True):
             times = interleaved(ways, parts, backward=backward)
-            speeds = {name: rows * length / ms / 1e3 for name, ms in times.items()}
-            words += [
-                f"{name} {speed:7.2f} ({speeds['ours'] / speed:.2f})"
-                for name, speed in speeds.items()
-            ] + ["|"]
-        print(f"{rows:4}x{length:5}, {heads:2} heads: {'  '.join(words[:-1])}", flush=True)
+            ours = times.get("ours", float("nan"))
+            words = [
+                f"{name} {ms:.3f} ms {rows * length / ms / 1e3:.1f} ({ms / ours:.2f})"
+                for name, ms in times.items()
+            ]
+            what = "both" if backward else "forward"
+            print(f"{rows:3}x{length:4}, {heads:2} heads, {what:7}: {'; '.join(words)}", flush=True)
 
 
 def interleaved(
