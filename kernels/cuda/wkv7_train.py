@@ -49,7 +49,7 @@ def wkv7_train(
     b: Tensor,
     state: Tensor | None = None,
     *,
-    sequential: bool | None = None,
+    sequential: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return (y [B, T, H, 64] of r's type, the state after T tokens [B, H, 64, 64] fp32).
 
@@ -57,15 +57,15 @@ def wkv7_train(
     model's -0.6066; state fp32, row = value index, None is zero. T is a multiple of 16. Gradients
     flow to all seven; the same input gives the same bits.
 
-    sequential: token by token instead of in chunks on the tensor cores; None chooses it for cards
-    before sm_80. Relative errors: fp32 about 1e-6, bf16 about 2e-3 (its own rounding). For the way
-    back a head keeps 1 KB (fp32) or 0.5 KB (bf16; sequential 1 KB) per token for its states.
+    sequential: token by token, which was checked on an H100 and trained the built-in model; else in
+    chunks on the tensor cores (sm_80 on), which was emulated but has never run on a card:
+    tests/benchmarks/training_kernel.py decides about it. Relative errors: fp32 about 1e-6, bf16
+    about 2e-3 (its own rounding). For the way back a head keeps 1 KB (fp32) or 0.5 KB (bf16;
+    sequential 1 KB) per token for its states.
     """
     _check(r, log_w, k, v, a, b)
     inputs = (r, log_w, k, v, a, b, state)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
-    if sequential is None:
-        sequential = r.is_cuda and torch.cuda.get_device_capability(r.device) < (8, 0)
     y, end, _, _ = torch.ops.skein.wkv7(*inputs, keep, sequential)
     return y, end
 
