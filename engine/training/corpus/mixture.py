@@ -20,9 +20,9 @@ SHARES: Mapping[str, float] = {
     "sorting": 0.04,
     "counting": 0.04,
     "copying": 0.05,
-    "app knowledge": 0.15,
-    "unknown": 0.07,
-    "stories": 0.16,
+    "app knowledge": 0.18,
+    "unknown": 0.09,
+    "stories": 0.20,
     "small talk": 0.04,
 }
 """How the tokens of other talk are divided, in memory chats as well; only the ratios count."""
