@@ -176,9 +176,9 @@ SKN_API int skn_tokenizer_encode(const skn_tokenizer *tokenizer, const uint8_t *
 
 /* The cuts and the draw of engine/sampling.py, after ban, bias and penalties: top_p (1: all), min_p
  * (0: all), top_k (0: all), temperature (0: the best). random: in [0, 1). logits are left as they
- * are; scratch [V]. */
-SKN_API int skn_sample(const float *logits, size_t vocab, float temperature, float top_p,
-                       float min_p, int32_t top_k, double random, float *scratch, int32_t *token);
+ * are; scratch [V]. The nearest doubles of the settings: a float of 0.9 would move a cut. */
+SKN_API int skn_sample(const float *logits, size_t vocab, double temperature, double top_p,
+                       double min_p, int32_t top_k, double random, float *scratch, int32_t *token);
 
 #ifdef __cplusplus
 }
