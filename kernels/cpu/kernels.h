@@ -6,7 +6,7 @@
 // (to 64 for int8 and q4, else to 16), M padded with zero rows:
 //   fp32, fp16   for k: 16 rows
 //   bf16         for k in steps of 2: 16 rows x (k, k + 1)
-//   int8         for pairs of groups of 64 k: [fp16 scale: 2 groups x 16 rows] and per group 16
+//   int8         for pairs of groups of 64 k: [bf16 scale: 2 groups x 16 rows] and per group 16
 //                chunks of 64 bytes: 16 rows x 4 k, each stored as q + 128
 //   q4           the same with 8 chunks of 64 bytes: 16 rows x 4 bytes, byte j of chunk c holds
 //                k = 8 c + j in its lower and k = 8 c + 4 + j in its upper half, as an index of kQ4
@@ -16,7 +16,7 @@
 // columns (outputs; 128 for q4, padded with zeros); inside a tile the F inputs one after the other:
 //   fp32, fp16   64 outputs
 //   bf16         twice 32 outputs, as 16 pairs (j, j + 16)
-//   int8, q4     groups of 64 inputs: [fp16 scale of each output of the tile], then 64 rows of 64
+//   int8, q4     groups of 64 inputs: [bf16 scale of each output of the tile], then 64 rows of 64
 //                bytes. Byte 16 l + 4 u + i is output 16 u + 4 l + i, which is what unpacking four
 //                rows into each other puts in order. int8 is signed; q4 holds outputs 0 to 63 in
 //                the lower and 64 to 127 in the upper half of the bytes.
@@ -26,6 +26,10 @@
 #include <cstdint>
 
 #include "skein_cpu.h"
+
+namespace skein {
+struct BlockKernels;  // gemm.h: products of blocks of tokens
+}
 
 namespace skn {
 
@@ -89,7 +93,7 @@ struct Active {
 // The vectors of one time mix, as far as a head needs them.
 struct HeadInput {
     const float *r, *k, *v;            // [D] products
-    const float *w_, *a_, *v_, *g_;    // [D] second loras' products, v_ null in layer 0
+    const float *w2, *a2, *v2, *g2;    // [D] second loras' products, v2 null in layer 0
     float* v_first;                    // [D] written in layer 0, else read
     const float *w0, *a0, *v0, *k_k, *k_a, *r_k, *ln_w, *ln_b;  // [D]
 };
@@ -131,10 +135,21 @@ struct Kernels {
     // Undoes both, for tests. out: [16, padded], and [tile_columns, 64].
     void (*unpack)(const Matrix& w, const uint8_t* block, float* out);
     void (*unpack_value)(const ValueMatrix& w, const uint8_t* group, float* out);
-    // A row of the embedding [n], as kept: fp32, bf16, fp16, or int8 with fp16 scales in front.
+    // A row of the embedding [n], as kept: fp32, bf16, fp16, or int8 with bf16 scales in front.
     void (*pack_row)(int type, const float* x, int n, uint8_t* out);
     void (*unpack_row)(int type, const uint8_t* row, float* x, int n);
+
+    const skein::BlockKernels* blocks;
 };
+
+// Byte of a group of 64 inputs of a block of rows (int8 and q4) where its scales and its chunks
+// begin; chunk_bytes: kGroup * 16 for int8, half of it for q4.
+inline size_t scales_at(int group, size_t chunk_bytes) {
+    return size_t(group / 2) * (64 + 2 * chunk_bytes) + size_t(group % 2) * 32;
+}
+inline size_t chunks_at(int group, size_t chunk_bytes) {
+    return size_t(group / 2) * (64 + 2 * chunk_bytes) + 64 + size_t(group % 2) * chunk_bytes;
+}
 
 size_t row_bytes(int type, int n);  // of an embedding's row
 

@@ -72,8 +72,8 @@ typedef struct skn_shape {
     int32_t rank_w, rank_a, rank_v, rank_g;
 } skn_shape;
 
-/* Types of weights. int8: symmetric, groups of 64 along the input, fp16 scales. q4: a table of 16
- * levels, groups of 64, fp16 scales with a searched value and sign. With int8 and q4 the loras,
+/* Types of weights. int8: symmetric, groups of 64 along the input, bf16 scales. q4: a table of 16
+ * levels, groups of 64, bf16 scales with a searched value and sign. With int8 and q4 the loras,
  * the head and the embedding are int8; vectors are fp32 always. */
 enum { SKN_FP32 = 0, SKN_BF16 = 1, SKN_FP16 = 2, SKN_INT8 = 3, SKN_Q4 = 4 };
 
