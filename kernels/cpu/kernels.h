@@ -27,11 +27,9 @@
 
 #include "skein_cpu.h"
 
-namespace skein {
-struct BlockKernels;  // gemm.h: products of blocks of tokens
-}
-
 namespace skn {
+
+struct BlockKernels;  // gemm.h: products of blocks of tokens
 
 constexpr int kGroup = 64;     // weights that share a scale
 constexpr int kBlockRows = 16;  // rows that are interleaved
@@ -120,6 +118,7 @@ struct Kernels {
     // norm, the bonus and the gate. All pointers begin at the head.
     void (*head)(const HeadInput& in, float* state, float* y);
 
+    // n a multiple of 16.
     void (*tanh)(const float* x, float* y, int n);
     void (*sigmoid)(const float* x, float* y, int n);
     void (*exp)(const float* x, float* y, int n);
@@ -139,7 +138,7 @@ struct Kernels {
     void (*pack_row)(int type, const float* x, int n, uint8_t* out);
     void (*unpack_row)(int type, const uint8_t* row, float* x, int n);
 
-    const skein::BlockKernels* blocks;
+    const BlockKernels* blocks;
 };
 
 // Byte of a group of 64 inputs of a block of rows (int8 and q4) where its scales and its chunks

@@ -11,9 +11,9 @@
 
 #include <cstddef>
 
-namespace skein {
+#include "kernels.h"
 
-constexpr int kHead = 64;
+namespace skn {
 
 // What one head reads and writes: rows of kHead floats, `stride` floats from token to token.
 struct WkvRun {
@@ -75,4 +75,4 @@ void wkv_head(float* state, const WkvRun& run) {
         wkv_strip<L, strip>(state, run, first);
 }
 
-}  // namespace skein
+}  // namespace skn
