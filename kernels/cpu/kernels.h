@@ -36,7 +36,7 @@ constexpr int kBlockRows = 16;  // rows that are interleaved
 constexpr int kHead = 64;      // N, the size of a head
 
 // Levels of q4: fitted to Gaussian groups of 64 with the scale and its sign chosen for each group.
-extern const int8_t kQ4[16];
+constexpr int8_t kQ4[16] = {-127, -97, -77, -60, -46, -33, -21, -9, 2, 13, 24, 36, 49, 64, 82, 107};
 
 inline bool quantised(int type) { return type == SKN_INT8 || type == SKN_Q4; }
 inline int round_up(int n, int to) { return (n + to - 1) / to * to; }
