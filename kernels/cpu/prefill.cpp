@@ -1,0 +1,485 @@
+#include "prefill.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace skn {
+namespace {
+
+constexpr int kHeadTiles = 6;  // tiles of a run of one head: its arrays stay in the second cache
+constexpr float kNormEps = 1e-5f;
+
+}  // namespace
+
+// Everything that a block needs besides the weights; cut from one piece of memory.
+struct Blocks {
+    Memory memory;
+    int capacity = 0, threads = 0;
+    float *x, *r, *k, *v, *v_first;        // [tokens, D]
+    uint8_t* mixes[kMixes + 1];            // packed: one for each mix, and x_v for its lora
+    uint8_t* hidden[kLoras];               // packed: between the loras' two products
+    uint8_t *attended, *ffn_in, *ffn_hidden, *head_in;  // packed
+    float* shift;                          // [SKN_MAX_BATCH, D] what the layer's shifts become
+    std::vector<uint8_t*> workers;         // a scratch for each thread
+};
+
+namespace {
+
+int rank_of(const skn_shape& shape, int lora) {
+    const int ranks[kLoras] = {shape.rank_w, shape.rank_a, shape.rank_v, shape.rank_g};
+    return ranks[lora];
+}
+
+// The scratch of a thread: first what products expand weights into, then floats.
+size_t worker_floats(const skn_shape& shape, int tokens) {
+    const size_t panel = size_t(round_up(tokens, kTile)) * kPanelRows;
+    const size_t head = size_t(kLoras + kHeadArrays) * kHeadTiles * kTile * kHead;
+    return std::max({panel, head, size_t(shape.width) * 3});
+}
+
+void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int threads) {
+    const Weights& weights = model.weights;
+    const skn_shape& shape = weights.shape;
+    const BlockKernels& kernels = *model.kernels->blocks;
+    const size_t plane = size_t(tokens) * size_t(shape.width);
+    for (float** array : {&b.x, &b.r, &b.k, &b.v, &b.v_first})
+        *array = carver.take<float>(plane);
+    b.shift = carver.take<float>(SKN_MAX_BATCH * size_t(shape.width));
+    const auto packed = [&](Form form, int inputs) {
+        return carver.take<uint8_t>(Tokens::bytes(form, tokens, inputs));
+    };
+    const Form main = kernels.form(weights.type), lora = kernels.form(weights.lora_type);
+    for (int m = 0; m < kMixes; m++) {
+        const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
+        b.mixes[m] = packed(to_matrix ? main : lora, shape.width);
+    }
+    b.mixes[kMixes] = packed(lora, shape.width);
+    for (int i = 0; i < kLoras; i++) b.hidden[i] = packed(lora, rank_of(shape, i));
+    b.attended = packed(main, shape.width);
+    b.ffn_in = packed(main, shape.width);
+    b.ffn_hidden = packed(kernels.value_form(weights.type), shape.ffn);
+    b.head_in = packed(kernels.form(weights.head_type), shape.width);
+    b.workers.resize(size_t(threads));
+    for (uint8_t*& worker : b.workers)
+        worker = carver.take<uint8_t>(kScratchBytes + worker_floats(shape, tokens) * 4);
+}
+
+// The steps of a layer, and what stands before and after all layers.
+enum Step { kMixAtt, kProducts, kHeads, kOutput, kMixFfn, kKey, kValue, kSteps };
+
+// Rows of a product, as one of a step's pieces takes them.
+struct Rows {
+    int target;  // 0, 1, 2: r, k, v; from 3 on the loras
+    int first, last;  // blocks of 16 rows
+};
+
+class BlockJob final : public Job {
+   public:
+    BlockJob(skn_model& model, Blocks& blocks, const int32_t* tokens,
+             const std::vector<Sequence>& sequences, Logits wanted, float* logits)
+        : weights_(model.weights), shape_(model.weights.shape), kernels_(*model.kernels),
+          block_(*model.kernels->blocks), threads_(model.pool->threads()), b_(blocks),
+          ids_(tokens), sequences_(sequences), wanted_(wanted), logits_(logits) {
+        for (const Sequence& s : sequences)
+            sequence_of_.insert(sequence_of_.end(), size_t(s.count), int(&s - sequences.data()));
+        count_ = int(sequence_of_.size());
+        tiles_ = Tokens::tiles_of(count_);
+        // Whoever is late holds up at most one piece: there are some for every thread.
+        rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16));
+        const Form main = block_.form(weights_.type), lora = block_.form(weights_.lora_type);
+        for (int m = 0; m < kMixes; m++) {
+            const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
+            mixes_[m] = Tokens::over(b_.mixes[m], to_matrix ? main : lora, count_, shape_.width);
+        }
+        mixes_[kMixes] = Tokens::over(b_.mixes[kMixes], lora, count_, shape_.width);
+        for (int i = 0; i < kLoras; i++)
+            hidden_[i] = Tokens::over(b_.hidden[i], lora, count_, rank_of(shape_, i));
+        attended_ = Tokens::over(b_.attended, main, count_, shape_.width);
+        ffn_in_ = Tokens::over(b_.ffn_in, main, count_, shape_.width);
+        ffn_hidden_ = Tokens::over(b_.ffn_hidden, block_.value_form(weights_.type), count_,
+                                   shape_.ffn);
+        wanted_count_ = wanted == Logits::none ? 0
+                        : wanted == Logits::all ? count_
+                                                : int(sequences.size());
+        head_in_ = Tokens::over(b_.head_in, block_.form(weights_.head_type),
+                                std::max(wanted_count_, 1), shape_.width);
+    }
+
+    uint32_t begin(int step) override {
+        splits_ = 1;
+        if (step == 0) return uint32_t(tiles_);
+        const int layer = (step - 1) / kSteps, kind = (step - 1) % kSteps;
+        if (layer >= shape_.layers) return begin_head(step - 1 - shape_.layers * kSteps);
+        switch (kind) {
+            case kMixAtt: return uint32_t(tiles_);
+            case kProducts: keep_shift(layer, &Sequence::att_shift); return begin_products(layer);
+            case kHeads: return uint32_t(shape_.heads);
+            case kOutput: return split(shape_.width / kPanelRows, tiles_);
+            case kMixFfn: return uint32_t(tiles_);
+            case kKey:
+                keep_shift(layer, &Sequence::ffn_shift);
+                return split(shape_.ffn / kPanelRows, tiles_);
+            default: return split(shape_.width / 64, tiles_);
+        }
+    }
+
+    void piece(int step, uint32_t piece, int worker) override {
+        uint8_t* panel = b_.workers[size_t(worker)];
+        float* scratch = reinterpret_cast<float*>(panel + kScratchBytes);
+        if (step == 0) return embed(int(piece), scratch);
+        const int index = (step - 1) / kSteps;
+        if (index >= shape_.layers) {
+            if (step - 1 == shape_.layers * kSteps) return norm_out(int(piece), scratch);
+            return head(int(piece), scratch, panel);
+        }
+        const Layer& layer = weights_.layers[size_t(index)];
+        switch ((step - 1) % kSteps) {
+            case kMixAtt: return mix_att(index, layer, int(piece), scratch);
+            case kProducts: return products(layer, int(piece), scratch, panel);
+            case kHeads: return one_head(index, layer, int(piece), scratch, panel);
+            case kOutput: return output(layer, int(piece), scratch, panel);
+            case kMixFfn: return mix_ffn(index, layer, int(piece), scratch);
+            case kKey: return ffn_key(layer, int(piece), scratch, panel);
+            default: return ffn_value(layer, int(piece), scratch, panel);
+        }
+    }
+
+   private:
+    // Cuts the tiles too where a step has few panels; how changes no result.
+    uint32_t split(int panels, int tiles) {
+        const int want = (8 * threads_ + panels - 1) / panels;
+        splits_ = std::max(1, std::min(want, tiles / 4));
+        return uint32_t(panels * splits_);
+    }
+    struct Share {
+        int panel, tile, last_tile;
+    };
+    Share share(int piece, int tiles) const {
+        const int part = piece % splits_;
+        return {piece / splits_, tiles * part / splits_, tiles * (part + 1) / splits_};
+    }
+    static int tokens_in(const Tokens& x, int tile, int last_tile) {
+        return std::min(last_tile * kTile, x.count) - tile * kTile;
+    }
+
+    // The step before wrote what stands last: only now has everybody read what stood there.
+    void keep_shift(int layer, float* Sequence::*which) {
+        const size_t width = size_t(shape_.width);
+        for (size_t i = 0; i < sequences_.size(); i++)
+            std::memcpy(sequences_[i].*which + size_t(layer) * width, b_.shift + i * width,
+                        width * sizeof(float));
+    }
+
+    uint32_t begin_products(int layer) {
+        rows_.clear();
+        const Layer& l = weights_.layers[size_t(layer)];
+        const auto add = [&](int target, int blocks) {
+            for (int b = 0; b < blocks; b += kPanelBlocks)
+                rows_.push_back({target, b, std::min(b + kPanelBlocks, blocks)});
+        };
+        for (int target = 0; target < 3; target++) add(target, l.receptance.blocks);
+        for (int i = 0; i < kLoras; i++)
+            if (i != kLoraV || layer > 0) add(3 + i, l.lora1[i].blocks);
+        return split(int(rows_.size()), tiles_);
+    }
+
+    uint32_t begin_head(int step) {
+        if (step > 1 || wanted_ == Logits::none) return 0;
+        if (step == 0) return uint32_t(head_in_.tiles());
+        return split((weights_.head.blocks + kPanelBlocks - 1) / kPanelBlocks, head_in_.tiles());
+    }
+
+    void embed(int tile, float* row) const {
+        const int width = shape_.width;
+        for (int t = tile * kTile; t < std::min((tile + 1) * kTile, count_); t++) {
+            const uint8_t* from = weights_.embedding + size_t(ids_[t]) * weights_.embedding_row;
+            kernels_.unpack_row(weights_.head_type, from, row, width);
+            kernels_.norm(row, weights_.ln0_w, weights_.ln0_b, b_.x + size_t(t) * size_t(width),
+                          width, kNormEps);
+        }
+    }
+
+    // Norms a tile's tokens, and mixes each with the one before it.
+    void mix_tile(int layer, int tile, const float* w, const float* b,
+                  float* Sequence::*which, const float* const* mixes, const Tokens* const* out,
+                  int outs, float* scratch) const {
+        const size_t width = size_t(shape_.width);
+        float *h = scratch, *other = h + width, *row = other + width;
+        const auto norm = [&](int t, float* to) {
+            kernels_.norm(b_.x + size_t(t) * width, w, b, to, shape_.width, kNormEps);
+        };
+        for (int t = tile * kTile; t < std::min((tile + 1) * kTile, count_); t++) {
+            const int at = sequence_of_[size_t(t)];
+            const Sequence& s = sequences_[size_t(at)];
+            const float* before = other;
+            if (t == s.first)
+                before = s.*which + size_t(layer) * width;
+            else if (t == tile * kTile)
+                norm(t - 1, other);
+            norm(t, h);
+            block_.mix(h, before, mixes, out, outs, t, shape_.width, row);
+            if (t == s.first + s.count - 1)
+                std::memcpy(b_.shift + size_t(at) * width, h, width * sizeof(float));
+            std::swap(h, other);
+        }
+    }
+
+    void mix_att(int index, const Layer& layer, int tile, float* scratch) const {
+        const float* mixes[kMixes + 1];
+        const Tokens* out[kMixes + 1];
+        int outs = 0;
+        const auto add = [&](int mix, const Tokens& x) {
+            mixes[outs] = layer.mix[mix];
+            out[outs++] = &x;
+        };
+        for (int m = 0; m < kMixes; m++) add(m, mixes_[m]);
+        if (index > 0 && mixes_[kMixes].form != mixes_[kMixV].form) add(kMixV, mixes_[kMixes]);
+        mix_tile(index, tile, layer.ln1_w, layer.ln1_b, &Sequence::att_shift, mixes, out, outs,
+                 scratch);
+    }
+
+    void mix_ffn(int index, const Layer& layer, int tile, float* scratch) const {
+        const Tokens* out = &ffn_in_;
+        mix_tile(index, tile, layer.ln2_w, layer.ln2_b, &Sequence::ffn_shift, &layer.ffn_mix, &out,
+                 1, scratch);
+    }
+
+    const Tokens& lora_input(int lora) const {
+        const bool own = lora == kLoraV && mixes_[kMixes].form != mixes_[kMixV].form;
+        return own ? mixes_[kMixes] : mixes_[kLoraMix[lora]];
+    }
+
+    void products(const Layer& layer, int piece, float* scratch, uint8_t* panel) const {
+        const Share part = share(piece, tiles_);
+        const Rows& rows = rows_[size_t(part.panel)];
+        if (rows.target < 3) {
+            const Matrix* from[3] = {&layer.receptance, &layer.key, &layer.value};
+            const int mixes[3] = {kMixR, kMixK, kMixV};
+            float* to[3] = {b_.r, b_.k, b_.v};
+            const size_t width = size_t(shape_.width);
+            block_.product(*from[rows.target], rows.first, rows.last, mixes_[mixes[rows.target]],
+                           part.tile, part.last_tile,
+                           to[rows.target] + size_t(part.tile) * kTile * width +
+                               size_t(rows.first) * kBlockRows,
+                           width, panel);
+            return;
+        }
+        const int lora = rows.target - 3;
+        const int tokens = tokens_in(hidden_[lora], part.tile, part.last_tile);
+        if (rows.last - rows.first < kPanelBlocks)
+            std::memset(scratch, 0, size_t(tokens) * kPanelRows * sizeof(float));
+        block_.product(layer.lora1[lora], rows.first, rows.last, lora_input(lora), part.tile,
+                       part.last_tile, scratch, kPanelRows, panel);
+        const Then then = lora == kLoraW   ? Then::tanh
+                          : lora == kLoraG ? Then::sigmoid
+                                           : Then::nothing;
+        block_.finish(then, scratch, tokens, hidden_[lora], part.tile * kTile,
+                      rows.first / kPanelBlocks);
+    }
+
+    void one_head(int index, const Layer& layer, int head, float* scratch, uint8_t* panel) const {
+        constexpr size_t room = size_t(kHeadTiles) * kTile * kHead;
+        for (int tile = 0; tile < tiles_; tile += kHeadTiles) {
+            const int last_tile = std::min(tile + kHeadTiles, tiles_);
+            for (int i = 0; i < kLoras; i++)
+                if (i != kLoraV || index > 0)
+                    block_.product(layer.lora2[i], head * kPanelBlocks, (head + 1) * kPanelBlocks,
+                                   hidden_[i], tile, last_tile, scratch + size_t(i) * room, kHead,
+                                   panel);
+            for (int t = tile * kTile; t < std::min(last_tile * kTile, count_);) {
+                const int at = sequence_of_[size_t(t)];
+                const Sequence& s = sequences_[size_t(at)];
+                const int end = std::min({s.first + s.count, last_tile * kTile, count_});
+                run_head(index, layer, head, s, t, end, scratch, size_t(t - tile * kTile) * kHead);
+                t = end;
+            }
+        }
+    }
+
+    // Tokens t .. end of one sequence; their loras' products begin at `from` in the scratch.
+    void run_head(int index, const Layer& layer, int head, const Sequence& s, int t, int end,
+                  float* scratch, size_t from) const {
+        constexpr size_t room = size_t(kHeadTiles) * kTile * kHead;
+        const size_t o = size_t(head) * kHead, at = size_t(t) * size_t(shape_.width) + o;
+        HeadRun run{};
+        run.tokens = end - t;
+        run.r = b_.r + at;
+        run.k = b_.k + at;
+        run.v = b_.v + at;
+        run.v_first = b_.v_first + at;
+        run.stride = size_t(shape_.width);
+        run.w_ = scratch + kLoraW * room + from;
+        run.a_ = scratch + kLoraA * room + from;
+        run.v_ = index > 0 ? scratch + kLoraV * room + from : nullptr;
+        run.g_ = scratch + kLoraG * room + from;
+        run.w0 = layer.w0 + o;
+        run.a0 = layer.a0 + o;
+        run.v0 = index > 0 ? layer.v0 + o : nullptr;
+        run.k_k = layer.k_k + o;
+        run.k_a = layer.k_a + o;
+        run.r_k = layer.r_k + o;
+        run.ln_w = layer.ln_x_w + o;
+        run.ln_b = layer.ln_x_b + o;
+        run.state = s.wkv + (size_t(index) * size_t(shape_.heads) + size_t(head)) * kHead * kHead;
+        run.out = &attended_;
+        run.token = t;
+        run.group = head;
+        run.scratch = scratch + kLoras * room;
+        block_.head(run);
+    }
+
+    // x += rows of 64 outputs.
+    void add_to_x(const float* y, int tile, int tokens, int first_row) const {
+        const size_t width = size_t(shape_.width);
+        float* x = b_.x + size_t(tile) * kTile * width + size_t(first_row);
+        for (int t = 0; t < tokens; t++) block_.add(y + t * 64, x + size_t(t) * width, 64);
+    }
+
+    void output(const Layer& layer, int piece, float* scratch, uint8_t* panel) const {
+        const Share part = share(piece, tiles_);
+        block_.product(layer.output, part.panel * kPanelBlocks, (part.panel + 1) * kPanelBlocks,
+                       attended_, part.tile, part.last_tile, scratch, kPanelRows, panel);
+        add_to_x(scratch, part.tile, tokens_in(attended_, part.tile, part.last_tile),
+                 part.panel * kPanelRows);
+    }
+
+    void ffn_key(const Layer& layer, int piece, float* scratch, uint8_t* panel) const {
+        const Share part = share(piece, tiles_);
+        block_.product(layer.ffn_key, part.panel * kPanelBlocks, (part.panel + 1) * kPanelBlocks,
+                       ffn_in_, part.tile, part.last_tile, scratch, kPanelRows, panel);
+        block_.finish(Then::relu_squared, scratch, tokens_in(ffn_in_, part.tile, part.last_tile),
+                      ffn_hidden_, part.tile * kTile, part.panel);
+    }
+
+    void ffn_value(const Layer& layer, int piece, float* scratch, uint8_t* panel) const {
+        const Share part = share(piece, tiles_);
+        block_.value(layer.ffn_value, part.panel, ffn_hidden_, part.tile, part.last_tile, scratch,
+                     64, panel);
+        add_to_x(scratch, part.tile, tokens_in(ffn_hidden_, part.tile, part.last_tile),
+                 part.panel * 64);
+    }
+
+    void norm_out(int tile, float* row) const {
+        const size_t width = size_t(shape_.width);
+        for (int i = tile * kTile; i < std::min((tile + 1) * kTile, wanted_count_); i++) {
+            int t = i;
+            if (wanted_ == Logits::last)
+                t = sequences_[size_t(i)].first + sequences_[size_t(i)].count - 1;
+            kernels_.norm(b_.x + size_t(t) * width, weights_.ln_out_w, weights_.ln_out_b, row,
+                          shape_.width, kNormEps);
+            block_.pack(head_in_, i, row, shape_.width);
+        }
+    }
+
+    void head(int piece, float* scratch, uint8_t* panel) const {
+        const Share part = share(piece, head_in_.tiles());
+        const size_t vocab = size_t(shape_.vocab);
+        const int first = part.panel * kPanelBlocks;
+        const int last = std::min(first + kPanelBlocks, weights_.head.blocks);
+        const size_t row = size_t(first) * kBlockRows;
+        float* out = logits_ + size_t(part.tile) * kTile * vocab + row;
+        if (row + kPanelRows <= vocab) {
+            block_.product(weights_.head, first, last, head_in_, part.tile, part.last_tile, out,
+                           vocab, panel);
+            return;
+        }
+        block_.product(weights_.head, first, last, head_in_, part.tile, part.last_tile, scratch,
+                       kPanelRows, panel);
+        const int tokens = tokens_in(head_in_, part.tile, part.last_tile);
+        for (int t = 0; t < tokens; t++)
+            std::memcpy(out + size_t(t) * vocab, scratch + t * kPanelRows,
+                        (vocab - row) * sizeof(float));
+    }
+
+    const Weights& weights_;
+    const skn_shape& shape_;
+    const Kernels& kernels_;
+    const BlockKernels& block_;
+    const int threads_;
+    Blocks& b_;
+    const int32_t* ids_;
+    const std::vector<Sequence>& sequences_;
+    const Logits wanted_;
+    float* logits_;
+    int count_ = 0, tiles_ = 0, wanted_count_ = 0, splits_ = 1;
+    std::vector<int> sequence_of_;  // each token's
+    std::vector<Rows> rows_;
+    Tokens mixes_[kMixes + 1], hidden_[kLoras], attended_, ffn_in_, ffn_hidden_, head_in_;
+};
+
+}  // namespace
+
+void reserve_blocks(skn_model& model, int tokens) {
+    const int threads = model.pool->threads();
+    if (!model.blocks)
+        model.blocks = {new Blocks, [](Blocks* blocks) { delete blocks; }};
+    Blocks& b = *model.blocks;
+    if (b.capacity >= tokens && b.threads >= threads) return;
+    tokens = std::max(tokens, b.capacity);
+    Carver counted(nullptr);
+    cut(b, counted, model, tokens, threads);
+    b.capacity = 0;
+    model.blocks_bytes = 0;
+    b.memory = Memory();
+    b.memory = Memory(counted.used());
+    Carver carver(b.memory.data());
+    cut(b, carver, model, tokens, threads);
+    b.capacity = tokens;
+    b.threads = threads;
+    model.blocks_bytes = counted.used();
+}
+
+void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
+               Logits wanted, float* logits) {
+    const Sequence& last = sequences.back();
+    reserve_blocks(model, last.first + last.count);
+    BlockJob job(model, *model.blocks, tokens, sequences, wanted, logits);
+    model.pool->run(job);
+}
+
+namespace {
+
+// All blocks of one prompt. Blocks are of one size, so that none is left with a few tokens.
+int prefill(skn_model& model, const int32_t* tokens, size_t count, Sequence sequence,
+            float* last_logits, float* all_logits, skn_progress progress, void* user) {
+    const size_t blocks = (count + kBlockTokens - 1) / kBlockTokens;
+    const size_t size = round_up((count + blocks - 1) / blocks, size_t(kTile));
+    const size_t vocab = size_t(model.weights.shape.vocab);
+    std::vector<Sequence> one{sequence};
+    for (size_t done = 0; done < count;) {
+        one[0].count = int(std::min(size, count - done));
+        const size_t after = done + size_t(one[0].count);
+        Logits wanted = Logits::none;
+        if (all_logits)
+            wanted = Logits::all;
+        else if (last_logits && after == count)
+            wanted = Logits::last;
+        run_block(model, tokens + done, one, wanted,
+                  all_logits ? all_logits + done * vocab : last_logits);
+        done = after;
+        if (progress && progress(user, done, count) != 0 && done < count)
+            return fail(SKN_CANCELLED, "stopped after %zu of %zu tokens", done, count);
+    }
+    if (all_logits && last_logits)
+        std::memcpy(last_logits, all_logits + (count - 1) * vocab, vocab * sizeof(float));
+    return SKN_OK;
+}
+
+}  // namespace
+}  // namespace skn
+
+extern "C" SKN_API int skn_prefill(skn_model* model, const int32_t* tokens, size_t count,
+                                   float* att_shift, float* wkv, float* ffn_shift,
+                                   float* last_logits, float* all_logits, skn_progress progress,
+                                   void* user) {
+    if (const int code = skn::check_run(model, tokens, count)) return code;
+    if (count == 0 || !att_shift || !wkv || !ffn_shift)
+        return skn::fail(SKN_BAD_ARGUMENT, "a prompt needs at least one token, and a state");
+    try {
+        return skn::prefill(*model, tokens, count, {0, 0, att_shift, wkv, ffn_shift}, last_logits,
+                            all_logits, progress, user);
+    } catch (const std::bad_alloc&) {
+        return skn::fail(SKN_NO_MEMORY, "no memory to read %zu tokens", count);
+    }
+}
