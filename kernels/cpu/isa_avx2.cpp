@@ -1,4 +1,5 @@
 // AVX2 with FMA and F16C: desktops since 2013.
+#include "block_kernels.h"
 #include "table.h"
 
 namespace skn {
@@ -120,7 +121,7 @@ struct Avx2 : skein::Avx2Lanes {
     }
 };
 
-const Kernels kTable = table<Avx2>("avx2", nullptr);
+const Kernels kTable = table<Avx2>("avx2", &kBlockTable<Set<Avx2>>);
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // AVX-512 without instructions for int8 and bf16: the first servers and desktops that had it.
 #include "lanes_avx512.h"
+#include "block_kernels.h"
 #include "table.h"
 
 namespace skn {
@@ -53,7 +54,7 @@ struct Avx512 : Avx512Base {
     }
 };
 
-const Kernels kTable = table<Avx512>("avx512", nullptr);
+const Kernels kTable = table<Avx512>("avx512", &kBlockTable<Set<Avx512>>);
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // AVX-512 with VNNI and BF16: Zen 4 and later, Cooper Lake, Sapphire Rapids and later.
 #include "lanes_avx512.h"
+#include "block_kernels.h"
 #include "table.h"
 
 namespace skn {
@@ -57,7 +58,8 @@ struct Avx512Vnni : Avx512Base {
     }
 };
 
-const Kernels kTable = table<Avx512Vnni>("avx512vnni", nullptr);
+const Kernels kTable = 
+    table<Avx512Vnni>("avx512vnni", &kBlockTable<Set<Avx512Vnni, true, true>>);
 
 }  // namespace
 

@@ -1,4 +1,5 @@
 // Plain C++: for every processor, and what the other sets are compared with.
+#include "block_kernels.h"
 #include "table.h"
 
 namespace skn {
@@ -128,7 +129,7 @@ struct Portable : skein::PortableLanes {
     }
 };
 
-const Kernels kTable = table<Portable>("portable", nullptr);
+const Kernels kTable = table<Portable>("portable", &kBlockTable<Set<Portable>>);
 
 }  // namespace
 
