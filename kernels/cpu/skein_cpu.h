@@ -158,6 +158,18 @@ SKN_API int skn_test_round(const char *isa, skn_pool *pool, int32_t weight_type,
 /* y[i] = f(x[i]) with f 0: exp, 1: sigmoid, 2: tanh. */
 SKN_API int skn_test_function(const char *isa, int32_t f, const float *x, size_t n, float *y);
 
+/* Y [tokens, M] = X [tokens, K] W^T as prompts are multiplied; value: as a value matrix, K a
+ * multiple of 64. */
+SKN_API int skn_test_block_product(const char *isa, int32_t weight_type, int32_t value,
+                                   const float *w, size_t m, size_t k, const float *x,
+                                   size_t tokens, float *y);
+/* One head over a run of tokens. planes [7, tokens, N]: r, k, v and the second products of the
+ * loras w, a, v, g; vectors [8, N]: w0, a0, v0, k_k, k_a, r_k, ln_w, ln_b; v_first [tokens, N] is
+ * written in the first layer, else read; state [N, N] key-major, advanced; y [tokens, N]. */
+SKN_API int skn_test_head(const char *isa, const float *planes, const float *vectors,
+                          size_t tokens, int32_t first_layer, float *v_first, float *state,
+                          float *y);
+
 /* ---- Tokenizer (greedy longest match over bytes) -------------------------------------------- */
 
 typedef struct skn_tokenizer skn_tokenizer;
