@@ -75,7 +75,7 @@ def plan_model(
     """
     from engine.plan import require_room
 
-    refuse_unsupported(strategy)
+    refuse_unsupported(strategy, native=bool(hardware.native))
     info = with_loras(inspect(path), loras)
     try:
         return info, require_room(info.shape, hardware, strategy)
@@ -119,13 +119,14 @@ def load_backend(
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Backend:
-    """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises."""
+    """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
+
+    Whole models on the processor go to the native engine where it was built, all else to torch.
+    """
     import torch
 
-    from engine.backends.torch import TorchBackend
-
     try:
-        return TorchBackend(info, strategy, progress, cancelled)
+        return _open_backend(info, strategy, progress, cancelled)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
@@ -136,6 +137,27 @@ def load_backend(
             f"{info.name} could not be loaded as '{strategy}': {_first_line(error)}",
             "Try another strategy; the log has the details.",
         ) from error
+
+
+def _open_backend(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> Backend:
+    from engine.folders import Folders
+    from kernels.cpu.library import find_library
+
+    library = find_library() if strategy.native_weights else None
+    if library is not None:
+        from engine.backends.cpu import CpuBackend, serves
+
+        if serves(library, info.shape, strategy):
+            cache = Folders.standard().cache
+            return CpuBackend(library, info, strategy, progress, cancelled, cache=cache)
+    from engine.backends.torch import TorchBackend
+
+    return TorchBackend(info, strategy, progress, cancelled)
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,10 +24,12 @@ BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
         **dict.fromkeys(("fp32i3", "bf16i3", "fp16i3"), 0.375 + _SCALES),
     }
 )
-"""Matrices and low-rank pairs. Vectors are fp32 whatever the type."""
+"""Of the large matrices. Vectors are fp32 whatever the type."""
+
+_SENSITIVE = {"q4": "int8"}  # what the head, the table and the low-rank pairs are held in then
 
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
-EMBEDDING_BYTES_PER_WEIGHT = 2  # kept as the file has it: bf16 in every released one
+EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
 TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
 TORCH_CUDA_BYTES = 1_200_000_000  # main memory once CUDA's libraries are loaded too
 GPU_CONTEXT_BYTES = 500_000_000  # the driver's context, cuBLAS's workspace, code
@@ -63,18 +65,27 @@ class DeviceNeed:
 
 def layer_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of one layer with its matrices in type ``weights``."""
-    matrices = shape.layer_matrix_parameters + 2 * shape.width * shape.ranks.total
-    return round(matrices * BYTES_PER_WEIGHT[weights]) + 4 * VECTORS_PER_LAYER * shape.width
+    matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[weights]
+    pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(weights)
+    return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
 
 
 def head_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of the head and the norm before it."""
-    return round(shape.vocab * shape.width * BYTES_PER_WEIGHT[weights]) + 8 * shape.width
+    return round(shape.vocab * shape.width * _sensitive_bytes(weights)) + 8 * shape.width
 
 
-def embedding_bytes(shape: "ModelShape") -> int:
-    """Bytes of the embedding table; one row of it is read per token."""
-    return shape.vocab * shape.width * EMBEDDING_BYTES_PER_WEIGHT
+def _sensitive_bytes(weights: str) -> float:
+    return BYTES_PER_WEIGHT[_SENSITIVE.get(weights, weights)]
+
+
+def embedding_bytes(shape: "ModelShape", native_weights: str = "") -> int:
+    """Bytes of the embedding table; one row of it is read per token.
+
+    native_weights: the type in which the native engine holds the model; "" for torch.
+    """
+    each = _sensitive_bytes(native_weights) if native_weights else EMBEDDING_BYTES_PER_WEIGHT
+    return round(shape.vocab * shape.width * each)
 
 
 def read_chunk(kind: str) -> int:
@@ -129,7 +140,8 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
         names.setdefault(place, stage.device)
     home = ("mps", 0) if ("mps", 0) in names else ("cpu", 0)
     names.setdefault(home, home[0])
-    weights[home] = weights.get(home, 0) + embedding_bytes(shape)
+    native = strategy.native_weights if hardware.native else ""
+    weights[home] = weights.get(home, 0) + embedding_bytes(shape, native)
     return tuple(
         _need(shape, hardware, device, weights[place], layers.get(place))
         for place, device in names.items()

@@ -33,6 +33,7 @@ RELEASED = ("0.1b", "0.4b", "1.5b", "2.9b", "7.2b", "13.3b")
 _SEVERITY: tuple[Verdict, ...] = ("fits", "tight", "too_large")
 _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlier one's time
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
+_NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     names = [f"{gpu.kind}:{gpu.index}" if several else gpu.kind for gpu in gpus]
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
-    for weights in _CPU_TYPES:
+    for weights in _NATIVE_TYPES if hardware.native else _CPU_TYPES:
         yield Strategy((Stage("cpu", weights),))
     for count in range(1, len(names) + 1):
         for rest, at_best in product(_CPU_TYPES, (False, True)):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.hardware.facts import Gpu, Hardware
 from engine.needs import DeviceNeed, find_gpu
-from engine.strategy import WEIGHT_TYPES, Stage, Strategy
+from engine.strategy import Stage, Strategy, unrunnable_stage
 
 if TYPE_CHECKING:
     from engine.checkpoint.shape import ModelShape
@@ -47,7 +47,7 @@ def reason(
     if plan.verdict == "too_large":
         return _too_large(plan, other, smaller)
     sentence = f"{_where(shape, hardware, plan)}, {_ANY_LENGTH}.{_advice(plan)}"
-    notes = _unrunnable_sentence(plan) or _unused_gpu_sentence(hardware, plan)
+    notes = _unrunnable_sentence(hardware, plan) or _unused_gpu_sentence(hardware, plan)
     return " ".join([sentence, *notes])
 
 
@@ -118,10 +118,11 @@ def _gpu_name(gpu: Gpu) -> str:
     return f"{gpu.name} ({shown} GB{shared})"
 
 
-def _unrunnable_sentence(plan: "Plan") -> list[str]:
-    for stage in plan.strategy.stages:
-        if stage.weights not in WEIGHT_TYPES[stage.kind] or stage.streamed:
-            return [f"This version cannot run “{stage}” yet."]
+def _unrunnable_sentence(hardware: Hardware, plan: "Plan") -> list[str]:
+    if unrunnable_stage(plan.strategy):
+        return [f"This version cannot run “{unrunnable_stage(plan.strategy)}” yet."]
+    if stage := unrunnable_stage(plan.strategy, native=bool(hardware.native)):
+        return [f"This installation cannot run “{stage}”: it was made without a C++ compiler."]
     return []
 
 

@@ -1,8 +1,9 @@
 """From logits to the next token, in the order of the ``rwkv`` package.
 
 Ban and bias, penalties, softmax, then top-p (ties at the cut-off are kept), min-p and top-k as
-cuts of the same distribution, then ``p ** (1 / temperature)`` and one draw. Knows nothing of
-models, text or why a reply ends.
+cuts of the same distribution, then ``p ** (1 / temperature)`` and one draw. The cuts and the draw
+are the native library's where it is there, else numpy's: the same random number falls on the same
+token. Knows nothing of models, text or why a reply ends.
 """
 
 import json
@@ -14,6 +15,7 @@ import numpy as np
 
 from engine.errors import EngineError
 from engine.sampling_params import SamplingParams
+from kernels.cpu.library import Library, NativeError, find_library, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,12 @@ _BLOCK = 512
 """How many chances are summed up at once while drawing."""
 _COLDEST = 1e-6
 """Below, a temperature would no longer be a number in fp32."""
+
+_NOT_FINITE = (
+    "The model computed numbers that are not finite.",
+    "The file may be damaged, or fp16 too narrow for it: try bf16 or fp32.",
+)
+_NONE_LEFT = ("No token is left to choose from: all are banned.", "Ban fewer tokens.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,13 @@ class Sampler:
         vocab_size: int,
         unused: Sequence[int] = (),
         uncounted: Collection[int] = (),
+        *,
+        native: bool = True,
     ) -> None:
         """``vocab_size``: the model's rows V; ``unused``: rows that are no token, never drawn.
 
         ``uncounted``: tokens whose count does not grow (see ``uncounted_ids``).
+        ``native``: draw by the native library if it is there.
         Raises EngineError when a parameter is out of range or a token id is not below V.
         """
         self.params = params.validated()
@@ -77,6 +88,7 @@ class Sampler:
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
         self._rng = np.random.Generator(np.random.PCG64(params.seed))
+        self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
         # Parallel arrays that double when full; _slots says where a token's count is.
         self._ids = np.zeros(64, np.int64)
@@ -103,10 +115,7 @@ class Sampler:
             raise ValueError(f"logits must have shape ({self.vocab_size},), not {logits.shape}")
         highest = logits.max()
         if np.isnan(highest) or highest == np.inf:
-            raise EngineError(
-                "The model computed numbers that are not finite.",
-                "The file may be damaged, or fp16 too narrow for it: try bf16 or fp32.",
-            )
+            raise EngineError(*_NOT_FINITE)
         adjusted = self._scratch.adjusted
         np.copyto(adjusted, logits)
         # add.at: a token may be in the list twice
@@ -120,12 +129,13 @@ class Sampler:
         return adjusted
 
     def _draw(self, logits: "NDArray[np.float32]") -> int:
+        """Return a token; logits are written over."""
+        if self._library is not None:
+            return self._draw_natively(self._library, logits)
         params = self.params
         best = int(logits.argmax())
         if logits[best] == -np.inf:
-            raise EngineError(
-                "No token is left to choose from: all are banned.", "Ban fewer tokens."
-            )
+            raise EngineError(*_NONE_LEFT)
         if params.temperature == 0 or params.top_p == 0:
             return best
         with np.errstate(over="ignore"):  # to -inf, which is right
@@ -134,6 +144,24 @@ class Sampler:
             # p ** (1 / T) is exp(log p / T), which does not underflow first
             relative /= np.float32(max(params.temperature, _COLDEST))
         return _pick(np.exp(relative, out=relative), self._rng.random())
+
+    def _draw_natively(self, library: Library, logits: "NDArray[np.float32]") -> int:
+        params = self.params
+        greedy = params.temperature == 0 or params.top_p == 0
+        try:
+            return sample(
+                library,
+                logits.ctypes.data,
+                self.vocab_size,
+                temperature=params.temperature,
+                top_p=params.top_p,
+                min_p=params.min_p,
+                top_k=params.top_k,
+                random=0.0 if greedy else self._rng.random(),
+                scratch=self._scratch.weights.ctypes.data,
+            )
+        except NativeError as error:
+            raise EngineError(*_NONE_LEFT) from error
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""

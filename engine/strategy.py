@@ -22,13 +22,16 @@ from engine.errors import UnsupportedStrategy
 
 WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "cpu": ("fp32", "bf16", "fp16"),
+        "cpu": ("fp32", "bf16", "fp16", "int8", "q4"),
         "cuda": ("fp16", "bf16", "fp32"),
         "mps": ("fp16", "bf16", "fp32"),
         "xpu": ("fp16", "bf16", "fp32"),
     }
 )
 """What the backends of today run, per kind of device. The one place that a new backend extends."""
+
+NATIVE_WEIGHTS = ("int8", "q4")
+"""Of the processor's types those that only the native engine has, for whole models."""
 
 KNOWN_WEIGHTS = (
     *("fp32", "fp16", "bf16"),
@@ -105,6 +108,16 @@ class Strategy:
     threads: int = 0
 
     @property
+    def native_weights(self) -> str:
+        """The one type in which the processor runs all layers; "" for any other strategy.
+
+        Such a strategy is what the native engine serves, where it is there.
+        """
+        stages = {(stage.device, stage.weights, stage.streamed) for stage in self.stages}
+        device, weights, streamed = stages.pop() if len(stages) == 1 else ("", "", False)
+        return weights if device == "cpu" and not streamed else ""
+
+    @property
     def is_auto(self) -> bool:
         """Whether the plan is to choose."""
         return not self.stages
@@ -143,20 +156,46 @@ class Strategy:
         )
 
 
-def refuse_unsupported(strategy: Strategy) -> None:
-    """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it."""
+def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
+    """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it.
+
+    native: whether this installation has the native engine for processors.
+    """
+    stage = unrunnable_stage(strategy, native=native)
+    if stage is None:
+        return
+    if stage.weights not in WEIGHT_TYPES[stage.kind]:
+        types = ", ".join(WEIGHT_TYPES[stage.kind])
+        raise UnsupportedStrategy(
+            f"“{stage}” cannot run: this version has no {stage.weights} on {stage.kind}.",
+            f"On {stage.kind} choose one of {types}.",
+        )
+    if stage.streamed:
+        raise UnsupportedStrategy(
+            f"“{stage}” cannot run: this version does not stream layers (the “+”).",
+            f"Put the other layers on the processor: “{_without_stream(stage)} -> cpu bf16”.",
+        )
+    if strategy.native_weights:
+        raise UnsupportedStrategy(
+            f"“{stage}” cannot run: {stage.weights} needs the engine for processors, which was "
+            "not built into this installation.",
+            "Choose “cpu fp16”, or install a C++ compiler and then Skein again.",
+        )
+    raise UnsupportedStrategy(
+        f"“{strategy}” cannot run: {stage.weights} on the processor is for whole models.",
+        f"Write “cpu {stage.weights}” alone, or “cpu fp16” for this part.",
+    )
+
+
+def unrunnable_stage(strategy: Strategy, *, native: bool = True) -> Stage | None:
+    """Return the first stage that no backend of today can run, or None."""
     for stage in strategy.stages:
-        if stage.weights not in WEIGHT_TYPES[stage.kind]:
-            types = ", ".join(WEIGHT_TYPES[stage.kind])
-            raise UnsupportedStrategy(
-                f"“{stage}” cannot run: this version has no {stage.weights} on {stage.kind}.",
-                f"On {stage.kind} choose one of {types}.",
-            )
-        if stage.streamed:
-            raise UnsupportedStrategy(
-                f"“{stage}” cannot run: this version does not stream layers (the “+”).",
-                f"Put the other layers on the processor: “{_without_stream(stage)} -> cpu bf16”.",
-            )
+        if stage.weights not in WEIGHT_TYPES[stage.kind] or stage.streamed:
+            return stage
+        alone = native and bool(strategy.native_weights)
+        if stage.kind == "cpu" and stage.weights in NATIVE_WEIGHTS and not alone:
+            return stage
+    return None
 
 
 def _without_stream(stage: Stage) -> Stage:

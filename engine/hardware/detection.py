@@ -11,6 +11,7 @@ from typing import TypeVar
 from engine import bandwidth
 from engine.hardware import cards, memory, nvidia, processor, torch_build
 from engine.hardware.facts import Gpu, Hardware
+from kernels.cpu.library import find_library
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def detect(cache: Path | None = None) -> Hardware:
         ram_bandwidth=None,
         gpus=_gpus(build, cpu_name, ram_total, ram_free),
         torch_build=build,
+        native=_try(_native, ""),
     )
     known = _try(lambda: bandwidth.cached(cache, hardware), None)
     return replace(hardware, ram_bandwidth=known)
@@ -49,6 +51,12 @@ def _gpus(build: str, cpu_name: str, ram_total: int, ram_free: int) -> tuple[Gpu
         lambda: cards.other_gpus(build),
     )
     return tuple(gpu for look in looks for gpu in _try(look, []))
+
+
+def _native() -> str:
+    """Return the instruction set of our engine for processors, "" without the engine."""
+    library = find_library()
+    return library.instruction_set if library else ""
 
 
 def _system() -> str:

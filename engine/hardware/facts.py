@@ -37,7 +37,8 @@ class Hardware:
     """One computer. Sizes in bytes, ``ram_bandwidth`` in bytes/s (None: not measured yet).
 
     ``cores`` are physical, ``threads`` are those this process may use. ``torch_build`` is like
-    "2.13.0+cpu", "2.13.0+cu130", or empty when torch is not installed.
+    "2.13.0+cpu", "2.13.0+cu130", or empty when torch is not installed. ``native`` is the
+    instruction set that our engine for processors runs with here, empty when it was not built.
     """
 
     system: str
@@ -50,6 +51,7 @@ class Hardware:
     ram_bandwidth: float | None
     gpus: tuple[Gpu, ...]
     torch_build: str
+    native: str = ""
 
     @property
     def usable_gpus(self) -> tuple[Gpu, ...]:
@@ -114,6 +116,7 @@ _HARDWARE_FIELDS: Mapping[str, _Check] = {
     "ram_bandwidth": _SPEED,
     "gpus": (lambda v: isinstance(v, list), "a list"),
     "torch_build": _TEXT,
+    "native": _TEXT,
 }
 _GPU_FIELDS: Mapping[str, _Check] = {
     "index": _WHOLE,

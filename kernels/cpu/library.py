@@ -230,9 +230,7 @@ class NativeModel(_Handle):
     def tensor(self, name: str, dtype: str, address: int, count: int) -> None:
         """Pack one whole tensor. Raises NativeError."""
         number = WEIGHT_TYPES[dtype]
-        self.library.call(
-            "skn_model_tensor", self.pointer, name.encode(), number, address, count
-        )
+        self.library.call("skn_model_tensor", self.pointer, name.encode(), number, address, count)
 
     def rows(self, name: str, dtype: str, address: int, first: int, count: int) -> None:
         """Pack rows of a matrix: ``first`` is a multiple of 128. Raises NativeError."""
@@ -343,9 +341,7 @@ class NativeTokenizer(_Handle):
     def encode(self, data: bytes) -> list[int]:
         """Return the ids of any bytes."""
         out, count = (c_int32 * len(data))(), c_size_t()
-        self.library.call(
-            "skn_tokenizer_encode", self.pointer, data, len(data), out, byref(count)
-        )
+        self.library.call("skn_tokenizer_encode", self.pointer, data, len(data), out, byref(count))
         return out[: count.value]
 
 

@@ -1,5 +1,7 @@
 """Plans on made-up machines: what is chosen, what is refused, and what is said about it."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.checkpoint import ModelShape
@@ -138,6 +140,7 @@ def test_cuda_and_cuda_0_are_one_device():
         ("card 8 GB", "0.1b", "cuda int8", "fits", "cannot run “cuda int8” yet"),
         ("card 8 GB", "7.2b", "cuda q4", "fits", "cannot run “cuda q4” yet"),
         ("card 8 GB", "0.1b", "cuda fp16 *3+", "fits", "cannot run “cuda fp16 *3+” yet"),
+        ("laptop 16 GB", "0.1b", "cpu int8", "fits", "made without a C++ compiler"),
     ],
 )
 def test_exactly_what_is_wanted(name, label, wanted, verdict, said):
@@ -247,3 +250,45 @@ def test_a_container_of_half_a_gigabyte_holds_nothing():
     plan = choose(shape("0.1b"), machine(0.5, 0.4))
     assert plan.verdict == "too_large"
     assert plan.needs[0].capacity_bytes < GB
+
+
+NATIVE = [
+    ("laptop 4 GB", "avx2", "1.5b", "cpu int8", "tight"),
+    ("laptop 8 GB", "avx2", "2.9b", "cpu int8", "fits"),
+    ("laptop 16 GB", "avx2", "0.1b", "cpu int8", "fits"),
+    ("laptop 16 GB", "avx2", "7.2b", "cpu int8", "fits"),
+    ("old desktop without AVX2", "portable", "0.1b", "cpu int8", "fits"),
+    ("desktop 32 GB, AVX-512 BF16", "avx512vnni", "7.2b", "cpu int8", "fits"),
+    ("card 8 GB", "avx2", "2.9b", "cuda fp16", "fits"),
+    ("card 12 GB", "avx2", "13.3b", "cpu int8", "fits"),
+    ("card 24 GB", "avx2", "13.3b", "cuda fp16 *50 -> cpu fp16", "fits"),
+]
+
+
+@pytest.mark.parametrize(("name", "sets", "label", "strategy", "verdict"), NATIVE)
+def test_the_choice_with_the_native_engine(name, sets, label, strategy, verdict):
+    plan = choose(shape(label), replace(MACHINES[name], native=sets))
+    assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
+    assert "cannot run" not in plan.reason
+
+
+def test_weights_of_the_native_engine_take_half_and_a_quarter():
+    hardware = replace(MACHINES["laptop 16 GB"], native="avx2")
+
+    def weights_bytes(text):
+        (need,) = needs_of(shape("1.5b"), hardware, Strategy.parse(text))
+        return need.weights_bytes
+
+    parameters = shape("1.5b").parameters
+    assert weights_bytes("cpu fp32") == pytest.approx(4 * parameters, rel=0.01)
+    assert weights_bytes("cpu int8") == pytest.approx(1.03 * parameters, rel=0.01)
+    assert 0.55 * parameters < weights_bytes("cpu q4") < 0.7 * parameters
+
+
+def test_the_native_engine_is_predicted_to_be_faster_than_torch():
+    torch_alone = machine(23.5, 22, sets=AVX512, read=35e9, cores=2)
+    native = replace(torch_alone, native="avx512vnni")
+    for text in ("cpu fp32", "cpu bf16", "cpu fp16"):
+        before = choose(shape("0.4b"), torch_alone, Strategy.parse(text))
+        after = choose(shape("0.4b"), native, Strategy.parse(text))
+        assert after.write_tokens_per_s > before.write_tokens_per_s

@@ -135,16 +135,47 @@ def test_stage_knows_its_kind_and_number():
     assert (Stage("cpu", "fp32").kind, Stage("cpu", "fp32").index) == ("cpu", 0)
 
 
-@pytest.mark.parametrize("text", ["auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3"])
+@pytest.mark.parametrize(
+    "text", ["auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3", "cpu int8", "cpu q4 @2"]
+)
 def test_what_runs_today(text):
     refuse_unsupported(Strategy.parse(text))
 
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("cpu int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
+    [("cuda int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
 )
 def test_what_comes_later_is_refused_with_an_answer(text, word):
     with pytest.raises(UnsupportedStrategy, match=word) as caught:
         refuse_unsupported(Strategy.parse(text))
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("cpu int8", "int8"),
+        ("cpu fp32 *3 -> cpu fp32", "fp32"),
+        ("cpu fp32 *3 -> cpu bf16", ""),
+        ("cuda fp16 *3 -> cpu fp16", ""),
+        ("cpu fp16 *3+", ""),
+        ("auto", ""),
+    ],
+)
+def test_whole_models_on_the_processor_are_for_the_native_engine(text, weights):
+    assert Strategy.parse(text).native_weights == weights
+
+
+@pytest.mark.parametrize(
+    ("text", "native", "said"),
+    [
+        ("cpu q4", False, "not built into this installation"),
+        ("cuda fp16 *3 -> cpu int8", True, "whole models"),
+        ("cpu int8 *3 -> cpu q4", True, "whole models"),
+    ],
+)
+def test_types_of_the_native_engine_need_it_and_a_whole_model(text, native, said):
+    with pytest.raises(UnsupportedStrategy, match=said) as caught:
+        refuse_unsupported(Strategy.parse(text), native=native)
+    assert "cpu fp16" in caught.value.hint

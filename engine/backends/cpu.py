@@ -1,0 +1,232 @@
+"""The CPU backend: our own C++ library runs every token, block and batch in one call each.
+
+Knows how states and weights reach the library; the arithmetic is in ``kernels/cpu``. A state's
+wkv is kept as the library wants it (key-major), seen through a transposed view: to everybody else
+it is the [L, H, N, N] of ``engine.state``, and nothing is copied for a token.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.backends.base import IsCancelled, Progress
+from engine.backends.lora import LoraMerge
+from engine.backends.packing import fill_model
+from engine.backends.threads import choose_threads
+from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
+from engine.errors import Cancelled, EngineError, UnsupportedStrategy
+from engine.state import State
+from engine.strategy import Strategy
+from kernels.cpu.library import (
+    MAX_BATCH,
+    Library,
+    NativeCancelled,
+    NativeError,
+    NativeModel,
+    Pool,
+    Sizes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class CpuBackend:
+    """RWKV-7 on the processor, by the native library. One thread at a time may use it."""
+
+    name = "cpu"
+
+    def __init__(
+        self,
+        library: Library,
+        info: ModelInfo,
+        strategy: Strategy,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+        *,
+        cache: "Path | None" = None,
+    ) -> None:
+        """Load the weights, packed piece by piece.
+
+        cache: the folder in which the measured number of threads is remembered.
+        Raises UnsupportedStrategy for what ``serves`` refuses, DamagedFile for values that are
+        not finite, MemoryError, or Cancelled when asked to stop.
+        """
+        weights = strategy.native_weights
+        if not serves(library, info.shape, strategy):
+            raise UnsupportedStrategy(
+                f"The engine for processors cannot run {info.name} as '{strategy}'.",
+                "Choose “cpu fp32” or another type.",
+            )
+        self.info = info
+        self.strategy = strategy
+        try:
+            pool = Pool(library, strategy.threads or _most_threads())
+            self._model = NativeModel(library, sizes_of(info.shape), weights, pool)
+            with (
+                open_checkpoint(info.path) as checkpoint,
+                LoraMerge(info.loras, info.shape, info.name) as loras,
+                torch.inference_mode(),
+            ):
+                fill_model(self._model, checkpoint, loras, progress, cancelled)
+            self._model.ready()
+            if not strategy.threads:
+                choose_threads(self._model, self._try_step, weights, cache)
+        except NativeError as error:
+            raise _understandable(error) from error
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that the weights occupy."""
+        return self._model.weights_bytes
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute."""
+        return self._model.threads
+
+    @property
+    def instruction_set(self) -> str:
+        """What the processor is addressed in, such as "avx512vnni"."""
+        return self._model.instruction_set
+
+    def new_state(self) -> State:
+        """Return the zero state, its wkv in the library's order behind a transposed view."""
+        state = State.zeros(self.info.shape)
+        state.wkv = state.wkv.mT
+        return state
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        self._model.close()
+
+    def forward(
+        self,
+        tokens: Sequence[int],
+        state: State,
+        *,
+        all_logits: bool = False,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> Tensor:
+        """See ``Backend.forward``. Stops between blocks of the library's own size."""
+        self._require(tokens)
+        addresses = self._addresses(state)
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        vocab = self.info.shape.vocab
+        if len(tokens) > 1:
+            return self._read(tokens, state, addresses, all_logits, progress, cancelled)
+        logits = torch.empty((1, vocab) if all_logits else (vocab,))
+        self._run(lambda: self._model.decode(tokens[0], addresses, logits.data_ptr()))
+        state.tokens_read += 1
+        if progress:
+            progress(1, 1)
+        return logits
+
+    def forward_batch(self, tokens: Sequence[Sequence[int]], states: Sequence[State]) -> Tensor:
+        """See ``Backend.forward_batch``. Up to MAX_BATCH rows of one token read weights once."""
+        if any(len(row) != 1 for row in tokens):
+            rows = zip(tokens, states, strict=True)
+            return torch.stack([self.forward(row, state) for row, state in rows])
+        logits = torch.empty(len(tokens), self.info.shape.vocab)
+        for row in tokens:
+            self._require(row)
+        addresses = [self._addresses(state) for state in states]
+        for begin in range(0, len(tokens), MAX_BATCH):
+            part = slice(begin, begin + MAX_BATCH)
+            ids, places = [row[0] for row in tokens[part]], addresses[part]
+            target = logits[begin].data_ptr()
+            self._run(lambda i=ids, p=places, t=target: self._model.decode_batch(i, p, t))
+            for state in states[part]:
+                state.tokens_read += 1
+        return logits
+
+    def _read(
+        self,
+        tokens: Sequence[int],
+        state: State,
+        addresses: tuple[int, int, int],
+        all_logits: bool,
+        progress: Progress | None,
+        cancelled: IsCancelled | None,
+    ) -> Tensor:
+        def between(done: int, total: int) -> bool:
+            if progress:
+                progress(done, total)
+            return done < total and cancelled is not None and cancelled()
+
+        vocab = self.info.shape.vocab
+        logits = torch.empty((len(tokens), vocab) if all_logits else (vocab,))
+        target = logits.data_ptr()
+        last, everything = (None, target) if all_logits else (target, None)
+        try:
+            self._run(lambda: self._model.prefill(tokens, addresses, last, everything, between))
+        except NativeCancelled as stopped:
+            state.tokens_read += stopped.done
+            raise stopped.__cause__ or Cancelled from None
+        state.tokens_read += len(tokens)
+        return logits
+
+    @staticmethod
+    def _run(work: "Callable[[], None]") -> None:
+        try:
+            work()
+        except NativeError as error:
+            raise _understandable(error) from error
+
+    def _addresses(self, state: State) -> tuple[int, int, int]:
+        """Return where the three arrays lie; what is laid out otherwise is copied, once."""
+        state.require_shape(self.info.shape)
+        state.att_shift = _plain(state.att_shift)
+        state.ffn_shift = _plain(state.ffn_shift)
+        state.wkv = _plain(state.wkv.mT).mT
+        return state.att_shift.data_ptr(), state.wkv.data_ptr(), state.ffn_shift.data_ptr()
+
+    def _try_step(self) -> None:
+        """Decode a token onto nothing: what thread counts are compared by."""
+        state = self.new_state()
+        self._model.decode(0, self._addresses(state), None)
+
+    def _require(self, tokens: Sequence[int]) -> None:
+        vocab = self.info.shape.vocab
+        if not len(tokens):
+            raise EngineError("There is nothing to read: the list of tokens is empty.")
+        if min(tokens) < 0 or max(tokens) >= vocab:
+            raise EngineError(
+                f"A token id lies outside the vocabulary of this model (0 to {vocab - 1}).",
+                "Check that the tokenizer belongs to this model.",
+            )
+
+
+def serves(library: Library, shape: ModelShape, strategy: Strategy) -> bool:
+    """Tell whether the library can run a model of this shape so: whole, in one type."""
+    weights = strategy.native_weights
+    return bool(weights) and library.packed_bytes(sizes_of(shape), weights) > 0
+
+
+def sizes_of(shape: ModelShape) -> Sizes:
+    """Return the library's view of a shape. Where no layer needs a v pair, its rank is 1."""
+    ranks = shape.ranks
+    return Sizes(
+        *(shape.layers, shape.width, shape.heads, shape.head_size, shape.ffn, shape.vocab),
+        *(ranks.w, ranks.a, max(1, ranks.v), ranks.g),
+    )
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.to("cpu", torch.float32).contiguous()
+
+
+def _most_threads() -> int:
+    from engine.hardware.processor import count_cores
+
+    return count_cores()[0]
+
+
+def _understandable(error: NativeError) -> BaseException:
+    if error.code == NativeError.NO_MEMORY:
+        return MemoryError(str(error))
+    return EngineError(f"The engine for processors failed: {error}.", "The log has the details.")
