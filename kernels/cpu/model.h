@@ -105,8 +105,7 @@ struct skn_pool {
 };
 
 struct skn_model {
-    skn_model();
-    ~skn_model();
+    skn_model() : decoder(nullptr, nullptr), blocks(nullptr, nullptr) {}
     skn::Weights weights{};
     skn::Memory memory;  // of the weights; empty when they are borrowed
     const skn::Kernels* kernels = nullptr;

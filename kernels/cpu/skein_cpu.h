@@ -149,13 +149,13 @@ SKN_API int skn_prefill(skn_model *model, const int32_t *tokens, size_t count, f
 SKN_API int skn_model_active_rows(const skn_model *model, uint64_t *active, uint64_t *rows);
 
 /* y [M] = W x with W [M, K] packed as weight_type would pack it; value != 0: as the value matrix of
- * a channel mix, W [M, K], x >= 0. isa: a name or null for the default. */
+ * a channel mix: y = W relu(x)^2, M and K multiples of 64. isa: a name or null for the default. */
 SKN_API int skn_test_product(const char *isa, skn_pool *pool, int32_t weight_type, int32_t value,
                              const float *w, size_t m, size_t k, const float *x, float *y);
 /* W as it is after packing. */
 SKN_API int skn_test_round(const char *isa, skn_pool *pool, int32_t weight_type, int32_t value,
                            const float *w, size_t m, size_t k, float *rounded);
-/* y[i] = f(x[i]) with f 0: exp, 1: sigmoid, 2: tanh. */
+/* y[i] = f(x[i]) with f 0: exp, 1: sigmoid, 2: tanh; n: a multiple of 16. */
 SKN_API int skn_test_function(const char *isa, int32_t f, const float *x, size_t n, float *y);
 
 /* Y [tokens, M] = X [tokens, K] W^T as prompts are multiplied; value: as a value matrix, K a
