@@ -83,7 +83,7 @@ class Sizes:
 
 
 class _Shape(ctypes.Structure):
-    _fields_ = tuple((name, c_int32) for name in Sizes.__dataclass_fields__)
+    _fields_ = [(name, c_int32) for name in Sizes.__dataclass_fields__]  # noqa: RUF012
 
 
 _ProgressFunction = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, c_size_t)
@@ -389,6 +389,6 @@ def _places() -> Iterator[Path]:
     """Where builds put it: beside this file, in the installed package, in the build folder."""
     here = Path(__file__).resolve().parent
     yield here / _FILE_NAME
-    yield here.parent.parent / "build" / "cpu" / _FILE_NAME
+    yield here.parent.parent / "build" / "cpu" / "kernels" / "cpu" / _FILE_NAME
     for place in ("platlib", "purelib"):
         yield Path(sysconfig.get_path(place)) / "kernels" / "cpu" / _FILE_NAME

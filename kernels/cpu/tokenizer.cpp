@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "error.h"
+#include "model.h"
 #include "skein_cpu.h"
 
 namespace {
