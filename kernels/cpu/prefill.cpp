@@ -458,7 +458,7 @@ int prefill(skn_model& model, const int32_t* tokens, size_t count, Sequence sequ
         run_block(model, tokens + done, one, wanted,
                   all_logits ? all_logits + done * vocab : last_logits);
         done = after;
-        if (progress && progress(user, done, count) != 0 && done < count)
+        if (progress && progress(user, done, count) != 0)
             return fail(SKN_CANCELLED, "stopped after %zu of %zu tokens", done, count);
     }
     if (all_logits && last_logits)
