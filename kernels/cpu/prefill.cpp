@@ -31,6 +31,12 @@ int rank_of(const skn_shape& shape, int lora) {
     return ranks[lora];
 }
 
+// Loras and the head are few of the products and much of the error: never rounded to bf16.
+Form fine_form(const BlockKernels& kernels, int type) {
+    const Form form = kernels.form(type);
+    return form == Form::bf16 ? Form::fp32 : form;
+}
+
 // The scratch of a thread: first what products expand weights into, then floats.
 size_t worker_floats(const skn_shape& shape, int tokens) {
     const size_t panel = size_t(round_up(tokens, kTile)) * kPanelRows;
@@ -49,7 +55,7 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
     const auto packed = [&](Form form, int inputs) {
         return carver.take<uint8_t>(Tokens::bytes(form, tokens, inputs));
     };
-    const Form main = kernels.form(weights.type), lora = kernels.form(weights.lora_type);
+    const Form main = kernels.form(weights.type), lora = fine_form(kernels, weights.lora_type);
     for (int m = 0; m < kMixes; m++) {
         const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
         b.mixes[m] = packed(to_matrix ? main : lora, shape.width);
@@ -59,7 +65,7 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
     b.attended = packed(main, shape.width);
     b.ffn_in = packed(main, shape.width);
     b.ffn_hidden = packed(kernels.value_form(weights.type), shape.ffn);
-    b.head_in = packed(kernels.form(weights.head_type), shape.width);
+    b.head_in = packed(fine_form(kernels, weights.head_type), shape.width);
     b.workers.resize(size_t(threads));
     for (uint8_t*& worker : b.workers)
         worker = carver.take<uint8_t>(kScratchBytes + worker_floats(shape, tokens) * 4);
@@ -87,7 +93,7 @@ class BlockJob final : public Job {
         tiles_ = Tokens::tiles_of(count_);
         // Whoever is late holds up at most one piece: there are some for every thread.
         rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16));
-        const Form main = block_.form(weights_.type), lora = block_.form(weights_.lora_type);
+        const Form main = block_.form(weights_.type), lora = fine_form(block_, weights_.lora_type);
         for (int m = 0; m < kMixes; m++) {
             const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
             mixes_[m] = Tokens::over(b_.mixes[m], to_matrix ? main : lora, count_, shape_.width);
@@ -102,7 +108,7 @@ class BlockJob final : public Job {
         wanted_count_ = wanted == Logits::none ? 0
                         : wanted == Logits::all ? count_
                                                 : int(sequences.size());
-        head_in_ = Tokens::over(b_.head_in, block_.form(weights_.head_type),
+        head_in_ = Tokens::over(b_.head_in, fine_form(block_, weights_.head_type),
                                 std::max(wanted_count_, 1), shape_.width);
     }
 
