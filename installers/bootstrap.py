@@ -48,6 +48,12 @@ _QT_PACKAGES = {
 }
 
 
+_COMPILER_HINT = {
+    "Darwin": "run “xcode-select --install”",
+    "Windows": "install the “Desktop development with C++” of Visual Studio's Build Tools",
+}.get(platform.system(), "install g++ (on Debian and Ubuntu: sudo apt-get install -y g++)")
+
+
 class SetupFailed(Exception):
     """A sentence for the user: what went wrong and what to do."""
 
@@ -132,7 +138,7 @@ def _environment() -> Path:
 def _install(python: Path, what: str, card: Card | None, *, gpu: bool) -> None:
     """Install torch's build for this machine, then the project; skip what is done already."""
     stamp = python.parent.parent / f"skein-{what}.stamp"
-    done = hashlib.sha256((PROJECT / "pyproject.toml").read_bytes()).hexdigest()
+    done = _fingerprint()
     if gpu and card is None:
         raise SetupFailed("--gpu needs an NVIDIA card, and nvidia-smi finds none.")
     build = _torch_build(python)
@@ -144,6 +150,28 @@ def _install(python: Path, what: str, card: Card | None, *, gpu: bool) -> None:
     extra = "[dev]" if what == "test" else ""
     _pip(python, "install", "-e", f"{PROJECT}{extra}")
     stamp.write_text(done)
+    if not _has_cpu_engine(python):
+        print(
+            "There is no working C++ compiler, so Skein's engine for processors was left out and "
+            f"torch computes instead: slower, but all works. To have it, {_COMPILER_HINT}, delete "
+            f"{stamp} and start this again."
+        )
+
+
+def _fingerprint() -> str:
+    """Return a hash of all that an installation is made from: the native engine is compiled."""
+    native = sorted(
+        path
+        for pattern in ("*.cpp", "*.h", "CMakeLists.txt")
+        for path in (PROJECT / "kernels/cpu").glob(pattern)
+    )
+    made_from = [PROJECT / "pyproject.toml", PROJECT / "CMakeLists.txt", *native]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in made_from)).hexdigest()
+
+
+def _has_cpu_engine(python: Path) -> bool:
+    ask = "from kernels.cpu.library import find_library; raise SystemExit(not find_library())"
+    return subprocess.call([str(python), "-c", ask], cwd=PROJECT) == 0
 
 
 def _install_torch(python: Path, *, gpu: bool) -> None:

@@ -1,0 +1,229 @@
+"""The native backend against the equations, in every type, and however the text is cut."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.backends.cpu import CpuBackend, serves, sizes_of
+from engine.backends.threads import candidates
+from engine.checkpoint import inspect
+from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
+from engine.model import load_backend
+from engine.needs import embedding_bytes, head_bytes, layer_bytes
+from engine.state import State
+from engine.strategy import Strategy
+from kernels.cpu.library import Library, find_library
+from tests.reference import Reference, deviation
+from tests.tiny import tiny_weights
+
+LENGTH = 300  # more than one block of the library's
+TOKENS = [
+    int(t) for t in torch.randint(1, 300, (LENGTH,), generator=torch.Generator().manual_seed(3))
+]
+VOCAB = 320
+
+
+def write(path: Path, dtype: torch.dtype = torch.float32, **options) -> Path:  # type: ignore[no-untyped-def]
+    torch.save(tiny_weights(vocab=VOCAB, dtype=dtype, **options), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("model") / "tiny.pth", torch.bfloat16, layers=3)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    found = find_library()
+    assert found is not None, "not built: cmake -S . -B build/cpu && cmake --build build/cpu"
+    return found
+
+
+def load(path: Path, strategy: str = "cpu fp32 @2", **more) -> CpuBackend:  # type: ignore[no-untyped-def]
+    library = find_library()
+    assert library is not None
+    return CpuBackend(library, inspect(path), Strategy.parse(strategy), **more)
+
+
+@pytest.fixture(scope="module")
+def backend(checkpoint: Path) -> CpuBackend:
+    return load(checkpoint)
+
+
+# These weights are random, so what rounding does to them is large. The real bounds of int8 and q4
+# are checked against weights rounded in the same way: tests/kernels/cpu.
+@pytest.mark.parametrize(
+    ("strategy", "bound"),
+    [("cpu fp32", 1e-4), ("cpu bf16", 3e-2), ("cpu fp16", 3e-2), ("cpu int8", 0.3), ("cpu q4", 2)],
+)
+def test_logits_and_state_are_those_of_the_equations(
+    checkpoint: Path, strategy: str, bound: float
+) -> None:
+    truth = Reference(torch.load(checkpoint, weights_only=True))
+    expected_state = truth.new_state()
+    expected = truth.forward(TOKENS[:60], expected_state)
+    backend = load(checkpoint, strategy)
+    state = backend.new_state()
+    logits = backend.forward(TOKENS[:60], state, all_logits=True)
+    assert logits.dtype == torch.float32
+    assert deviation(expected, logits) < bound
+    for name, array in state.tensors().items():
+        assert deviation(getattr(expected_state, name), array) < bound
+    assert state.tokens_read == 60
+
+
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "fp16", "int8", "q4"])
+def test_the_number_of_threads_changes_no_bit(checkpoint: Path, weights: str) -> None:
+    results = []
+    for threads in (1, 2, 3):
+        backend = load(checkpoint, f"cpu {weights} @{threads}")
+        state = backend.new_state()
+        logits = backend.forward(TOKENS, state)
+        step = backend.forward([7], state)
+        results.append((logits, step, state.wkv.clone()))
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("cuts", [[1], [16], [17, 18], [2, 130, 131], [299]])
+def test_cut_anywhere_is_the_same(backend: CpuBackend, cuts: list[int]) -> None:
+    whole = backend.new_state()
+    expected = backend.forward(TOKENS, whole)
+    state = backend.new_state()
+    parts = zip([0, *cuts], [*cuts, LENGTH], strict=True)
+    logits = [backend.forward(TOKENS[start:end], state) for start, end in parts][-1]
+    assert deviation(expected.double().numpy(), logits) < 1e-4
+    assert deviation(whole.wkv.double().numpy(), state.wkv) < 1e-4
+    assert state.tokens_read == LENGTH
+
+
+def test_one_token_with_all_logits_is_one_row(backend: CpuBackend) -> None:
+    one = backend.forward([5], backend.new_state())
+    row = backend.forward([5], backend.new_state(), all_logits=True)
+    assert row.shape == (1, VOCAB)
+    assert torch.equal(row[0], one)
+
+
+def test_a_state_laid_out_otherwise_is_taken_and_its_clone_is_not_copied(
+    backend: CpuBackend,
+) -> None:
+    ours, plain = backend.new_state(), State.zeros(backend.info.shape)
+    for state in (ours, plain):
+        backend.forward(TOKENS[:20], state)
+    assert torch.equal(ours.wkv, plain.wkv)
+    again = plain.clone()
+    address = again.wkv.data_ptr()
+    backend.forward([3], again)
+    assert again.wkv.data_ptr() == address
+    assert again.wkv.mT.is_contiguous()
+
+
+def test_batch_rows_are_the_single_rows(backend: CpuBackend) -> None:
+    prompts = [TOKENS[i : i + 1 + i % 4] for i in range(19)]
+    states = [backend.new_state() for _ in prompts]
+    backend.forward_batch(prompts, states)
+    single = [state.clone() for state in states]
+    batch = backend.forward_batch([[7 + row] for row in range(19)], states)
+    for row, state in enumerate(single):
+        logits = backend.forward([7 + row], state)
+        assert deviation(logits.double().numpy(), batch[row]) < 1e-4
+        assert deviation(state.wkv.double().numpy(), states[row].wkv) < 1e-4
+        assert states[row].tokens_read == state.tokens_read
+
+
+def test_stopping_between_blocks_keeps_what_was_read(backend: CpuBackend) -> None:
+    seen: list[tuple[int, int]] = []
+    state = backend.new_state()
+    with pytest.raises(Cancelled):
+        backend.forward(
+            TOKENS,
+            state,
+            progress=lambda done, total: seen.append((done, total)),
+            cancelled=lambda: len(seen) == 1,
+        )
+    ((done, total),) = seen
+    assert 0 < done < total == LENGTH
+    assert state.tokens_read == done
+    expected = backend.forward(TOKENS, backend.new_state())
+    rest = backend.forward(TOKENS[done:], state)
+    assert deviation(expected.double().numpy(), rest) < 1e-4
+
+
+def test_stopped_before_it_began_nothing_is_read(backend: CpuBackend) -> None:
+    state = backend.new_state()
+    with pytest.raises(Cancelled):
+        backend.forward(TOKENS, state, cancelled=lambda: True)
+    assert (state.tokens_read, float(state.wkv.abs().sum())) == (0, 0.0)
+
+
+def test_an_error_of_the_one_who_is_told_comes_through(backend: CpuBackend) -> None:
+    def fail(_done: int, _total: int) -> None:
+        raise RuntimeError("the window is gone")
+
+    with pytest.raises(RuntimeError, match="the window is gone"):
+        backend.forward(TOKENS, backend.new_state(), progress=fail)
+
+
+def test_wrong_tokens_and_states_are_refused(backend: CpuBackend) -> None:
+    with pytest.raises(EngineError, match="empty"):
+        backend.forward([], backend.new_state())
+    with pytest.raises(EngineError, match="outside the vocabulary"):
+        backend.forward([VOCAB], backend.new_state())
+    other = State(torch.zeros(1, 64), torch.zeros(1, 1, 64, 64), torch.zeros(1, 64))
+    with pytest.raises(StateMismatch, match="att_shift"):
+        backend.forward([1], other)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> None:
+    weights = tiny_weights(vocab=VOCAB)
+    weights["blocks.1.ffn.key.weight"][3, 5] = value
+    torch.save(weights, tmp_path / "nan.pth")
+    with pytest.raises(DamagedFile, match=r"blocks\.1\.ffn\.key\.weight"):
+        load(tmp_path / "nan.pth")
+
+
+def test_loading_reports_progress_and_can_be_stopped(checkpoint: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    load(checkpoint, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1][0] == seen[-1][1]
+    assert seen == sorted(seen)
+    with pytest.raises(Cancelled):
+        load(checkpoint, cancelled=lambda: True)
+
+
+def test_a_split_model_is_not_for_this_backend(checkpoint: Path, library: Library) -> None:
+    strategy = Strategy.parse("cpu fp32 *1 -> cpu bf16")
+    assert not serves(library, inspect(checkpoint).shape, strategy)
+    with pytest.raises(UnsupportedStrategy):
+        load(checkpoint, str(strategy))
+    assert load_backend(inspect(checkpoint), strategy).name == "torch"
+    assert load_backend(inspect(checkpoint), Strategy.parse("cpu int8 @1")).name == "cpu"
+
+
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "int8", "q4"])
+def test_the_plan_counts_the_bytes_that_are_taken(library: Library, weights: str) -> None:
+    from engine.checkpoint import ModelShape
+
+    shape = ModelShape.released("0.4b")
+    planned = shape.layers * layer_bytes(shape, weights) + head_bytes(shape, weights)
+    planned += embedding_bytes(shape, weights)
+    assert planned == pytest.approx(library.packed_bytes(sizes_of(shape), weights), rel=0.03)
+
+
+def test_the_measured_number_of_threads_is_remembered(checkpoint: Path, tmp_path: Path) -> None:
+    first = load(checkpoint, "cpu int8", cache=tmp_path)
+    (file,) = tmp_path.iterdir()
+    remembered = file.read_text()
+    assert str(first.threads) in remembered
+    assert load(checkpoint, "cpu int8", cache=tmp_path).threads == first.threads
+    assert file.read_text() == remembered
+    file.write_text("no JSON")
+    assert load(checkpoint, "cpu int8", cache=tmp_path).threads >= 1
+
+
+@pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [2, 1]), (16, [16, 12, 8, 4, 2, 1])])
+def test_thread_counts_that_are_tried(cores: int, counts: list[int]) -> None:
+    assert candidates(cores) == counts
