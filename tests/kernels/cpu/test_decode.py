@@ -28,7 +28,7 @@ def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return request.param
 
 
-def run(weights: dict[str, torch.Tensor], kind: str, threads: int = 1):  # noqa: ANN201
+def run(weights: dict[str, torch.Tensor], kind: str, threads: int = 1):
     model = native.load(weights, kind, threads)
     state = native.State(native.sizes_of(weights))
     logits = native.decode(model, TOKENS, state, VOCAB)
@@ -51,7 +51,7 @@ def as_packed(weights: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Te
     return out
 
 
-def truth_of(weights: dict[str, torch.Tensor]):  # noqa: ANN201
+def truth_of(weights: dict[str, torch.Tensor]):
     reference = Reference(weights)
     state = reference.new_state()
     logits = reference.forward(TOKENS, state)
