@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.backends.base import Backend
+from engine.bench_peers import open_peer
 from engine.folders import Folders
 from engine.hardware import detect
 from engine.model import load_backend, plan_model
+from engine.needs import embedding_bytes
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ class Speeds:
 class Report:
     """What one run of ``skein bench`` found.
 
-    bytes_per_token: weights and state that one decoded token has to read.
+    bytes_per_token: weights and state that one decoded token had to read; the native engine
+    leaves out rows of the channel mix that meet a zero, as many as in the last token.
     bandwidth_share: those bytes, times tokens/s, over what a plain read of memory reaches in
     the same run; 0 where the weights are not in main memory.
     """
@@ -103,9 +106,9 @@ class _Runner(Protocol):
 def run_bench(
     path: Path, strategy: str, prefill: int, decode: int, runs: int, compare: str = ""
 ) -> Report:
-    """Load and measure a model; with ``compare`` "rwkv" that package takes every other turn.
+    """Load and measure a model; a peer that ``compare`` names takes every other turn.
 
-    Raises what loading raises.
+    compare: "", or what ``open_peer`` takes. Raises what loading and ``open_peer`` raise.
     """
     import torch
 
@@ -121,7 +124,10 @@ def run_bench(
         loads.append(load_s)
     prompt = _prompt(info.shape.vocab, prefill)
     ours = _Ours(backend)
-    peer_load_s, peer = _timed(lambda: _Rwkv(path, plan.strategy)) if compare else (0.0, None)
+    threads = getattr(backend, "threads", 0) or torch.get_num_threads()
+    peer_load_s, peer = 0.0, None
+    if compare:
+        peer_load_s, peer = _timed(lambda: open_peer(compare, path, plan.strategy, threads))
     runners: list[_Runner] = [ours, peer] if peer else [ours]
     for runner in runners:  # once unmeasured: caches, libraries that choose their algorithms
         _round(runner, prompt, decode)
@@ -139,7 +145,7 @@ def run_bench(
         prefill=prefill,
         decode=decode,
         runs=runs,
-        threads=torch.get_num_threads(),
+        threads=threads,
         resident_bytes=backend.resident_bytes,
         peak_bytes=peak,
         bytes_per_token=per_token,
@@ -175,10 +181,13 @@ def _prompt(vocab: int, length: int) -> list[int]:
 
 
 def _bytes_per_token(backend: Backend, info: "ModelInfo") -> int:
-    """All weights but the table of embeddings, and the state in and out."""
-    width, vocab = info.shape.width, info.shape.vocab
-    file_bytes = 4 if info.weights == "fp32" else 2
-    return backend.resident_bytes - vocab * width * file_bytes + 2 * info.shape.state_bytes
+    """All weights but the table of embeddings and rows left out, and the state in and out."""
+    native = backend.strategy.native_weights if backend.name == "cpu" else ""
+    table = embedding_bytes(info.shape, native)
+    if not native and info.weights == "fp32":
+        table *= 2
+    unread = getattr(backend, "unread_bytes", 0)
+    return backend.resident_bytes - table - unread + 2 * info.shape.state_bytes
 
 
 def _peak_bytes() -> int:
@@ -211,34 +220,3 @@ class _Ours:
     def write(self, count: int) -> None:
         for _ in range(count):
             self._next = int(self._backend.forward([self._next], self._state).argmax())
-
-
-class _Rwkv:
-    """The ``rwkv`` package, as its README says to use it."""
-
-    name = "rwkv"
-
-    def __init__(self, path: Path, strategy: Strategy) -> None:
-        os.environ.setdefault("RWKV_V7_ON", "1")
-        os.environ.setdefault("RWKV_JIT_ON", "1")
-        os.environ.setdefault("RWKV_CUDA_ON", "0")
-        from rwkv.model import RWKV  # pyright: ignore[reportMissingImports]
-
-        # On a CPU the package has no fp16; fp32 is what its README advises there.
-        on_cpu = strategy.stages[0].device == "cpu"
-        self._model = RWKV(model=str(path.with_suffix("")), strategy=_peer_strategy(on_cpu))
-        self._state: Any = None
-        self._next = 0
-
-    def read(self, tokens: Sequence[int]) -> None:
-        logits, self._state = self._model.forward(list(tokens), None)
-        self._next = int(logits.argmax())
-
-    def write(self, count: int) -> None:
-        for _ in range(count):
-            logits, self._state = self._model.forward([self._next], self._state)
-            self._next = int(logits.argmax())
-
-
-def _peer_strategy(on_cpu: bool) -> str:
-    return "cpu fp32" if on_cpu else "cuda fp16"

@@ -17,6 +17,7 @@ from engine.backends.packing import fill_model
 from engine.backends.threads import choose_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
+from engine.needs import BYTES_PER_WEIGHT
 from engine.state import State
 from engine.strategy import Strategy
 from kernels.cpu.library import (
@@ -91,6 +92,14 @@ class CpuBackend:
     def instruction_set(self) -> str:
         """What the processor is addressed in, such as "avx512vnni"."""
         return self._model.instruction_set
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of weights that the last token did not need: rows that met a zero."""
+        read, rows = self._model.active_rows()
+        shape, weights = self.info.shape, self.strategy.native_weights
+        value_bytes = shape.layers * shape.width * shape.ffn * BYTES_PER_WEIGHT[weights]
+        return round(value_bytes * (1 - read / rows)) if rows else 0
 
     def new_state(self) -> State:
         """Return the zero state, its wkv in the library's order behind a transposed view."""

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from engine.cli.loading import StrategyOption
-from engine.errors import EngineError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,14 +21,17 @@ def bench_command(
     prefill: Annotated[int, typer.Option(min=1, help="Tokens to read.")] = 512,
     decode: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 128,
     runs: Annotated[int, typer.Option(min=1, help="Rounds; medians are reported.")] = 5,
-    compare: Annotated[str, typer.Option(help='"rwkv": that package, in the same rounds.')] = "",
+    compare: Annotated[
+        str, typer.Option(help='A peer in the same rounds: "rwkv", "llama.cpp", "llama.cpp:Q4_0".')
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure load, prefill and decode; medians, and the share of this machine's bandwidth."""
     from engine.bench import run_bench
+    from engine.bench_peers import require_peer
 
-    if compare not in ("", "rwkv"):
-        raise EngineError(f"Skein cannot compare with '{compare}'.", "Use --compare rwkv.")
+    if compare:
+        require_peer(compare)
     report = run_bench(file, strategy, prefill, decode, runs, compare)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))

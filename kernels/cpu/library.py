@@ -79,11 +79,11 @@ class Sizes:
 
     def as_struct(self) -> "_Shape":
         """Return the C struct."""
-        return _Shape(*(getattr(self, name) for name, _ in _Shape._fields_))
+        return _Shape(*(getattr(self, name) for name in Sizes.__dataclass_fields__))
 
 
 class _Shape(ctypes.Structure):
-    _fields_ = [(name, c_int32) for name in Sizes.__dataclass_fields__]  # noqa: RUF012
+    _fields_ = [(name, c_int32) for name in Sizes.__dataclass_fields__]
 
 
 _ProgressFunction = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, c_size_t)
