@@ -118,15 +118,18 @@ def load_backend(
     strategy: Strategy,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
+    *,
+    native: bool = True,
 ) -> Backend:
     """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
 
-    Whole models on the processor go to the native engine where it was built, all else to torch.
+    Whole models on the processor go to the native engine where it was built and ``native`` is
+    wanted, all else to torch.
     """
     import torch
 
     try:
-        return _open_backend(info, strategy, progress, cancelled)
+        return _open_backend(info, strategy, progress, cancelled, native=native)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
@@ -144,11 +147,13 @@ def _open_backend(
     strategy: Strategy,
     progress: Progress | None,
     cancelled: IsCancelled | None,
+    *,
+    native: bool,
 ) -> Backend:
     from engine.folders import Folders
     from kernels.cpu.library import find_library
 
-    library = find_library() if strategy.native_weights else None
+    library = find_library() if native and strategy.native_weights else None
     if library is not None:
         from engine.backends.cpu import CpuBackend, serves
 

@@ -21,7 +21,7 @@ from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, EngineError
 from engine.model import load_backend
-from engine.strategy import Strategy
+from engine.strategy import NATIVE_WEIGHTS, Strategy
 from engine.templates import Template, load_templates
 from engine.tokenizer import Tokenizer, WorldTokenizer, load_tokenizer
 from engine.training.corpus.exchange import Exchange, Probe, Skill
@@ -191,7 +191,10 @@ def load(path: Path, strategy: str = "auto") -> Loaded:
         tokenizer = load_tokenizer(info)
     else:
         tokenizer = built_in_tokenizer(info.shape.vocab)
-    return Loaded(load_backend(info, Strategy.parse(strategy)), tokenizer)
+    where = Strategy.parse(strategy)
+    # torch shows the zeros of each layer; what only the native engine runs goes without them
+    native = where.native_weights in NATIVE_WEIGHTS
+    return Loaded(load_backend(info, where, native=native), tokenizer)
 
 
 def built_in_tokenizer(rows: int) -> Tokenizer:

@@ -62,7 +62,7 @@ def test_what_was_too_large_is_said_with_the_strategy_that_fits(tiny_path: Path)
     assert plan_model(wide, suggestion, short)[1].verdict != "too_large"
 
 
-@pytest.mark.parametrize("text", ["cpu int8", "cuda fp16 *1+ -> cpu fp32"])
+@pytest.mark.parametrize("text", ["cuda int8", "cuda fp16 *1+ -> cpu fp32"])
 def test_what_no_backend_can_run_is_refused_before_loading(tiny_path: Path, text: str) -> None:
     with pytest.raises(UnsupportedStrategy, match="cannot run"):
         plan_model(tiny_path, Strategy.parse(text), detect(None))
