@@ -27,6 +27,14 @@ Form value_form_of(int type) {
     return form == Form::int8 ? Form::uint8 : form;
 }
 
+// Inputs that go through all tiles before the next do. Few tiles wait for memory, not for sums: the
+// weights then come as one stream a block, as long as the expanded ones fit the scratch. The sums
+// are the same, bit for bit.
+inline int depth_of(int tiles, int inputs, int most) {
+    const int depth = tiles > 3 ? kDepth : most;
+    return inputs < depth ? inputs : depth;
+}
+
 // ---- Packing tokens -----------------------------------------------------------------------------
 
 template <class L>
@@ -232,8 +240,9 @@ void product_fp32(const Matrix& w, int first, int last, const Tokens& x, int til
                   float* y, size_t stride, uint8_t* scratch) {
     const int rows = (last - first) * kBlockRows;
     const uint8_t* data = w.data + size_t(first) * w.block_bytes;
-    for (int k = 0; k < w.padded; k += kDepth) {
-        const int depth = w.padded - k < kDepth ? w.padded - k : kDepth;
+    const int step = depth_of(last_tile - tile, w.padded, w.type == SKN_FP32 ? w.padded : kDepth);
+    for (int k = 0; k < w.padded; k += step) {
+        const int depth = w.padded - k < step ? w.padded - k : step;
         Panel panel{reinterpret_cast<const float*>(data) + size_t(k) * kBlockRows,
                     w.block_bytes / 4, kBlockRows};
         if (w.type != SKN_FP32) {
@@ -397,8 +406,11 @@ inline void pair_halves(const uint8_t* from, uint32_t* out) {
 inline void product_bf16(const Matrix& w, int first, int last, const Tokens& x, int tile,
                          int last_tile, float* y, size_t stride, uint8_t* scratch) {
     const uint8_t* data = w.data + size_t(first) * w.block_bytes;
-    for (int k = 0; k < w.padded; k += kDepth) {
-        const int depth = w.padded - k < kDepth ? w.padded - k : kDepth;
+    // Two blocks at a time: two streams.
+    const int step =
+        depth_of(last_tile - tile, w.padded, w.type == SKN_BF16 ? w.padded : 2 * kDepth);
+    for (int k = 0; k < w.padded; k += step) {
+        const int depth = w.padded - k < step ? w.padded - k : step;
         const uint32_t* panel = reinterpret_cast<const uint32_t*>(data) + size_t(k) * 8;
         size_t block = w.block_bytes / 4;
         if (w.type == SKN_FP16) {
@@ -549,13 +561,15 @@ inline void expand_q4(const uint8_t* block, int first, int depth, uint8_t* out) 
 inline void product_int8(const Matrix& w, int first, int last, const Tokens& x, int tile,
                          int last_tile, float* y, size_t stride, uint8_t* scratch) {
     const uint8_t* data = w.data + size_t(first) * w.block_bytes;
-    for (int k = 0; k < w.padded; k += kDepth) {
-        const int depth = w.padded - k < kDepth ? w.padded - k : kDepth;
+    const int step =
+        depth_of(last_tile - tile, w.padded, w.type == SKN_INT8 ? w.padded : 4 * kDepth);
+    for (int k = 0; k < w.padded; k += step) {
+        const int depth = w.padded - k < step ? w.padded - k : step;
         const uint8_t* panel = data + size_t(k / kGroup / 2) * kPairBytes;
         size_t block = w.block_bytes;
         if (w.type == SKN_Q4) {
             panel = scratch;
-            block = kPairBytes * (kDepth / kGroup / 2);
+            block = kPairBytes * size_t((step / kGroup + 1) / 2);
             for (int b = 0; b < last - first; b++)
                 expand_q4(data + size_t(b) * w.block_bytes, k, depth, scratch + size_t(b) * block);
         }
