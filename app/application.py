@@ -320,6 +320,16 @@ class Application(QObject):
         self.models_page.set_loaded(path)
         self.chat_page.show_loaded(model)
         self._show_hardware()
+        self._miss_cpu_engine(model)
+
+    def _miss_cpu_engine(self, model: LoadedModel) -> None:
+        """Say, once for good, that torch does what the native engine would do faster."""
+        hardware = self.library.hardware
+        missed = hardware is not None and not hardware.native and model.backend == "torch"
+        whole = bool(model.plan.strategy.native_weights)
+        if missed and whole and not self.settings.get("cpu_engine_missed"):
+            self.settings.set("cpu_engine_missed", True)
+            self.window.miss_cpu_engine()
 
     def _on_model_ejected(self) -> None:
         self.loaded = None

@@ -155,6 +155,13 @@ class MainWindow(QMainWindow):
         self._notice_frame.show()
         self.notice.show_notice(message, hint, tone=tone, actions=actions)
 
+    def miss_cpu_engine(self) -> None:
+        """Say that this installation lacks the native engine, and what to do."""
+        self.show_notice(
+            self.tr("Skein's engine for processors is missing here; PyTorch computes instead."),
+            self.tr("All works, but slower. Install a C++ compiler, then install Skein again."),
+        )
+
     def watch_crashes(self, crash: CrashLog) -> None:
         """Offer the report of the last run, and say so when something fails in this one."""
         self._crash = crash

@@ -35,7 +35,7 @@ class Settings:
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
-    last_conversation: 0 = none.
+    last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
     window_geometry: as the window system gives it, base64.
     """
 
@@ -58,6 +58,7 @@ class Settings:
     offline: bool = False
     strategy: str = "auto"
     strategies: Mapping[str, str] = field(default_factory=dict)
+    cpu_engine_missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

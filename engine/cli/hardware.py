@@ -40,6 +40,7 @@ def _rows(hardware: Hardware) -> list[tuple[str, str]]:
         ("Memory", f"{gigabytes(hardware.ram_total)}, {gigabytes(hardware.ram_free)} free"),
         ("Memory is read at", f"{speed / 1e9:.0f} GB/s (measured)"),
         ("PyTorch", hardware.torch_build or "not installed"),
+        ("CPU engine", hardware.native or "not built: no C++ compiler when Skein was installed"),
     ]
     rows += [("Graphics card", _gpu_line(gpu)) for gpu in hardware.gpus]
     return rows if hardware.gpus else [*rows, ("Graphics card", "none that PyTorch knows")]

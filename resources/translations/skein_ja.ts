@@ -718,6 +718,14 @@
 <context>
     <name>MainWindow</name>
     <message>
+        <source>Skein&apos;s engine for processors is missing here; PyTorch computes instead.</source>
+        <translation>この環境には Skein のプロセッサー用エンジンがないため、PyTorch で計算します。</translation>
+    </message>
+    <message>
+        <source>All works, but slower. Install a C++ compiler, then install Skein again.</source>
+        <translation>すべての機能が使えますが、遅くなります。C++ コンパイラーをインストールしてから、Skein を再インストールしてください。</translation>
+    </message>
+    <message>
         <source>Skein did not end well last time.</source>
         <translation>前回、Skein は正常に終了しませんでした。</translation>
     </message>

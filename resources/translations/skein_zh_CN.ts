@@ -718,6 +718,14 @@
 <context>
     <name>MainWindow</name>
     <message>
+        <source>Skein&apos;s engine for processors is missing here; PyTorch computes instead.</source>
+        <translation>此处缺少 Skein 的处理器引擎，改由 PyTorch 计算。</translation>
+    </message>
+    <message>
+        <source>All works, but slower. Install a C++ compiler, then install Skein again.</source>
+        <translation>一切功能可用，只是较慢。请安装 C++ 编译器，然后重新安装 Skein。</translation>
+    </message>
+    <message>
         <source>Skein did not end well last time.</source>
         <translation>Skein 上次未正常退出。</translation>
     </message>

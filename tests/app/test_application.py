@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,21 @@ def test_a_link_keeps_the_name_that_says_what_it_is(
     application = start(link)
     wait(lambda: application.loaded is not None)
     assert application.settings.get("last_model") == str(link)
+
+
+def test_a_missing_cpu_engine_is_told_once(start: Start, model: Path, wait):
+    application = start(model)
+    wait(lambda: application.loaded is not None and application.library.hardware is not None)
+    application.window.notice.dismiss()
+    application.library.hardware = replace(application.library.hardware, native="")
+    on_torch = replace(application.loaded, backend="torch")
+    application.settings.set("cpu_engine_missed", False)
+    application.engine.model_ready.emit(on_torch)
+    assert "engine for processors is missing" in notice(application)
+    assert application.settings.get("cpu_engine_missed")
+    application.window.notice.dismiss()
+    application.engine.model_ready.emit(on_torch)
+    assert notice(application) == ""
 
 
 def test_the_saved_strategy_plans_the_cards_at_the_next_start(start: Start):
