@@ -19,11 +19,12 @@ constexpr int kPanelRows = kPanelBlocks * kBlockRows;
 constexpr int kDepth = 512;  // inputs that go through all tiles before the next; whole pairs of groups
 
 // How the items of a block of tokens are held.
+//   bf16_twice: x = high + low, pairs of one after the same pair of the other, for bf16 weights;
 //   int8: signed, groups of 64, the sums beside; uint8: the same for numbers that are never negative.
-enum class Form : int { fp32, bf16, int8, uint8 };
+enum class Form : int { fp32, bf16, bf16_twice, int8, uint8 };
 
 constexpr size_t bytes_of(Form form) {
-    return form == Form::fp32 ? 4 : form == Form::bf16 ? 2 : 1;
+    return form == Form::fp32 || form == Form::bf16_twice ? 4 : form == Form::bf16 ? 2 : 1;
 }
 constexpr bool has_scales(Form form) { return form == Form::int8 || form == Form::uint8; }
 

@@ -60,6 +60,23 @@ void pack_bf16(const Tokens& x, int tile, int group, int inside, const float* va
 }
 
 template <class L>
+void pack_bf16_twice(const Tokens& x, int tile, int group, int inside, const float* values) {
+    uint32_t* out = reinterpret_cast<uint32_t*>(x.at(tile, group * kGroup)) + inside;
+    for (int i = 0; i < kGroup; i += 2, out += 2 * kTile) {
+        uint32_t high[2], low[2];
+        for (int j = 0; j < 2; j++) {
+            high[j] = bf16_bits<L>(values[i + j]);
+            const uint32_t bits = high[j] << 16;
+            float whole;
+            std::memcpy(&whole, &bits, 4);
+            low[j] = bf16_bits<L>(values[i + j] - whole);
+        }
+        out[0] = high[0] | high[1] << 16;
+        out[kTile] = low[0] | low[1] << 16;
+    }
+}
+
+template <class L>
 void pack_int8(const Tokens& x, int tile, int group, int inside, const float* values) {
     auto most = L::abs(L::load(values));
     for (int i = L::width; i < kGroup; i += L::width)
@@ -94,6 +111,8 @@ void pack_group(const Tokens& x, int token, int group, const float* values) {
         pack_fp32<L>(x, tile, group, inside, values);
     else if (x.form == Form::bf16)
         pack_bf16<L>(x, tile, group, inside, values);
+    else if (x.form == Form::bf16_twice)
+        pack_bf16_twice<L>(x, tile, group, inside, values);
     else
         pack_int8<L>(x, tile, group, inside, values);
 }
@@ -343,7 +362,8 @@ void value_fp32(const ValueMatrix& w, int part, const Tokens& x, int tile, int l
 #if defined(__AVX512BF16__)
 // ---- bf16: blocks [pairs][16][2], `block` words apart -------------------------------------------
 
-template <int Blocks, int Count>
+// Twice: the tokens as high and low parts, both times the same weights.
+template <bool Twice, int Blocks, int Count>
 void tile_bf16(const uint32_t* panel, size_t block, int pairs, const uint32_t* x, float* y,
                size_t stride, bool add) {
     __m512 sum[Count][Blocks];
@@ -356,41 +376,58 @@ void tile_bf16(const uint32_t* panel, size_t block, int pairs, const uint32_t* x
         for (int i = 0; i < Blocks; i++)
             w[i] = _mm512_loadu_si512(panel + size_t(i) * block + size_t(k) * 16);
         for (int t = 0; t < Count; t++) {
-            const __m512i item = _mm512_set1_epi32(int(x[k * kTile + t]));
+            const __m512i item = _mm512_set1_epi32(int(x[t]));
             for (int i = 0; i < Blocks; i++)
                 sum[t][i] = _mm512_dpbf16_ps(sum[t][i], (__m512bh)w[i], (__m512bh)item);
         }
+        x += kTile;
+        if (!Twice) continue;
+        for (int t = 0; t < Count; t++) {
+            const __m512i item = _mm512_set1_epi32(int(x[t]));
+            for (int i = 0; i < Blocks; i++)
+                sum[t][i] = _mm512_dpbf16_ps(sum[t][i], (__m512bh)w[i], (__m512bh)item);
+        }
+        x += kTile;
     }
     for (int t = 0; t < Count; t++)
         for (int i = 0; i < Blocks; i++)
             _mm512_storeu_ps(y + size_t(t) * stride + i * 16, sum[t][i]);
 }
 
-template <int Blocks, int Most>
+template <bool Twice, int Blocks, int Most>
 void some_bf16(int count, const uint32_t* panel, size_t block, int pairs, const uint32_t* x,
                float* y, size_t stride, bool add) {
     if constexpr (Most > 1) {
         if (count < Most) {
-            some_bf16<Blocks, Most - 1>(count, panel, block, pairs, x, y, stride, add);
+            some_bf16<Twice, Blocks, Most - 1>(count, panel, block, pairs, x, y, stride, add);
             return;
         }
     }
-    tile_bf16<Blocks, Most>(panel, block, pairs, x, y, stride, add);
+    tile_bf16<Twice, Blocks, Most>(panel, block, pairs, x, y, stride, add);
 }
 
 // All blocks of a panel times all tiles, inputs k .. k + depth.
-inline void panel_bf16(const uint32_t* panel, size_t block, int blocks, int k, int depth,
-                       const Tokens& x, int tile, int last_tile, float* y, size_t stride) {
+template <bool Twice>
+void panel_of_bf16(const uint32_t* panel, size_t block, int blocks, int k, int depth,
+                   const Tokens& x, int tile, int last_tile, float* y, size_t stride) {
     for (int t = tile; t < last_tile; t++, y += kTile * stride) {
         const uint32_t* items = reinterpret_cast<const uint32_t*>(x.at(t, k));
         int b = 0;
         for (; b + 2 <= blocks; b += 2)
-            some_bf16<2, kTile>(x.in_tile(t), panel + size_t(b) * block, block, depth / 2, items,
-                                y + b * 16, stride, k > 0);
+            some_bf16<Twice, 2, kTile>(x.in_tile(t), panel + size_t(b) * block, block, depth / 2,
+                                       items, y + b * 16, stride, k > 0);
         if (b < blocks)
-            some_bf16<1, kTile>(x.in_tile(t), panel + size_t(b) * block, block, depth / 2, items,
-                                y + b * 16, stride, k > 0);
+            some_bf16<Twice, 1, kTile>(x.in_tile(t), panel + size_t(b) * block, block, depth / 2,
+                                       items, y + b * 16, stride, k > 0);
     }
+}
+
+inline void panel_bf16(const uint32_t* panel, size_t block, int blocks, int k, int depth,
+                       const Tokens& x, int tile, int last_tile, float* y, size_t stride) {
+    if (x.form == Form::bf16)
+        panel_of_bf16<false>(panel, block, blocks, k, depth, x, tile, last_tile, y, stride);
+    else
+        panel_of_bf16<true>(panel, block, blocks, k, depth, x, tile, last_tile, y, stride);
 }
 
 // fp16 [2][16] as 16 pairs of bf16.
@@ -622,7 +659,7 @@ template <class L>
 void product_any(const Matrix& w, int first, int last, const Tokens& x, int tile, int last_tile,
                  float* y, size_t stride, uint8_t* scratch) {
 #if defined(__AVX512BF16__)
-    if (L::bf16_dot && x.form == Form::bf16)
+    if (L::bf16_dot && (x.form == Form::bf16 || x.form == Form::bf16_twice))
         return product_bf16(w, first, last, x, tile, last_tile, y, stride, scratch);
 #endif
 #if defined(__AVX512VNNI__)

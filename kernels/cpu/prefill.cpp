@@ -31,10 +31,10 @@ int rank_of(const skn_shape& shape, int lora) {
     return ranks[lora];
 }
 
-// Loras and the head are few of the products and much of the error: never rounded to bf16.
+// Loras and the head are few of the products and much of the error: their tokens keep all bits.
 Form fine_form(const BlockKernels& kernels, int type) {
     const Form form = kernels.form(type);
-    return form == Form::bf16 ? Form::fp32 : form;
+    return form == Form::bf16 ? Form::bf16_twice : form;
 }
 
 // The scratch of a thread: first what products expand weights into, then floats.
