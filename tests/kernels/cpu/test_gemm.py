@@ -7,9 +7,17 @@ from tests.kernels.cpu import blocks, native
 from tests.kernels.cpu.test_packing import ISAS, random
 
 TYPES = ["fp32", "bf16", "fp16", "int8", "q4"]
-# Outputs, inputs, tokens: parts of panels, of groups, of tiles, and inputs beyond one panel.
-SHAPES = [(1, 1, 1), (16, 24, 3), (70, 129, 13), (64, 64, 12), (200, 640, 25), (33, 1090, 7)]
-VALUE_SHAPES = [(64, 64, 1), (192, 128, 13), (320, 704, 25), (64, 1152, 12)]
+# Outputs, inputs, tokens: parts of panels, of groups, of tiles; few tiles and many.
+SHAPES = [
+    (1, 1, 1),
+    (16, 24, 3),
+    (70, 129, 13),
+    (64, 64, 12),
+    (200, 640, 25),
+    (33, 1090, 7),
+    (70, 1090, 50),
+]
+VALUE_SHAPES = [(64, 64, 1), (192, 128, 13), (320, 704, 25), (64, 1152, 12), (128, 1088, 50)]
 
 
 def assert_plain_sums(got: native.Array, w: native.Array, x: np.ndarray) -> None:
@@ -49,9 +57,9 @@ def test_value_products_are_plain_sums_of_what_is_multiplied(
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_token_does_not_depend_on_its_neighbours(isa: str, weights: str) -> None:
     """Not in one bit: so blocks may be cut anywhere."""
-    w, x = random(80, 200, seed=5), random(29, 200, seed=6)
+    w, x = random(80, 1200, seed=5), random(53, 1200, seed=6)
     together = blocks.product(isa, weights, w, x)
-    for first, count in ((0, 1), (5, 2), (11, 13), (28, 1)):
+    for first, count in ((0, 1), (5, 2), (11, 13), (52, 1)):
         alone = blocks.product(isa, weights, w, x[first : first + count])
         assert alone.tobytes() == together[first : first + count].tobytes()
 
