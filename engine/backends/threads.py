@@ -16,25 +16,42 @@ from kernels.cpu.library import NativeModel, Pool
 
 FILE_NAME = "threads.json"
 _STEPS = 4  # decoded per try; the best counts, since other programs only make it slower
-_WORTH_IT = 0.95  # fewer threads must take less than this share: reading text gains from many
+_WORTH_IT = 0.9  # fewer threads must take less than this share: reading text gains from many
+_BUSY_PERCENT = 15.0  # of all processors: what others use then decides more than the count does
 _log = logging.getLogger(__name__)
 
 
 def choose_threads(
-    model: NativeModel, step: Callable[[], None], weights: str, cache: Path | None
+    model: NativeModel,
+    step: Callable[[], None],
+    weights: str,
+    cache: Path | None,
+    *,
+    is_busy: Callable[[], bool] | None = None,
 ) -> None:
     """Give ``model`` the number of threads that decodes fastest; it has all cores now.
 
     step: decodes one token. cache: the folder in which the answer is kept; None: nowhere.
+    is_busy: tells whether other programs compute (None: looks). Then nothing is measured, so that
+    a busy minute does not decide for ever: all cores stay until a quieter load.
     """
     cores = model.threads
     key = _key(model, weights, cores)
     chosen = _remembered(cache, key)
     if chosen is None or not 1 <= chosen <= cores:
+        if (is_busy or others_compute)():
+            return
         chosen = _fastest(model, step, cores)
         _remember(cache, key, chosen)
     if chosen != model.threads:
         model.set_pool(Pool(model.library, chosen))
+
+
+def others_compute() -> bool:
+    """Tell whether the processors have work now; looks for a tenth of a second."""
+    import psutil
+
+    return psutil.cpu_percent(0.1) > _BUSY_PERCENT
 
 
 def candidates(cores: int) -> list[int]:

@@ -192,6 +192,7 @@ class _Handle:
         self.library = library
         self.pointer = pointer
         self._finalizer = weakref.finalize(self, library.get, destroy, pointer)
+        self._finalizer.atexit = False  # the system takes all back, in whatever order
 
     def close(self) -> None:
         """Give its memory back now; a second time does nothing."""

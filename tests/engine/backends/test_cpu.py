@@ -1,12 +1,13 @@
 """The native backend against the equations, in every type, and however the text is cut."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from engine.backends.cpu import CpuBackend, serves, sizes_of
-from engine.backends.threads import candidates
+from engine.backends.threads import candidates, choose_threads
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
 from engine.model import load_backend
@@ -214,14 +215,23 @@ def test_the_plan_counts_the_bytes_that_are_taken(library: Library, weights: str
 
 
 def test_the_measured_number_of_threads_is_remembered(checkpoint: Path, tmp_path: Path) -> None:
-    first = load(checkpoint, "cpu int8", cache=tmp_path)
+    def choose(busy: bool) -> int:
+        backend = load(checkpoint, "cpu int8 @2")
+        model = backend._model
+        choose_threads(model, backend._try_step, "int8", tmp_path, is_busy=lambda: busy)
+        assert backend.forward([1], backend.new_state()).isfinite().all()
+        return backend.threads
+
+    assert choose(busy=True) == 2
+    assert not list(tmp_path.iterdir()), "a busy minute decides nothing"
+    chosen = choose(busy=False)
     (file,) = tmp_path.iterdir()
-    remembered = file.read_text()
-    assert str(first.threads) in remembered
-    assert load(checkpoint, "cpu int8", cache=tmp_path).threads == first.threads
-    assert file.read_text() == remembered
+    ((key, remembered),) = json.loads(file.read_text()).items()
+    assert remembered == chosen
+    file.write_text(json.dumps({key: 1}))
+    assert choose(busy=True) == choose(busy=False) == 1
     file.write_text("no JSON")
-    assert load(checkpoint, "cpu int8", cache=tmp_path).threads >= 1
+    assert choose(busy=True) == 2
 
 
 @pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [2, 1]), (16, [16, 12, 8, 4, 2, 1])])
