@@ -16,11 +16,11 @@ namespace skn {
 constexpr int kTile = 12;        // tokens of a tile
 constexpr int kPanelBlocks = 4;  // blocks of 16 rows of one piece of work
 constexpr int kPanelRows = kPanelBlocks * kBlockRows;
-constexpr int kDepth = 512;  // inputs that go through all tiles before the next; whole pairs of groups
+constexpr int kDepth = 512;  // inputs that go through all tiles before the next do
 
 // How the items of a block of tokens are held.
 //   bf16_twice: x = high + low, pairs of one after the same pair of the other, for bf16 weights;
-//   int8: signed, groups of 64, the sums beside; uint8: the same for numbers that are never negative.
+//   int8: signed, groups of 64, the sums beside; uint8: the same where nothing is negative.
 enum class Form : int { fp32, bf16, bf16_twice, int8, uint8 };
 
 constexpr size_t bytes_of(Form form) {
@@ -67,7 +67,8 @@ struct Tokens {
         x.items = memory;
         const size_t room = size_t(x.tiles()) * kTile * size_t(x.inputs);
         if (has_scales(form)) {
-            x.scales = reinterpret_cast<float*>(memory + round_up(room * bytes_of(form), size_t(64)));
+            memory += round_up(room * bytes_of(form), size_t(64));
+            x.scales = reinterpret_cast<float*>(memory);
             x.offsets = reinterpret_cast<int32_t*>(x.scales + room / kGroup);
         }
         return x;
@@ -100,13 +101,13 @@ struct BlockKernels {
 
     // Packs `inputs` floats as one token; the rest of the last group becomes zeros.
     void (*pack)(const Tokens& x, int token, const float* values, int inputs);
-    // Rows of kGroup floats, `count` of them from token `token` on: changed, then packed as `group`.
+    // Rows of kGroup floats, for `count` tokens from `token` on: changed, then packed as `group`.
     void (*finish)(Then then, float* rows, int count, const Tokens& x, int token, int group);
     // out[i] gets h + (before - h) * mix[i], packed as `token`. row: scratch [n].
     void (*mix)(const float* h, const float* before, const float* const* mix,
                 const Tokens* const* out, int outs, int token, int n, float* row);
 
-    // y[t * stride + row] for the rows of blocks first .. last (at most kPanelBlocks) and the tokens
+    // y[t * stride + row] for the rows of blocks first .. last (at most kPanelBlocks), the tokens
     // of tiles tile .. last_tile; y begins at the first row and token. scratch: kScratchBytes.
     void (*product)(const Matrix& w, int first, int last, const Tokens& x, int tile, int last_tile,
                     float* y, size_t stride, uint8_t* scratch);

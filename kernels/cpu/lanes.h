@@ -70,7 +70,7 @@ struct PortableLanes {
         }
         return o;
     }
-    // Shifting a half's exponent and fraction into place leaves it 2^112 too small, denormal or not.
+    // Shifting a half into place leaves it 2^112 too small, whether denormal or not.
     static F half(const std::uint16_t* p) {
         F o;
         for (int i = 0; i < width; i++) {
@@ -120,7 +120,9 @@ struct Avx2Lanes {
     static F max(F a, F b) { return _mm256_max_ps(a, b); }
     static F min(F a, F b) { return _mm256_min_ps(a, b); }
     static F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-    static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+    static F round(F a) {
+        return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    }
     static F bf16(const std::uint16_t* p) {
         const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));

@@ -21,8 +21,8 @@ struct Sequence {
 
 enum class Logits : int { none, last, all };  // last: of the last token of every sequence
 
-// Runs one block of at most SKN_MAX_BATCH sequences; logits [sequences, V] or [tokens, V]. Throws std::bad_alloc before it begins;
-// from then on every state is advanced by its tokens.
+// Runs one block of at most SKN_MAX_BATCH sequences; logits [sequences, V] or [tokens, V]. Throws
+// std::bad_alloc before it begins; from then on every state is advanced by its tokens.
 void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
                Logits wanted, float* logits);
 
