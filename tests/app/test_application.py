@@ -190,6 +190,8 @@ def test_a_missing_cpu_engine_is_told_once(start: Start, model: Path, wait):
     application = start(model)
     wait(lambda: application.loaded is not None and application.library.hardware is not None)
     application.window.notice.dismiss()
+    assert application.library.hardware
+    assert application.loaded
     application.library.hardware = replace(application.library.hardware, native="")
     on_torch = replace(application.loaded, backend="torch")
     application.settings.set("cpu_engine_missed", False)
