@@ -92,7 +92,10 @@ class LlamaCpp:
             file = _make_gguf(llama_cpp, path, Path(folder), weights, threads)
             params = llama_cpp.llama_model_default_params()
             params.n_gpu_layers = 0
-            params.use_mmap = False  # the file goes away
+            if hasattr(llama_cpp, "LLAMA_LOAD_MODE_NONE"):  # no mapping: the file goes away
+                params.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
+            else:  # as older releases name it
+                params.use_mmap = False
             self._model = llama_cpp.llama_model_load_from_file(str(file).encode(), params)
         if not self._model:
             raise EngineError(f"llama.cpp could not load the model as {weights}.")
