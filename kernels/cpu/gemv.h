@@ -5,9 +5,9 @@
 //   half, store_half     fp16 in memory
 //   pairs                2 * width bf16 in memory: the even ones and the odd ones
 //   Sums                 16 int32;  start(n): all n;  floats(s, i): the i-th vector of them
-//   kBias                what dot() sees its weights as more than they are: 128, or 0
-//   dot(s, w, x)         s += 16 x 4 int8, stored + 128, times the 4 int8 in x
-//   dot4(a, b, w, x, y)  the same for q4: lower halves times x into a, upper times y into b
+//   kBias                what dot_both and dot4 see its weights as more than they are: 128, or 0
+//   dot_both(a, b, w, x, y)  a += 16 x 4 int8, stored + 128, times the 4 int8 in x; b, y alike
+//   dot4(a, b, w, x, y)      a += the lower halves of q4 times x; b += the upper times y
 //   unpack_dot(s[4], rows, x)   s += four rows of 64 int8 times the 4 uint8 in x
 //   unpack_dot4(s[8], rows, x)  the same for rows of q4: 128 outputs
 //   store_bytes(p, f)    whole numbers in -128 .. 127 as bytes
@@ -18,6 +18,8 @@
 #include "lanes.h"
 
 namespace skn {
+
+constexpr float kBase = 254;  // of the two digits of a quantised activation
 
 // 16 floats, as many vectors as that takes.
 template <class L>
@@ -54,6 +56,15 @@ struct Sixteen {
     }
     void fma(const Sixteen& x, typename L::F y) {
         for (int i = 0; i < count; i++) part[i] = L::fma(x.part[i], y, part[i]);
+    }
+    // += (254 high + low) * scale[i] * by
+    void scaled(const typename L::Sums& high, const typename L::Sums& low, const uint16_t* scale,
+                float by) {
+        const auto y = L::set1(by), base = L::set1(kBase);
+        for (int i = 0; i < count; i++) {
+            const auto whole = L::fma(L::floats(high, i), base, L::floats(low, i));
+            part[i] = L::fma(whole, L::mul(L::bf16(scale + i * L::width), y), part[i]);
+        }
     }
     // += sums * scale[i] * by
     void scaled(const typename L::Sums& sums, const uint16_t* scale, float by) {
@@ -136,14 +147,16 @@ void block_int8(const uint8_t* block, const Activation& x, int groups, float* y)
     Sixteen<L> sum[2] = {Sixteen<L>::zero(), Sixteen<L>::zero()};
     for (int g = 0; g < groups; g++) {
         const uint8_t* w = block + chunks_at(g, bytes);
-        const int8_t* q = x.q + g * kGroup;
+        const int8_t *q = x.q + g * kGroup, *low = x.q_low + g * kGroup;
         auto a = L::start(-L::kBias * x.sum[g]), b = L::start(0);
-        for (int c = 0; c < 16; c += 2) {
-            L::dot(a, w + c * 64, four_bytes(q + c * 4));
-            L::dot(b, w + c * 64 + 64, four_bytes(q + c * 4 + 4));
+        auto c = L::start(-L::kBias * x.sum_low[g]), d = L::start(0);
+        for (int i = 0; i < kGroup; i += 8, w += 128) {
+            L::dot_both(a, c, w, four_bytes(q + i), four_bytes(low + i));
+            L::dot_both(b, d, w + 64, four_bytes(q + i + 4), four_bytes(low + i + 4));
         }
         L::merge(a, b);
-        sum[g & 1].scaled(a, reinterpret_cast<const uint16_t*>(block + scales_at(g, bytes)),
+        L::merge(c, d);
+        sum[g & 1].scaled(a, c, reinterpret_cast<const uint16_t*>(block + scales_at(g, bytes)),
                           x.scale[g]);
     }
     sum[0].add(sum[1]);
@@ -162,7 +175,7 @@ void block_q4(const uint8_t* block, const Activation& x, int groups, float* y) {
             L::dot4(a, b, w + c * 64, four_bytes(q + c * 8), four_bytes(q + c * 8 + 4));
         L::merge(a, b);
         sum[g & 1].scaled(a, reinterpret_cast<const uint16_t*>(block + scales_at(g, bytes)),
-                          x.scale[g]);
+                          x.scale[g] * kBase);
     }
     sum[0].add(sum[1]);
     sum[0].store(y);
@@ -196,24 +209,32 @@ float largest(const float* x) {  // of 64 numbers, in magnitude
 constexpr float kNothing = 1e-30f;
 
 template <class L>
-void quantise_group(const float* x, int8_t* q, float& scale, int32_t& sum) {
-    const float top = largest<L>(x);
-    const float inverse = top > kNothing ? 127.0f / top : 0.0f;
-    scale = top > kNothing ? top / 127.0f : 0.0f;
-    auto total = L::zero();  // whole numbers below 2^24: exact
+void quantise_group(const Activation& x, int g) {
+    const float* f = x.f + g * kGroup;
+    constexpr float most = 127 * kBase + 127;
+    const float top = largest<L>(f);
+    const auto inverse = L::set1(top > kNothing ? most / top : 0.0f);
+    x.scale[g] = top > kNothing ? top / most : 0.0f;
+    const auto base = L::set1(kBase), over = L::set1(1 / kBase);
+    // Whole numbers below 2^24: their sums are exact in any order.
+    auto sum = L::zero(), sum_low = L::zero();
     for (int i = 0; i < kGroup; i += L::width) {
-        const auto whole = L::round(L::mul(L::load(x + i), L::set1(inverse)));
-        L::store_bytes(q + i, whole);
-        total = L::add(total, whole);
+        const auto whole = L::round(L::mul(L::load(f + i), inverse));
+        const auto q = L::min(L::max(L::round(L::mul(whole, over)), L::set1(-127)), L::set1(127));
+        const auto low = L::sub(whole, L::mul(q, base));
+        L::store_bytes(x.q + g * kGroup + i, q);
+        L::store_bytes(x.q_low + g * kGroup + i, low);
+        sum = L::add(sum, q);
+        sum_low = L::add(sum_low, low);
     }
-    sum = int32_t(L::sum(total));
+    x.sum[g] = int32_t(L::sum(sum));
+    x.sum_low[g] = int32_t(L::sum(sum_low));
 }
 
 template <class L>
 void prepare(int type, Activation& x, int n) {
     if (quantised(type)) {
-        for (int g = 0; g < n / kGroup; g++)
-            quantise_group<L>(x.f + g * kGroup, x.q + g * kGroup, x.scale[g], x.sum[g]);
+        for (int g = 0; g < n / kGroup; g++) quantise_group<L>(x, g);
     } else if (type == SKN_BF16) {
         if constexpr (L::kBf16Dot)
             for (int i = 0; i < n; i += 16) L::split_bf16(x.f + i, x.high + i, x.low + i);

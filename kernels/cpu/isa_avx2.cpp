@@ -50,10 +50,14 @@ struct Avx2 : skein::Avx2Lanes {
         const __m256i two = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
         return _mm256_add_epi32(s, _mm256_madd_epi16(two, _mm256_set1_epi16(1)));
     }
-    static void dot(Sums& s, const uint8_t* w, int32_t x) {
-        const __m256i q = _mm256_set1_epi32(x), flip = _mm256_set1_epi8(int8_t(0x80));
-        for (int i = 0; i < 2; i++)
-            s.x[i] = add_dot(s.x[i], _mm256_xor_si256(bytes(w + 32 * i), flip), q);
+    static void dot_both(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
+        const __m256i p = _mm256_set1_epi32(x), q = _mm256_set1_epi32(y);
+        const __m256i flip = _mm256_set1_epi8(int8_t(0x80));
+        for (int i = 0; i < 2; i++) {
+            const __m256i weights = _mm256_xor_si256(bytes(w + 32 * i), flip);
+            a.x[i] = add_dot(a.x[i], weights, p);
+            b.x[i] = add_dot(b.x[i], weights, q);
+        }
     }
     static __m256i levels() {
         return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4)));

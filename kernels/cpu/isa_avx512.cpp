@@ -17,9 +17,10 @@ struct Avx512 : Avx512Base {
         const __m512i two = _mm512_maddubs_epi16(_mm512_abs_epi8(w), turned);
         return _mm512_add_epi32(s, _mm512_madd_epi16(two, _mm512_set1_epi16(1)));
     }
-    static void dot(Sums& s, const uint8_t* w, int32_t x) {
-        const __m512i flip = _mm512_set1_epi8(int8_t(0x80));
-        s.x = add_dot(s.x, _mm512_xor_si512(bytes(w), flip), _mm512_set1_epi32(x));
+    static void dot_both(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
+        const __m512i weights = _mm512_xor_si512(bytes(w), _mm512_set1_epi8(int8_t(0x80)));
+        a.x = add_dot(a.x, weights, _mm512_set1_epi32(x));
+        b.x = add_dot(b.x, weights, _mm512_set1_epi32(y));
     }
     static void dot4(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
         const __m512i low = _mm512_set1_epi8(15), table = table_of(kQ4), both = bytes(w);

@@ -32,8 +32,10 @@ struct Avx512Vnni : Avx512Base {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(low),
                             reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(rest)));
     }
-    static void dot(Sums& s, const uint8_t* w, int32_t x) {
-        s.x = _mm512_dpbusd_epi32(s.x, bytes(w), _mm512_set1_epi32(x));
+    static void dot_both(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
+        const __m512i weights = bytes(w);
+        a.x = _mm512_dpbusd_epi32(a.x, weights, _mm512_set1_epi32(x));
+        b.x = _mm512_dpbusd_epi32(b.x, weights, _mm512_set1_epi32(y));
     }
     static void dot4(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
         const __m512i low = _mm512_set1_epi8(15), both = bytes(w);

@@ -90,11 +90,16 @@ struct Portable : skein::PortableLanes {
         for (int i = 0; i < width; i++) o[i] = float(s.x[part * width + i]);
         return o;
     }
-    static void dot(Sums& s, const uint8_t* w, int32_t x) {
-        int8_t q[4];
-        std::memcpy(q, &x, 4);
+    static void dot_both(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
+        int8_t p[4], q[4];
+        std::memcpy(p, &x, 4);
+        std::memcpy(q, &y, 4);
         for (int i = 0; i < 16; i++)
-            for (int j = 0; j < 4; j++) s.x[i] += (int(w[4 * i + j]) - 128) * q[j];
+            for (int j = 0; j < 4; j++) {
+                const int weight = int(w[4 * i + j]) - 128;
+                a.x[i] += weight * p[j];
+                b.x[i] += weight * q[j];
+            }
     }
     static void dot4(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
         int8_t p[4], q[4];

@@ -74,9 +74,11 @@ ValueMatrix value_layout(int type, int rows, int columns);
 struct Activation {
     float* f = nullptr;       // always there; zero beyond K
     uint16_t *high = nullptr, *low = nullptr;  // bf16: x = high + low
-    int8_t* q = nullptr;      // groups of 64: x = q * scale
+    // int8, q4: groups of 64, x = (254 q + q_low) * scale. The weights of int8 lose so little that
+    // 8 bits of x would lose more; q4 reads q alone.
+    int8_t *q = nullptr, *q_low = nullptr;
     float* scale = nullptr;
-    int32_t* sum = nullptr;   // of a group's q
+    int32_t *sum = nullptr, *sum_low = nullptr;  // of a group's q and q_low
 };
 
 // What is left of the channel mix's k: the numbers above zero of each group of 64.

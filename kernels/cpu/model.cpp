@@ -92,8 +92,10 @@ Activation take_activation(Carver& carver, int n) {
     x.high = carver.take<uint16_t>(size);
     x.low = carver.take<uint16_t>(size);
     x.q = carver.take<int8_t>(size);
+    x.q_low = carver.take<int8_t>(size);
     x.scale = carver.take<float>(size / kGroup);
     x.sum = carver.take<int32_t>(size / kGroup);
+    x.sum_low = carver.take<int32_t>(size / kGroup);
     return x;
 }
 
