@@ -83,11 +83,11 @@ struct Activation {
 
 // What is left of the channel mix's k: the numbers above zero of each group of 64.
 struct Active {
-    uint8_t* index = nullptr;  // [F] places in the group, rising; the first count[g] of group g
+    uint8_t* index = nullptr;  // [F] places in the group, rising; all 64 where many are active
     uint8_t* q = nullptr;      // [F] int8, q4: x = q * scale, 1 to 255, zeros up to a multiple of 4
     float* value = nullptr;    // [F] other types
     float* scale = nullptr;    // [groups]
-    uint8_t* count = nullptr;  // [groups]
+    uint8_t* count = nullptr;  // [groups] how many are above zero
 };
 
 // The vectors of one time mix, as far as a head needs them.
