@@ -57,6 +57,14 @@ class World:
             dist.all_reduce(numbers)
         return numbers
 
+    def same(self, number: int) -> bool:
+        """Tell whether everybody has the same number."""
+        if self.size == 1:
+            return True
+        ends = torch.tensor([number, -number])
+        dist.all_reduce(ends, dist.ReduceOp.MAX)
+        return int(ends.sum()) == 0
+
     def wait(self) -> None:
         """Go on when all are here."""
         if self.size > 1:
