@@ -146,7 +146,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"The configuration {path} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise EngineError(f"The configuration {path} cannot be read: {why}.") from error
     except tomllib.TOMLDecodeError as error:
         raise EngineError(f"{path} is no TOML: {error}.") from error
     for change in changes:

@@ -114,6 +114,14 @@ def test_files_that_are_no_configuration(tmp_path: Path):
             load_config(tmp_path / "run.toml", [change])
 
 
+def test_the_second_run_goes_on_from_the_first_ones_model():
+    config = load_config(
+        Path(__file__).parents[3] / "resources" / "training" / "gosling_finish.toml"
+    )
+    assert config.model.start is not None
+    assert config.model.start.parts[-3:] == ("runs", "gosling", "model.safetensors")
+
+
 @pytest.mark.parametrize("name", ["gosling", "tiny"])
 def test_the_configurations_of_the_repository(name: str):
     folder = Path(__file__).parents[3] / "resources" / "training"
