@@ -250,8 +250,6 @@ class Application(QObject):
             self.open_files(files)
         elif model := self._model_of_the_start():
             self.load(model)
-            # The engine says so itself, but only when torch is there.
-            self.chat_page.show_loading(model, 0.0)
         self.chat_page.take_focus()
 
     def _model_of_the_start(self) -> Path | None:

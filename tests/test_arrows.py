@@ -52,3 +52,19 @@ def test_an_import_does_not_bring_what_is_heavy(module: str, heavy: tuple[str, .
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert answer.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("package", ["engine", "engine.checkpoint", "engine.hardware"])
+def test_a_package_that_several_threads_import_brings_none_of_its_own_modules(
+    package: str,
+) -> None:
+    """Else one thread has the package and wants the module, another the reverse: a deadlock."""
+    code = (
+        f"import sys, {package} as found; print(*[name for name in sys.modules "
+        "if name.startswith(found.__name__ + '.')]); [getattr(found, name) for name in "
+        "found.__all__ if name != 'RWKV']"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert answer.stdout.strip() == ""

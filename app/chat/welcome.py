@@ -148,6 +148,8 @@ class Welcome(QWidget):
         self.examples = QWidget()
         self.examples.setObjectName("examples")
         self.examples.setAccessibleName(self.tr("Examples"))
+        # In a narrow window with large letters a button may be cut, the words above it never.
+        self.examples.setMinimumWidth(1)
         flow = FlowLayout(self.examples, centred=True)
         self.example_buttons = [
             push_button(example_title(text), "example_button", kind="example") for text in EXAMPLES

@@ -114,6 +114,8 @@ class EngineService(QObject):
 
         Replies that wait are written with the new model.
         """
+        # Said here too: the thread may be at importing torch, and a question may be sent already.
+        self.model_loading.emit(path, 0.0)
         self._jobs.cancel(Load)
         self._jobs.cancel_current(Write)
         self._jobs.put_before_writing(Load(path, strategy))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.built_in import require_built_in
+from engine.built_in import NAME, is_built_in, require_built_in
 from engine.cli.loading import LoraOption, StrategyOption, open_model
 from engine.cli.stores import opened_stores
 from engine.errors import EngineError
@@ -100,7 +100,9 @@ class _Talk:
 
     def run(self, max_tokens: int = 0) -> None:
         """Ask and answer until an empty line or the end of the input."""
-        typer.echo(f"{self._model.info.name}: {self._model.plan.reason}", err=True)
+        info = self._model.info
+        name = f"{NAME}, the built-in model" if is_built_in(info.path) else info.name
+        typer.echo(f"{name}: {self._model.plan.reason}", err=True)
         while question := _ask():
             self._answer(question, max_tokens)
         if self._conversation is not None:

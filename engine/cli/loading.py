@@ -3,20 +3,25 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
 from engine.backends.base import Backend, Progress
 from engine.checkpoint import ModelInfo
+from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hardware import detect
 from engine.lora_files import parse_lora
 from engine.model import Model, load_backend, load_planned, plan_model
 from engine.strategy import Strategy
+
+_LINE_SECONDS = 10.0
+"""Where no line can live, one is printed each so many seconds."""
 
 StrategyOption = Annotated[
     str, typer.Option(help='Where and how it runs: "cpu fp16", "cuda fp16 *20 -> cpu fp16", auto.')
@@ -61,6 +66,49 @@ def progress_bar(label: str) -> Iterator[Progress]:
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class Told(Protocol):
+    """Progress that can say how far it is."""
+
+    def line(self) -> str:
+        """Return it all as one line."""
+        ...
+
+
+@contextmanager
+def progress_line(label: str, *, err: bool) -> Iterator[Callable[[Told], None]]:
+    """Yield what shows progress: one living line on a terminal, else a line now and then.
+
+    err: on standard error, else on standard output.
+    """
+    if not (sys.stderr if err else sys.stdout).isatty():
+        yield _now_and_then(err)
+        return
+    from rich.console import Console
+
+    with Console(stderr=err, highlight=False).status(label) as status:
+        yield lambda told: status.update(told.line())
+
+
+def _now_and_then(err: bool) -> Callable[[Told], None]:
+    """Return what prints the first progress, and then one each so many seconds."""
+    due = 0.0
+
+    def show(told: Told) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + _LINE_SECONDS
+            typer.echo(told.line(), err=err)
+
+    return show
+
+
+def require_folder(path: Path) -> None:
+    """Raise EngineError unless the folder of a file is there: before long work, not after it."""
+    if not path.absolute().parent.is_dir():
+        raise EngineError(f"There is no folder {path.parent}.", "Make it, or choose another.")
 
 
 @contextmanager

@@ -11,23 +11,21 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli import train_corpus, train_data, train_evaluate, train_tune
+from engine.cli.loading import progress_line
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
-    from engine.training.progress import TrainProgress
     from engine.training.trainer import TrainResult
 
 _PARTS = (train_corpus, train_data, train_evaluate, train_tune)
 """Modules with ``register(app)``: ``skein train evaluate``, ``train tune``, ``train data``."""
-
-_EVERY_SECONDS = 10.0
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +69,8 @@ def train_command(
     from engine.training.trainer import train
 
     run = load_config(config, changes or ())
-    with _warnings_shown(), _stop_by_signal() as stopped, _shown() as show:
+    shown = progress_line("Getting ready ...", err=False)
+    with _warnings_shown(), _stop_by_signal() as stopped, shown as show:
         result = train(
             run,
             out,
@@ -87,7 +86,7 @@ def _tell(result: "TrainResult", out: Path) -> None:
     """Print how the run stands; of several processes only the first has something to say."""
     from engine.training.progress import clock
 
-    if not result.files:
+    if not result.files and not math.isfinite(result.loss):
         return
     position = result.position
     told = [
@@ -104,32 +103,6 @@ def _tell(result: "TrainResult", out: Path) -> None:
             typer.echo(str(path))
     if not result.finished:
         typer.echo("The same command with --resume goes on here.")
-
-
-@contextlib.contextmanager
-def _shown() -> "Iterator[Callable[[TrainProgress], None]]":
-    """Yield what shows progress: one living line on a terminal, else a line now and then."""
-    if not sys.stdout.isatty():
-        yield _lines(_EVERY_SECONDS)
-        return
-    from rich.console import Console
-
-    with Console(highlight=False).status("Getting ready ...") as status:
-        yield lambda progress: status.update(progress.line())
-
-
-def _lines(every_seconds: float) -> "Callable[[TrainProgress], None]":
-    """Return what prints the first progress, and then one each so many seconds."""
-    due = 0.0
-
-    def show(progress: "TrainProgress") -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now >= due:
-            due = now + every_seconds
-            print(progress.line(), flush=True)
-
-    return show
 
 
 @contextlib.contextmanager

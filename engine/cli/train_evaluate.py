@@ -49,9 +49,14 @@ def evaluate_command(
 ) -> None:
     """Ask held-out questions of every task, grade the answers, and compare with the bars."""
     from engine.built_in import require_built_in
-    from engine.cli.loading import progress_bar
+    from engine.cli.loading import progress_bar, require_folder
     from engine.training.evaluate import evaluate, find_tasks, load
 
+    for path in (out, losses):
+        if path is not None:
+            require_folder(path)
+    if losses is not None and losses.suffix != ".npz":
+        raise EngineError(f"{losses.name} is no .npz file.", "Give --losses a name in .npz.")
     chosen = find_tasks([name.strip() for name in tasks.split(",") if name.strip()])
     model = load(file or require_built_in(), strategy)
     with progress_bar("Answering") as show:
@@ -71,8 +76,6 @@ def _write(report: "Report", out: Path | None, losses: Path | None) -> None:
     if out is not None:
         out.write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=2), "utf-8")
     if losses is not None:
-        if losses.suffix != ".npz":
-            raise EngineError(f"{losses.name} is no .npz file.", "Give --losses a name in .npz.")
         np.savez(losses, losses=report.losses)
 
 

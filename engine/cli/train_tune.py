@@ -3,17 +3,14 @@
 Reads the options and shows how it goes; what is learned, ``engine.training`` knows.
 """
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.built_in import require_built_in
-from engine.cli.loading import interrupted
+from engine.cli.loading import interrupted, progress_line, require_folder
 from engine.cli.stores import opened_stores
 from engine.errors import EngineError
 
@@ -21,12 +18,10 @@ if TYPE_CHECKING:
     from engine.checkpoint import ModelInfo
     from engine.state import State
     from engine.templates import Template
-    from engine.training.descent import TuneProgress, TuneResult
+    from engine.training.descent import TuneResult
     from engine.training.examples import Examples
     from engine.training.model import TrainedModel
     from engine.training.rows import Row
-
-_EVERY_SECONDS = 10.0
 
 ModelArgument = Annotated[
     Path | None, typer.Argument(help="A model file; without one: the built-in model.")
@@ -66,12 +61,14 @@ def state_command(
         raise EngineError("What is learned needs a place.", "Use --name, --export, or both.")
     if export is not None and export.suffix != ".pth":
         raise EngineError("The file of --export is a .pth.", "Choose a name that ends in .pth.")
+    if export is not None:
+        require_folder(export)
     from engine.training.descent import TuneOptions
     from engine.training.tuning import tune_state
 
     options = TuneOptions(learning_rate, steps, seconds, seed).validated()
     task = _prepare(file, examples, template, seed, device)
-    with interrupted() as stop, _shown() as show:
+    with interrupted() as stop, progress_line("Learning ...", err=True) as show:
         state, result = tune_state(
             task.model, task.batches, options, progress=show, cancelled=stop.is_set
         )
@@ -100,10 +97,11 @@ def lora_command(
 
     if out.suffix not in SUFFIXES:
         raise EngineError("A LoRA is written as .pth or .safetensors.", "Choose another name.")
+    require_folder(out)
     options = TuneOptions(learning_rate, steps, seconds, seed).validated()
     shape = LoraShape(rank, alpha, tuple(parts.replace(" ", "").split(","))).validated()
     task = _prepare(file, examples, template, seed, device)
-    with interrupted() as stop, _shown() as show:
+    with interrupted() as stop, progress_line("Learning ...", err=True) as show:
         changes, result = train_lora(
             task.model, task.batches, shape, options, progress=show, cancelled=stop.is_set
         )
@@ -192,28 +190,3 @@ def _tell(result: "TuneResult") -> None:
         f"{len(result.losses)} steps in {result.seconds:.0f} s: "
         f"loss {result.first_loss:.3f} at first, {result.last_loss:.3f} at last."
     )
-
-
-@contextmanager
-def _shown() -> "Iterator[Callable[[TuneProgress], None]]":
-    """Yield what shows progress: one living line on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-
-    with Console(stderr=True, highlight=False).status("Learning ...") as status:
-        yield lambda progress: status.update(progress.line())
-
-
-def _lines() -> "Callable[[TuneProgress], None]":
-    due = 0.0
-
-    def show(progress: "TuneProgress") -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now >= due:
-            due = now + _EVERY_SECONDS
-            typer.echo(progress.line(), err=True)
-
-    return show

@@ -4,6 +4,7 @@ Tokens are those that the app would read: pieces of a template, each encoded by 
 nothing of files or of what a mark counts.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,24 @@ class _Piece:
 
     text: str
     learned: int
+
+
+def parse_line(line: str) -> tuple[Message, ...] | str:
+    """Read a line of JSON Lines: the chat in its messages, else its text.
+
+    Raises ValueError, which says why.
+    """
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:  # what they say is for programmers
+        raise ValueError("it is not valid JSON") from error
+    if not isinstance(record, dict):
+        raise ValueError("it is not a JSON object")
+    if "messages" in record:
+        return parse_messages(record["messages"])
+    if not isinstance(record.get("text"), str):
+        raise ValueError("it has neither a text nor messages")
+    return record["text"]
 
 
 def parse_messages(values: object) -> tuple[Message, ...]:

@@ -76,7 +76,8 @@ def save(folder: Path, held: Mapping[str, Tensor], state: RunState) -> Path:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return a run's checkpoints, the oldest first."""
-    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+    found = folder.glob(f"{_PREFIX}*{_SUFFIX}")  # what a user called so is none of ours
+    return sorted(path for path in found if path.stem.removeprefix(_PREFIX).isdecimal())
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -122,7 +123,8 @@ def restore(path: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim
                 optimizer.state[parameter] = {
                     "step": updates[0].clone().to(_step_device(optimizer, parameter)),
                     **{
-                        key: place(file.get_tensor(f"{moment}/{name}"), parameter)
+                        # A copy: what is read is the mapped file, which Windows could not remove.
+                        key: place(file.get_tensor(f"{moment}/{name}").clone(), parameter)
                         for moment, key in _MOMENTS.items()
                     },
                 }

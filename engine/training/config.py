@@ -10,6 +10,7 @@ A file has four tables and a list::
 Paths are meant from the file's own folder. A key that is not known is an error.
 """
 
+import math
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -145,7 +146,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"The configuration {path} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise EngineError(f"The configuration {path} cannot be read: {why}.") from error
     except tomllib.TOMLDecodeError as error:
         raise EngineError(f"{path} is no TOML: {error}.") from error
     for change in changes:
@@ -155,6 +157,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
 
 def parse_config(table: Mapping[str, Any], folder: Path) -> RunConfig:
     """Return the run of a TOML table; paths are meant from ``folder``. Raises EngineError."""
+    if not isinstance(table.get("phase", []), list):
+        raise EngineError("phase must be a list.", "Write [[phase]] in double brackets.")
     unknown = set(table) - {"model", "data", "train", "phase"}
     if unknown:
         raise EngineError(f"A configuration has no part named {sorted(unknown)[0]!r}.")
@@ -259,6 +263,10 @@ def _check_train(train: TrainOptions) -> None:
             raise EngineError(
                 f"train.{name} cannot be {getattr(train, name)!r}.", f"It is {_either(allowed)}."
             )
+    for entry in fields(train):
+        value = getattr(train, entry.name)
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise EngineError(f"train.{entry.name} must be a number of 0 or more.")
     for name in ("micro_batches", "read_steps", "prefetch"):
         if getattr(train, name) < 1:
             raise EngineError(f"train.{name} must be 1 or more.")
@@ -276,6 +284,8 @@ def _check_phases(config: RunConfig) -> None:
         where = f"phase.{number}"
         if phase.batch < 1 or phase.length < 1:
             raise EngineError(f"{where} needs a batch and a length of 1 or more.")
+        if phase.learning_rate is not None and not 0 < phase.learning_rate < math.inf:
+            raise EngineError(f"{where}.learning_rate must be above 0.")
         if phase.batch % config.train.micro_batches:
             raise EngineError(f"{where}.batch cannot be divided into train.micro_batches parts.")
         if timed and (phase.steps or not phase.share > 0):

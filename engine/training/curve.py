@@ -47,7 +47,7 @@ def read_curve(path: Path) -> list[Point]:
     """
     if not path.exists():
         return []
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8", "replace")
     whole = text[: text.rfind("\n") + 1]
     try:
         return [
@@ -62,7 +62,9 @@ def read_curve(path: Path) -> list[Point]:
             for row in csv.DictReader(whole.splitlines())
         ]
     except (KeyError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{path} is no loss curve.", "Move it away and start anew.") from error
+        raise DamagedFile(
+            f"{path} is no loss curve.", "Move it away; the run goes on with a new one."
+        ) from error
 
 
 def draw_curve(points: Sequence[Point], path: Path, title: str = "") -> None:

@@ -6,6 +6,7 @@ nccl for gradients on CUDA cards.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ class World:
             dist.all_reduce(numbers)
         return numbers
 
+    def same(self, number: int) -> bool:
+        """Tell whether everybody has the same number."""
+        if self.size == 1:
+            return True
+        ends = torch.tensor([number, -number])
+        dist.all_reduce(ends, dist.ReduceOp.MAX)
+        return int(ends.sum()) == 0
+
     def wait(self) -> None:
         """Go on when all are here."""
         if self.size > 1:
@@ -84,7 +93,11 @@ def joined(device: str) -> Iterator[World]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield World(dist.get_rank(), size, chosen)
+        dist.barrier()  # nobody leaves while another still talks
     finally:
+        # A sharded model is a cycle that holds its group: freed at the interpreter's end, the
+        # group's threads are still running, and the process aborts after all its work is done.
+        gc.collect()
         dist.destroy_process_group()
 
 

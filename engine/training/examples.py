@@ -7,7 +7,6 @@ instead of 0.64).
 Knows templates and tokens; knows no model and no torch.
 """
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 from engine.errors import DamagedFile, EngineError
 from engine.templates import Template
 from engine.tokenizer import END_OF_DOCUMENT, Tokenizer
-from engine.training.chats import Message, encode_chat, parse_messages
+from engine.training.chats import Message, encode_chat, parse_line
 from engine.training.rows import Row
 
 JOINED = 3
@@ -74,21 +73,17 @@ def _from_lines(text: str, name: str) -> Examples:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            if isinstance(record, dict) and isinstance(record.get("text"), str):
-                texts.append(record["text"])
-            elif isinstance(record, dict) and "messages" in record:
-                chats.append(parse_messages(record["messages"]))
-            else:
-                raise ValueError("it has neither a text nor messages")
-        except (ValueError, RecursionError) as error:
-            parsed = not isinstance(error, json.JSONDecodeError | RecursionError)
-            reason = str(error) if parsed else "it is not valid JSON"
+            read = parse_line(line)
+        except ValueError as error:
             raise DamagedFile(
-                f"Line {number:,} of {name} cannot be used: {reason}.",
+                f"Line {number:,} of {name} cannot be used: {error}.",
                 'A line is {"messages": [{"role": "user", "content": "..."}, {"role": "assistant",'
                 ' "content": "..."}]} or {"text": "..."}.',
             ) from error
+        if isinstance(read, str):
+            texts.append(read)
+        else:
+            chats.append(read)
     return Examples(tuple(chats), tuple(texts))
 
 

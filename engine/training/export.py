@@ -30,11 +30,7 @@ def export_weights(weights: Mapping[str, Tensor], path: Path, dtype: torch.dtype
     Raises EngineError for another suffix, for values that are not finite in ``dtype`` (fp16 ends
     at 65504), and when the file cannot be written.
     """
-    if path.suffix not in SUFFIXES:
-        raise EngineError(
-            f"{path.name} has no suffix that a model is written under.",
-            "Choose a name that ends in .pth or .safetensors.",
-        )
+    require_suffix(path)
     tensors = {name: _stored(name, weight, dtype) for name, weight in weights.items()}
     try:
         with replacing(path) as temporary:
@@ -47,6 +43,15 @@ def export_weights(weights: Mapping[str, Tensor], path: Path, dtype: torch.dtype
             f"{path.name} could not be written: {error}.",
             "Check that the folder exists, can be written to and has room.",
         ) from error
+
+
+def require_suffix(path: Path) -> None:
+    """Raise EngineError unless weights are written under such a name."""
+    if path.suffix not in SUFFIXES:
+        raise EngineError(
+            f"{path.name} has no suffix that a model is written under.",
+            "Choose a name that ends in .pth or .safetensors.",
+        )
 
 
 def _stored(name: str, weight: Tensor, dtype: torch.dtype) -> Tensor:

@@ -122,7 +122,8 @@ def _documents(pair: Binidx) -> tuple[np.ndarray, np.ndarray]:
 class StoredWriter:
     """Writes documents into a pair, and their marks beside it; used in a ``with``.
 
-    What was there under the name is replaced when all of the new is on the disk.
+    What was there under the name goes when all documents were added. An error before that leaves
+    it; one while the new pair is finished leaves none.
     """
 
     def __init__(self, path: Path, dtype: str, marked: bool) -> None:
@@ -169,5 +170,7 @@ class StoredWriter:
         try:
             if self._marks is not None:
                 self._marks.__exit__(kind, error, trace)
-        finally:
-            self._tokens.__exit__(kind, error, trace)
+        except BaseException as failed:  # tokens without their marks would all count
+            self._tokens.__exit__(type(failed), failed, failed.__traceback__)
+            raise
+        self._tokens.__exit__(kind, error, trace)

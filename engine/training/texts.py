@@ -5,7 +5,6 @@ Knows nothing of rows; how a chat is written is ``chats.py``'s.
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from engine.errors import DamagedFile, EngineError
 from engine.templates import Template, load_templates
 from engine.tokenizer import WorldTokenizer
 from engine.training.binidx import pair
-from engine.training.chats import encode_chat, parse_messages
+from engine.training.chats import encode_chat, parse_line
 from engine.training.stored import StoredWriter
 from engine.vocabulary import world_vocabulary_path
 
@@ -209,7 +208,7 @@ def _store_lines(
             number += 1
             try:
                 _store_line(line, template, tokenizer, writer)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 what = _reason(error, len(line))
                 raise DamagedFile(
                     f"Line {number:,} of {path.name} cannot be used: {what}.",
@@ -224,25 +223,18 @@ def _store_line(
     text = line.decode("utf-8-sig")
     if not text.strip():
         return
-    record = json.loads(text)
-    if not isinstance(record, dict):
-        raise ValueError("it is not a JSON object")
-    if "messages" in record:
-        tokens, marks = encode_chat(parse_messages(record["messages"]), template, tokenizer)
-        writer.add(tokens, marks)
-    elif isinstance(record.get("text"), str):
-        writer.add(tokenizer.encode(record["text"]))
+    read = parse_line(text)
+    if isinstance(read, str):
+        writer.add(tokenizer.encode(read))
     else:
-        raise ValueError("it has neither a text nor messages")
+        writer.add(*encode_chat(read, template, tokenizer))
     writer.end_document()
 
 
 def _reason(error: Exception, size_bytes: int) -> str:
-    """Return why a line makes no sense; what the libraries say is for programmers."""
+    """Return why a line makes no sense."""
     if size_bytes >= _LONGEST_LINE_BYTES:
         return f"it is longer than {_LONGEST_LINE_BYTES:,} bytes"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    if isinstance(error, json.JSONDecodeError | RecursionError):
-        return "it is not valid JSON"
     return str(error)

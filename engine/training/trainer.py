@@ -38,7 +38,7 @@ from engine.training.checkpoints import (
 from engine.training.config import Phase, RunConfig
 from engine.training.curve import CurveFile, Point, draw_curve, read_curve
 from engine.training.distributed import Agreed, World, joined, norm_of, sharing, spread, whole
-from engine.training.export import export_weights
+from engine.training.export import export_weights, require_suffix
 from engine.training.loss import training_loss
 from engine.training.opening import TYPES, open_data, open_model, threads
 from engine.training.optimizer import adamw, parameter_groups, set_learning_rate
@@ -84,6 +84,8 @@ def train(
     first one only. Raises EngineError; TrainingStopped when the numbers went wrong.
     """
     began = time.monotonic()
+    for name in config.train.export:  # or it would be found out when all is done
+        require_suffix(Path(name))
     with threads(config.train.threads), joined(config.train.device) as world:
         last = _last_checkpoint(out, resume, world)
         run = _Run(config, out, world, last, began)
@@ -97,9 +99,15 @@ def _last_checkpoint(out: Path, resume: bool, world: World) -> Path | None:
     if world.leads:
         remove_unfinished(out)
     world.wait()  # nobody writes before all have looked
+    step = read_state(found[-1]).position.step if found else -1
+    if not world.same(step):
+        raise EngineError(
+            f"Not all processes find the same checkpoints in {out}.",
+            "Several hosts need a folder that they share.",
+        )
     if found and not resume:
         raise EngineError(
-            f"{out} already holds a run, up to step {read_state(found[-1]).position.step}.",
+            f"{out} already holds a run, up to step {step}.",
             "Go on with it (--resume), or name another folder.",
         )
     return found[-1] if found else None

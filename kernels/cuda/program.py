@@ -1,23 +1,20 @@
 """CUDA sources compiled by NVRTC for the card at hand, through ``cuda-core``: no compiler needed.
 
-Knows sources, cubins and launches; knows nothing of models. Importing this module fails with
+Knows sources and launches; knows nothing of models. Importing this module fails with
 ImportError where the package ``cuda-core`` is missing.
 """
 
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from cuda.bindings import driver, nvrtc  # pyright: ignore[reportMissingImports]
+from cuda.bindings import driver  # pyright: ignore[reportMissingImports]
 
 try:
     from cuda.core import (  # pyright: ignore[reportMissingImports]
         Device,
         LaunchConfig,
-        ObjectCode,
         Program,
         ProgramOptions,
         Stream,
@@ -27,7 +24,6 @@ except ImportError:  # releases before 0.5
     from cuda.core.experimental import (  # pyright: ignore[reportMissingImports]
         Device,
         LaunchConfig,
-        ObjectCode,
         Program,
         ProgramOptions,
         Stream,
@@ -50,19 +46,18 @@ class CompiledProgram:
         device: int,
         *,
         macros: Sequence[str] = (),
-        cache: Path | None = None,
     ) -> None:
-        """device: torch's number of the card. cache: a folder for cubins; None keeps none."""
+        """device: torch's number of the card. macros: names that the sources ask for."""
         card = Device(device)
         card.set_current()
         major, minor = card.compute_capability
         self._device = device
-        self._options = ProgramOptions(
+        options = ProgramOptions(
             arch=f"sm_{major}{minor}", std="c++17", define_macro=list(macros) or None
         )
         self._kernels: dict[str, Any] = {}
         text = "".join(source.read_text("utf-8") for source in sources)
-        self._code = self._compiled(text, sources[-1].stem, cache)
+        self._code = Program(text, "c++", options).compile("cubin")
 
     def launch(
         self,
@@ -99,31 +94,8 @@ class CompiledProgram:
         if result != driver.CUresult.CUDA_SUCCESS:
             raise RuntimeError(f"{size_bytes} bytes of shared memory: {result.name}")
 
-    def _compiled(self, text: str, name: str, cache: Path | None) -> Any:  # noqa: ANN401
-        file = cache / f"{name}-{self._key(text)}.cubin" if cache else None
-        if file is not None and file.is_file():
-            return ObjectCode.from_cubin(file.read_bytes())
-        code = Program(text, "c++", self._options).compile("cubin")
-        if file is not None:
-            _write(file, bytes(code.code))
-        return code
-
-    def _key(self, text: str) -> str:
-        """Return what tells one compilation from another: source, options, compiler."""
-        options = f"{self._options.arch} {self._options.define_macro}"
-        words = f"{text}\0{options}\0{nvrtc.nvrtcVersion()}"
-        return hashlib.sha256(words.encode()).hexdigest()[:24]
-
 
 def _plain(argument: object) -> object:
     if argument is None:
         return 0
     return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write under another name first: two programs may compile the same at once."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(file)

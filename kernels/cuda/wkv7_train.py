@@ -63,20 +63,23 @@ def wkv7_train(
     about 2e-3 (its own rounding). For the way back a head keeps 1 KB (fp32) or 0.5 KB (bf16;
     sequential 1 KB) per token for its states.
     """
-    _check(r, log_w, k, v, a, b)
+    _check(state, r, log_w, k, v, a, b)
     inputs = (r, log_w, k, v, a, b, state)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     y, end, _, _ = torch.ops.skein.wkv7(*inputs, keep, sequential)
     return y, end
 
 
-def _check(r: Tensor, log_w: Tensor, *others: Tensor) -> None:
+def _check(state: Tensor | None, r: Tensor, log_w: Tensor, *others: Tensor) -> None:
     if r.shape[-1] != HEAD_SIZE or r.shape[1] % CHUNK:
         raise ValueError(f"heads of {HEAD_SIZE} and whole chunks of {CHUNK}, not {r.shape}")
     if r.dtype not in KINDS or log_w.dtype != torch.float32:
         raise ValueError(f"r in bf16 or fp32 and log w in fp32, not {r.dtype} and {log_w.dtype}")
     if any(x.shape != r.shape or x.dtype != r.dtype for x in others) or log_w.shape != r.shape:
         raise ValueError("r, log w, k, v, a and b must be alike")
+    begun = (r.shape[0], r.shape[2], HEAD_SIZE, HEAD_SIZE)
+    if state is not None and (state.shape != begun or state.dtype != torch.float32):
+        raise ValueError(f"a state is {begun} in fp32, not {state.shape} in {state.dtype}")
 
 
 def _outputs(r: Tensor, keep: bool, sequential: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -113,6 +113,17 @@ def test_the_first_start_loads_it_and_it_answers(start: Start, wait: Wait, gosli
     assert reply.stats.tokens > 0
 
 
+def test_what_is_sent_before_the_engine_has_begun_to_load_waits_for_the_model(
+    start: Start, wait: Wait
+):
+    application = start()
+    limit(application, 6)
+    assert application.chat.send("My name is Otto.")
+    assert not application.chat_page.picker.isVisible()
+    wait(lambda: bool(application.chat.messages) and not application.chat.busy)
+    assert [message.status for message in application.chat.messages] == ["done", "done"]
+
+
 def test_an_ejected_one_is_back_at_the_next_start(start: Start, wait: Wait, gosling: Path):
     first = start()
     wait(lambda: first.loaded is not None)

@@ -1,8 +1,9 @@
 """Screenshots of the real window: ``python -m tests.benchmarks.screenshots [FOLDER]``.
 
-The window, its engine thread and its store are the real ones, in a folder of their own. The
-model is a tiny random one, which can write nothing sensible: the texts of the example chats
-were written by us and put into the store, and no speed in them is a measurement.
+The window, its engine thread and its store are the real ones, in a folder of their own. The chat
+with Gosling, the built-in model, is a real one: what it says was written while the pictures were
+taken. The other chats (formulas, Chinese, an error) show texts that were written by us and put
+into the store; no speed in them is a measurement.
 """
 
 import os
@@ -18,9 +19,17 @@ from engine.hub.catalogue import Catalogue
 from engine.hub.connection import DEFAULT_ENDPOINT
 from engine.hub.remote_model import describe
 from engine.store import Store
-from tests.tiny import write_tiny_pth
 
 SIZE = (1180, 780)
+
+TALK = (
+    "Hi! I'm Mara, and I live in Lisbon with my cat Pip.",
+    "How do I branch a chat?",
+    "What is 47 + 38?",
+    "Tell me a short story about Pip, a cat, in a lighthouse.",
+    "What is my cat called?",
+    "And where do I live?",
+)
 
 QUESTION = "How can a recurrent network remember a whole conversation in a few megabytes?"
 ANSWER = """ It does not keep the words, it keeps what they *meant for what comes next*.
@@ -80,13 +89,23 @@ class Camera:
 
     def __init__(self, target: Path, home: Path) -> None:
         self._target = target
-        model = write_tiny_pth(home / "rwkv7-g1d-0.1b-20260129-ctx8192.pth", width=64)
         self._chats = _fill(home / "data" / "chats.sqlite3")
         _remember_catalogue(home / "cache")
-        self._app: Application = build(["skein", str(model)])
+        self._app: Application = build(["skein"])
         self._app.window.resize(*SIZE)
         self._app.window.show()
         self._wait(lambda: self._app.loaded is not None)
+        self._chats["chat"] = self._talk()
+
+    def _talk(self) -> int:
+        """Chat with the model that is loaded; return the chat."""
+        chat = self._app.chat
+        chat.open(None)
+        for question in TALK:
+            chat.send(question)
+            self._wait(lambda: not chat.busy)
+        assert chat.conversation is not None
+        return chat.conversation
 
     def take_all(self) -> None:
         """Light and dark, a chat, Chinese, empty, an error, models, settings."""
@@ -156,7 +175,7 @@ def _fill(path: Path) -> dict[str, int]:
     chats = {
         "error": _chat(store, "Summarise the minutes", [("Summarise this, please.", "")]),
         "chinese": _chat(store, "什么是状态", [(CHINESE_QUESTION, CHINESE_ANSWER)]),
-        "chat": _chat(store, "How a state remembers", [(QUESTION, ANSWER)]),
+        "formulas": _chat(store, "How a state remembers", [(QUESTION, ANSWER)]),
     }
     last = store.conversation(chats["error"]).current_node
     assert last is not None

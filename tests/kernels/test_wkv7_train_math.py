@@ -187,6 +187,15 @@ def test_what_the_kernel_was_not_written_for_is_refused(
         wkv7_train.wkv7_train(*parts)
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((1, 2, N, N), torch.float32), ((1, 1, N, N), torch.bfloat16)]
+)
+def test_a_state_of_another_shape_is_refused(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    parts = [torch.zeros(1, 16, 1, N) for _ in range(6)]
+    with pytest.raises(ValueError, match="a state is"):
+        wkv7_train.wkv7_train(*parts, state=torch.zeros(shape, dtype=dtype))
+
+
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_the_launch_asks_for_the_shared_memory_of_the_source(direction: str) -> None:
     way = wkv7_train._CHUNKED[direction]

@@ -130,6 +130,12 @@ def test_an_example_is_sent_and_a_beginning_is_not(qtbot, page, chat):
     assert page.composer.text == "My name is "
 
 
+def test_a_long_example_does_not_push_the_words_above_it_out_of_a_narrow_page(qtbot, page):
+    page.welcome.show_state(ready=True, suggestion=None, built_in=True)
+    longest = max(button.sizeHint().width() for button in page.welcome.example_buttons)
+    assert page.welcome.minimumSizeHint().width() < longest
+
+
 def test_the_model_button_says_what_happens(page):
     page.show_loading(Path(f"/m/{NAME}.pth"), 0.456)
     assert "loading 45 %" in page.model_button.text()

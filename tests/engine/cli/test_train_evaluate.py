@@ -57,6 +57,9 @@ def test_strict_fails_where_a_bar_is_missed(model: Path):
 def test_what_cannot_be_evaluated(model: Path, tmp_path: Path):
     assert isinstance(skein(str(model), "--tasks", "knitting").exception, EngineError)
     assert isinstance(skein(str(tmp_path / "none.pth")).exception, EngineError)
+    for option, name in (("--json", "no/x.json"), ("--losses", "no/x.npz"), ("--losses", "x.txt")):
+        error = skein(str(model), option, str(tmp_path / name)).exception  # before it asks anything
+        assert isinstance(error, EngineError), name
 
 
 def test_words():

@@ -106,6 +106,7 @@ def test_seconds_are_kept(
     [
         ((), "needs a place"),
         (("--name", "p", "--export", "p.st"), "is a .pth"),
+        (("--export", "no folder/p.pth"), "There is no folder no folder"),
         (("--name", "p", "--learning-rate", 0), "above 0"),
         (("--name", "p", "--seconds", 0), "seconds above 0"),
         (("--name", "p", "--template", "none"), "no prompt template"),
@@ -133,6 +134,16 @@ def test_missing_files_are_told(
     assert "There is no file" in run(capsys, *learn, code=1)
     lora = ("train", "lora", repeater_path, "--examples", missing, "--out", tmp_path / "x.bin")
     assert "written as .pth" in run(capsys, *lora, code=1)
+    lora = (
+        "train",
+        "lora",
+        repeater_path,
+        "--examples",
+        missing,
+        "--out",
+        tmp_path / "no" / "x.pth",
+    )
+    assert "There is no folder" in run(capsys, *lora, code=1)
     assert "There is no file" in run(
         capsys, "generate", repeater_path, "--lora", tmp_path / "none.pth", "--prompt", "x", code=1
     )

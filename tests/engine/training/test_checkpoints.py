@@ -50,6 +50,21 @@ def test_all_comes_back(tmp_path: Path):
         step(others, other_optimizer)
 
 
+def test_what_is_restored_holds_no_file_open(tmp_path: Path):
+    parameters, optimizer = made(1.0)
+    step(parameters, optimizer)
+    path = save(tmp_path, gather(parameters, optimizer), STATE)
+    others, other_optimizer = made(5.0)
+    restore(path, others, other_optimizer)
+    size = path.stat().st_size
+    with path.open("r+b") as file:  # what were still the mapped file would change with it
+        file.write(bytes(size))
+    for name, parameter in parameters.items():
+        for key in ("exp_avg", "exp_avg_sq"):
+            moment = other_optimizer.state[others[name]][key]
+            assert torch.equal(moment, optimizer.state[parameter][key]), (name, key)
+
+
 def test_before_the_first_step_there_are_no_moments(tmp_path: Path):
     parameters, optimizer = made(1.0)
     path = save(tmp_path, gather(parameters, optimizer), STATE)
@@ -65,6 +80,8 @@ def test_the_newest_two_stay(tmp_path: Path):
     for number in (5, 100, 30):
         save(tmp_path, held, RunState(Position(step=number), Watched()))
     assert [read_state(path).position.step for path in checkpoints(tmp_path)] == [30, 100]
+    (tmp_path / "checkpoint-best.safetensors").write_bytes(b"a user's own")
+    assert len(checkpoints(tmp_path)) == 2
     left = tmp_path / ".checkpoint-00000031.safetensors.1234.part"
     left.write_bytes(b"half")
     remove_unfinished(tmp_path)

@@ -59,6 +59,10 @@ def test_a_word_needs_no_quotes(tmp_path: Path):
         ("train", "export", ["a.pth", 1], "train.export = 1"),
         ("train", "device", "gpu", "train.device cannot be 'gpu'"),
         ("train", "read_steps", 0, "train.read_steps"),
+        ("train", "budget_seconds", -1.0, "train.budget_seconds must be"),
+        ("train", "workers", -1, "train.workers must be"),
+        ("train", "clip", float("nan"), "train.clip must be"),
+        ("train", "spike", float("inf"), "train.spike must be"),
         ("train", "micro_batches", 3, "phase.0.batch"),
         ("train", "learning_rate", 0.0, "above 0"),
         ("train", "budget_seconds", 60.0, "needs a share"),
@@ -85,6 +89,11 @@ def test_parts_that_are_missing_or_too_many(tmp_path: Path):
         ({"phase": [{"batch": 1, "length": 1}]}, "phase.0 needs steps"),
         ({"phase": [{"batch": 1}]}, "lacks phase.0.length"),
         ({"phase": [{"batch": 0, "length": 1, "steps": 1}]}, "1 or more"),
+        ({"phase": {"batch": 1}}, "phase must be a list"),
+        (
+            {"phase": [{"batch": 1, "length": 1, "steps": 1, "learning_rate": 0}]},
+            "phase.0.learning_rate must be above 0",
+        ),
         ({"phase": [3]}, "phase.0 must be a table"),
         ({"train": {}}, "lacks train.learning_rate"),
     ):
@@ -103,6 +112,14 @@ def test_files_that_are_no_configuration(tmp_path: Path):
     for change in ("phase.7.batch=1", "phase.x=1"):
         with pytest.raises(EngineError, match="names nothing"):
             load_config(tmp_path / "run.toml", [change])
+
+
+def test_the_second_run_goes_on_from_the_first_ones_model():
+    config = load_config(
+        Path(__file__).parents[3] / "resources" / "training" / "gosling_finish.toml"
+    )
+    assert config.model.start is not None
+    assert config.model.start.parts[-3:] == ("runs", "gosling", "model.safetensors")
 
 
 @pytest.mark.parametrize("name", ["gosling", "tiny"])

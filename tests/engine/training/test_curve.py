@@ -44,6 +44,9 @@ def test_other_files(tmp_path: Path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DamagedFile):
         read_curve(path)
+    path.write_bytes(b"step\n\xff\n")
+    with pytest.raises(DamagedFile):
+        read_curve(path)
 
 
 def test_the_picture_shows_a_curve(tmp_path: Path):

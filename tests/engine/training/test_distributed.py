@@ -63,6 +63,7 @@ def test_alone_everything_is_what_it_is():
         agreed = world.agree(2.0, 3.0, True)
         assert (agreed.weight, agreed.seconds, agreed.stop) == (2.0, 3.0, True)
         world.wait()
+        assert world.same(7)
     tensor = torch.arange(3.0)
     assert torch.equal(place(whole(tensor), tensor), tensor)
 

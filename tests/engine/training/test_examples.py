@@ -57,6 +57,8 @@ def test_a_file_of_chats_and_texts(tmp_path: Path) -> None:
     path = written(tmp_path / "e.jsonl", exchange("hello", "yes"), {"text": "a story"})
     assert read_examples(path) == Examples((chat("hello", "yes"),), ("a story",))
     assert len(read_examples(path)) == 2
+    both = written(tmp_path / "b.jsonl", exchange("hello", "yes") | {"text": "hello yes"})
+    assert read_examples(both).texts == ()  # as `skein train data` reads it
 
 
 def test_any_other_file_is_one_text(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_any_other_file_is_one_text(tmp_path: Path) -> None:
     [
         ("{", "Line 2 .* not valid JSON"),
         ('{"prompt": "x"}', "neither a text nor messages"),
-        ("[1]", "neither a text nor messages"),
+        ("[1]", "not a JSON object"),
         ('{"messages": [{"role": "assistant", "content": "x"}]}', "in turn"),
         ('{"messages": [{"role": "user", "content": "x"}]}', "nothing in it"),
     ],

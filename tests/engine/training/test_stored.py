@@ -112,6 +112,17 @@ def test_marks_of_other_tokens_are_refused(tmp_path: Path):
         StoredTokens(path)
 
 
+def test_where_the_marks_cannot_be_finished_there_are_no_tokens(tmp_path: Path):
+    marks = pair(marks_path(tmp_path / "x"))[0]
+    marks.mkdir()  # in the way of what is renamed last
+    writer = StoredWriter(tmp_path / "x", "uint16", marked=True).__enter__()
+    writer.add([1, 2], np.zeros(2, np.uint8))
+    writer.end_document(0)
+    with pytest.raises(OSError, match=r"x\.marks\.bin"):
+        writer.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == [marks]
+
+
 def test_what_is_written_again_keeps_no_marks_of_before(tmp_path: Path):
     for marked in (True, False):
         with StoredWriter(tmp_path / "x", "uint16", marked) as writer:

@@ -116,6 +116,12 @@ def test_a_folder_with_a_run_is_not_written_over(whole_run: Path):
     assert (whole_run / "curve.csv").read_bytes() == before
 
 
+def test_a_name_that_cannot_be_written_is_found_before_the_first_step(tmp_path: Path):
+    with pytest.raises(EngineError, match="no suffix that a model is written under"):
+        run(small_config(tmp_path, export=["model.bin"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_step_in_parts_is_the_same_step(whole_run: Path, tmp_path: Path):
     run(small_config(whole_run.parent, micro_batches=2, checkpointing=True), tmp_path)
     parts, whole = read_curve(tmp_path / "curve.csv"), read_curve(whole_run / "curve.csv")

@@ -3,8 +3,15 @@
 import sys
 from pathlib import Path
 
-from engine.training.distributed import joined
+from engine.training.distributed import World, joined
 from tests.engine.training.small_run import run, small_config, with_phases
+
+
+def check_agreement(world: World) -> None:
+    """What a process alone cannot show: that two see where they differ."""
+    assert world.same(7)
+    assert not world.same(world.rank)
+    assert not world.same(-world.rank)
 
 
 def main(folder: Path) -> None:
@@ -17,5 +24,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    with joined("cpu"):
+    with joined("cpu") as both:
+        check_agreement(both)
         main(Path(sys.argv[1]))
