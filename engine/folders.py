@@ -46,6 +46,11 @@ class Folders:
         return self.data / "models"
 
     @property
+    def packed(self) -> Path:
+        """Weights as the engine for processors wants them: made again when they are missing."""
+        return self.cache / "packed"
+
+    @property
     def states(self) -> Path:
         """One file per saved state."""
         return self.data / "states"

@@ -151,6 +151,7 @@ def _open_backend(
     native: bool,
 ) -> Backend:
     from engine.folders import Folders
+    from engine.packed_files import PackedFiles
     from kernels.cpu.library import find_library
 
     library = find_library() if native and strategy.native_weights else None
@@ -158,8 +159,12 @@ def _open_backend(
         from engine.backends.cpu import CpuBackend, serves
 
         if serves(library, info.shape, strategy):
-            cache = Folders.standard().cache
-            return CpuBackend(library, info, strategy, progress, cancelled, cache=cache)
+            folders = Folders.standard()
+            return CpuBackend(
+                *(library, info, strategy, progress, cancelled),
+                cache=folders.cache,
+                packed=PackedFiles(folders.packed),
+            )
     from engine.backends.torch import TorchBackend
 
     return TorchBackend(info, strategy, progress, cancelled)

@@ -18,9 +18,11 @@ from engine.backends.threads import choose_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
 from engine.needs import BYTES_PER_WEIGHT
+from engine.packed_files import PackedFiles, PackedKey, PackedWriter, source_stamp
 from engine.state import State
 from engine.strategy import Strategy
 from kernels.cpu.library import (
+    ABI_VERSION,
     MAX_BATCH,
     Library,
     NativeCancelled,
@@ -29,6 +31,7 @@ from kernels.cpu.library import (
     Pool,
     Sizes,
 )
+from kernels.cpu.memory import AlignedMemory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,10 +51,12 @@ class CpuBackend:
         cancelled: IsCancelled | None = None,
         *,
         cache: "Path | None" = None,
+        packed: PackedFiles | None = None,
     ) -> None:
-        """Load the weights, packed piece by piece.
+        """Load the weights, as they were packed before or packed now piece by piece.
 
-        cache: the folder in which the measured number of threads is remembered.
+        cache: the folder in which the measured number of threads is remembered. packed: where
+        packed weights are kept; None: nowhere.
         Raises UnsupportedStrategy for what ``serves`` refuses, DamagedFile for values that are
         not finite, MemoryError, or Cancelled when asked to stop.
         """
@@ -63,20 +68,20 @@ class CpuBackend:
             )
         self.info = info
         self.strategy = strategy
+        self._writer: PackedWriter | None = None
+        key = _packed_key(library, info, weights) if packed is not None else None
         try:
             pool = Pool(library, strategy.threads or _most_threads())
-            self._model = NativeModel(library, sizes_of(info.shape), weights, pool)
-            with (
-                open_checkpoint(info.path) as checkpoint,
-                LoraMerge(info.loras, info.shape, info.name) as loras,
-                torch.inference_mode(),
-            ):
-                fill_model(self._model, checkpoint, loras, progress, cancelled)
-            self._model.ready()
+            kept = _read_packed(packed, key, progress, cancelled)
+            self._model = NativeModel(library, sizes_of(info.shape), weights, pool, kept)
+            if kept is None:
+                self._pack(progress, cancelled)
             if not strategy.threads:
                 choose_threads(self._model, self._try_step, weights, cache)
         except NativeError as error:
             raise _understandable(error) from error
+        if packed is not None and key is not None and kept is None:
+            self._keep_packed(packed, key)
 
     @property
     def resident_bytes(self) -> int:
@@ -109,6 +114,8 @@ class CpuBackend:
 
     def close(self) -> None:
         """Give the weights' memory back."""
+        if self._writer is not None:
+            self._writer.stop()
         self._model.close()
 
     def forward(
@@ -152,6 +159,22 @@ class CpuBackend:
             for state in states[part]:
                 state.tokens_read += 1
         return logits
+
+    def _pack(self, progress: Progress | None, cancelled: IsCancelled | None) -> None:
+        info = self.info
+        with (
+            open_checkpoint(info.path) as checkpoint,
+            LoraMerge(info.loras, info.shape, info.name) as loras,
+            torch.inference_mode(),
+        ):
+            fill_model(self._model, checkpoint, loras, progress, cancelled)
+        self._model.ready()
+
+    def _keep_packed(self, packed: PackedFiles, key: PackedKey) -> None:
+        """Write what was packed, unless the file was replaced meanwhile: it may be half of each."""
+        if packed.wants(key) and key == _packed_key(self._model.library, self.info, key.weights):
+            data = self._model.data()
+            self._writer = PackedWriter(packed, key, self.info.path, data, self._model)
 
     def _read(
         self,
@@ -223,6 +246,44 @@ def sizes_of(shape: ModelShape) -> Sizes:
         *(shape.layers, shape.width, shape.heads, shape.head_size, shape.ffn, shape.vocab),
         *(ranks.w, ranks.a, max(1, ranks.v), ranks.g),
     )
+
+
+def _packed_key(library: Library, info: ModelInfo, weights: str) -> PackedKey | None:
+    """Name the packed weights of a model; None for fp32: packing only puts it in another order."""
+    if weights == "fp32":
+        return None
+    try:
+        size_bytes, time_ns = source_stamp(info.path)
+    except OSError:
+        return None
+    packed_bytes = library.packed_bytes(sizes_of(info.shape), weights)
+    return PackedKey(
+        *(info.fingerprint, size_bytes, time_ns, weights, ABI_VERSION, _release(), packed_bytes)
+    )
+
+
+def _release() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("skein")
+    except PackageNotFoundError:
+        return ""
+
+
+def _read_packed(
+    packed: PackedFiles | None,
+    key: PackedKey | None,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> AlignedMemory | None:
+    """Return packed weights that were kept, or None. Raises MemoryError or Cancelled."""
+    path = packed.find(key) if packed is not None and key is not None else None
+    if packed is None or key is None or path is None:
+        return None
+    memory = AlignedMemory(key.packed_bytes)
+    with memory.view() as target:
+        return memory if packed.read(path, target, progress, cancelled) else None
 
 
 def _plain(tensor: Tensor) -> Tensor:

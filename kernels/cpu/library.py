@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from kernels.cpu.memory import AlignedMemory
+
 ABI_VERSION = 1
 MAX_BATCH = 16
 WEIGHT_TYPES = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3, "q4": 4}
@@ -211,22 +213,43 @@ class Pool(_Handle):
 
 
 class NativeModel(_Handle):
-    """A model in the library's memory: filled tensor by tensor, then run."""
+    """A model in the library's memory: filled tensor by tensor, or over packed bytes; then run."""
 
-    def __init__(self, library: Library, sizes: Sizes, weights: str, pool: Pool) -> None:
-        """Make an empty model. Raises NativeError."""
+    def __init__(
+        self,
+        library: Library,
+        sizes: Sizes,
+        weights: str,
+        pool: Pool,
+        packed: AlignedMemory | None = None,
+    ) -> None:
+        """Make an empty model; packed: one over these bytes, ready at once. Raises NativeError."""
         pointer = c_void_p()
-        struct = sizes.as_struct()
-        library.call(
-            "skn_model_create", byref(struct), WEIGHT_TYPES[weights], pool.pointer, byref(pointer)
-        )
+        shape, number = byref(sizes.as_struct()), WEIGHT_TYPES[weights]
+        if packed is None:
+            library.call("skn_model_create", shape, number, pool.pointer, byref(pointer))
+        else:
+            library.call(
+                *("skn_model_adopt", shape, number, packed.address, packed.size_bytes),
+                *(pool.pointer, byref(pointer)),
+            )
         super().__init__(library, "skn_model_destroy", pointer)
-        self._pool = pool  # has to outlive the model
+        self._pool = pool  # has to outlive the model, and so have borrowed weights
+        self._packed = packed
 
     def close(self) -> None:
         """Give the weights back, then let the threads go."""
         super().close()
         self._pool.close()
+        if self._packed is not None:
+            self._packed.close()
+
+    def data(self) -> memoryview:
+        """Return all packed weights, to be read while the model is. Raises NativeError."""
+        address, size = c_void_p(), c_size_t()
+        self.library.call("skn_model_data", self.pointer, byref(address), byref(size))
+        whole = (ctypes.c_ubyte * size.value).from_address(address.value or 0)
+        return memoryview(whole).cast("B").toreadonly()
 
     def tensor(self, name: str, dtype: str, address: int, count: int) -> None:
         """Pack one whole tensor. Raises NativeError."""
@@ -390,6 +413,8 @@ def _places() -> Iterator[Path]:
     """Where builds put it: beside this file, in the installed package, in the build folder."""
     here = Path(__file__).resolve().parent
     yield here / _FILE_NAME
-    yield here.parent.parent / "build" / "cpu" / "kernels" / "cpu" / _FILE_NAME
+    build = here.parent.parent / "build" / "cpu"
+    yield build / _FILE_NAME
+    yield build / "Release" / _FILE_NAME  # where Visual Studio puts it
     for place in ("platlib", "purelib"):
         yield Path(sysconfig.get_path(place)) / "kernels" / "cpu" / _FILE_NAME

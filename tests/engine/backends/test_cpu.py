@@ -12,6 +12,7 @@ from engine.checkpoint import inspect
 from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
 from engine.model import load_backend
 from engine.needs import embedding_bytes, head_bytes, layer_bytes
+from engine.packed_files import PackedFiles
 from engine.state import State
 from engine.strategy import Strategy
 from kernels.cpu.library import Library, find_library
@@ -237,3 +238,70 @@ def test_the_measured_number_of_threads_is_remembered(checkpoint: Path, tmp_path
 @pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [2, 1]), (16, [16, 12, 8, 4, 2, 1])])
 def test_thread_counts_that_are_tried(cores: int, counts: list[int]) -> None:
     assert candidates(cores) == counts
+
+
+def kept(folder: Path, delay_s: float = 0) -> PackedFiles:
+    return PackedFiles(folder / "packed", least_bytes=1, delay_s=delay_s)
+
+
+def step(backend: CpuBackend) -> torch.Tensor:
+    return backend.forward(TOKENS[:20], backend.new_state())
+
+
+@pytest.mark.parametrize("weights", ["bf16", "fp16", "int8", "q4"])
+def test_what_was_packed_once_is_read_back(checkpoint: Path, tmp_path: Path, weights: str) -> None:
+    files = kept(tmp_path)
+    first = load(checkpoint, f"cpu {weights} @2", packed=files)
+    assert first._writer is not None
+    first._writer.wait()
+    seen: list[tuple[int, int]] = []
+    again = load(
+        checkpoint,
+        f"cpu {weights} @2",
+        packed=files,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert again._writer is None, "it came from the file"
+    assert seen[-1] == (again.resident_bytes, again.resident_bytes)
+    assert torch.equal(step(first), step(again))
+    first.close()
+    again.close()
+
+
+def test_a_changed_model_file_is_packed_anew(tmp_path: Path) -> None:
+    path, files = write(tmp_path / "a.pth"), kept(tmp_path)
+    first = load(path, "cpu int8 @1", packed=files)
+    assert first._writer is not None
+    first._writer.wait()
+    write(path, seed=1)
+    other = load(path, "cpu int8 @1", packed=files)
+    assert other._writer is not None
+    other.close()
+    assert not torch.equal(step(first), step(load(path, "cpu int8 @1")))
+
+
+def test_a_damaged_file_of_packed_weights_loses_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    files = kept(tmp_path)
+    first = load(checkpoint, "cpu int8 @2", packed=files)
+    assert first._writer is not None
+    first._writer.wait()
+    (path,) = files.folder.iterdir()
+    with path.open("rb+") as file:
+        file.seek(4096)
+        file.write(bytes(path.stat().st_size - 4096))
+    again = load(checkpoint, "cpu int8 @2", packed=files)
+    assert again._writer is not None, "packed from the model file"
+    assert torch.equal(step(first), step(again))
+    again.close()
+
+
+def test_ejecting_stops_the_writing(checkpoint: Path, tmp_path: Path) -> None:
+    files = kept(tmp_path, delay_s=3600)
+    load(checkpoint, "cpu int8 @2", packed=files).close()
+    assert files.usage() == 0
+    load(checkpoint, "cpu int8 @2", packed=files)  # forgotten by its owner: nobody writes it
+    assert files.usage() == 0
+
+
+def test_fp32_is_not_kept(checkpoint: Path, tmp_path: Path) -> None:
+    assert load(checkpoint, packed=kept(tmp_path))._writer is None
