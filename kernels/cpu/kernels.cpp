@@ -8,6 +8,13 @@
 #include <intrin.h>
 #elif defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#elif defined(SKN_NEON) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(SKN_NEON) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(SKN_NEON) && defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
 #endif
 
 namespace skn {
@@ -54,6 +61,7 @@ namespace {
 
 struct Features {
     bool avx2 = false, avx512 = false, avx512vnni = false;
+    bool dotprod = false, i8mm = false;
 };
 
 #if defined(__x86_64__) || defined(_M_X64) || defined(__i386__) || defined(_M_IX86)
@@ -104,6 +112,41 @@ Features features() {
     return f;
 }
 
+#elif defined(SKN_NEON) && defined(__linux__)
+
+// The numbers are the kernel's for ever; older headers do not name them all.
+Features features() {
+    Features f;
+    f.dotprod = getauxval(16) >> 20 & 1;              // AT_HWCAP, HWCAP_ASIMDDP
+    f.i8mm = f.dotprod && (getauxval(26) >> 13 & 1);  // AT_HWCAP2, HWCAP2_I8MM
+    return f;
+}
+
+#elif defined(SKN_NEON) && defined(__APPLE__)
+
+bool has(const char* name) {
+    int value = 0;
+    size_t bytes = sizeof value;
+    return sysctlbyname(name, &value, &bytes, nullptr, 0) == 0 && value != 0;
+}
+
+Features features() {
+    Features f;
+    f.dotprod = has("hw.optional.arm.FEAT_DotProd");
+    f.i8mm = f.dotprod && has("hw.optional.arm.FEAT_I8MM");
+    return f;
+}
+
+#elif defined(SKN_NEON) && defined(_WIN32)
+
+// By number: the names came with later headers than many have.
+Features features() {
+    Features f;
+    f.dotprod = IsProcessorFeaturePresent(43);            // PF_ARM_V82_DP_..
+    f.i8mm = f.dotprod && IsProcessorFeaturePresent(66);  // PF_ARM_V82_I8MM_..
+    return f;
+}
+
 #else
 
 Features features() { return {}; }
@@ -115,7 +158,11 @@ Features features() { return {}; }
 const Kernels* available_kernels(int index) {
     const Features f = features();
     const Kernels* const all[] = {f.avx512vnni ? kAvx512Vnni : nullptr,
-                                  f.avx512 ? kAvx512 : nullptr, f.avx2 ? kAvx2 : nullptr, kNeon,
+                                  f.avx512 ? kAvx512 : nullptr,
+                                  f.avx2 ? kAvx2 : nullptr,
+                                  f.i8mm ? kNeonI8mm : nullptr,
+                                  f.dotprod ? kNeonDotprod : nullptr,
+                                  kNeon,
                                   kPortable};
     for (const Kernels* one : all)
         if (one && index-- == 0) return one;
@@ -139,6 +186,13 @@ const Kernels* const kAvx512Vnni = nullptr;
 #endif
 #ifndef SKN_NEON
 const Kernels* const kNeon = nullptr;
+#endif
+// Those that this library's compiler did not know.
+#ifndef SKN_NEON_DOTPROD
+const Kernels* const kNeonDotprod = nullptr;
+#endif
+#ifndef SKN_NEON_I8MM
+const Kernels* const kNeonI8mm = nullptr;
 #endif
 
 }  // namespace skn

@@ -160,6 +160,8 @@ extern const Kernels* const kAvx2;
 extern const Kernels* const kAvx512;
 extern const Kernels* const kAvx512Vnni;
 extern const Kernels* const kNeon;
+extern const Kernels* const kNeonDotprod;
+extern const Kernels* const kNeonI8mm;
 
 // The table of that name, if this machine can run it; null otherwise. null or "": the best, or what
 // SKEIN_CPU asks for.

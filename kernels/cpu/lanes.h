@@ -11,9 +11,6 @@
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
-#if defined(__ARM_NEON)
-#include <arm_neon.h>
-#endif
 
 namespace skn {
 
@@ -175,39 +172,6 @@ struct Avx512Lanes {
     static F power2(F n) { return _mm512_scalef_ps(_mm512_set1_ps(1), n); }
     static float sum(F a) { return _mm512_reduce_add_ps(a); }
     static float top(F a) { return _mm512_reduce_max_ps(a); }
-};
-#endif
-
-#if defined(__ARM_NEON) && defined(__aarch64__)
-struct NeonLanes {
-    static constexpr int width = 4;
-    static constexpr int registers = 32;
-    using F = float32x4_t;
-    static F zero() { return vdupq_n_f32(0); }
-    static F set1(float a) { return vdupq_n_f32(a); }
-    static F load(const float* p) { return vld1q_f32(p); }
-    static void store(float* p, F a) { vst1q_f32(p, a); }
-    static F add(F a, F b) { return vaddq_f32(a, b); }
-    static F sub(F a, F b) { return vsubq_f32(a, b); }
-    static F mul(F a, F b) { return vmulq_f32(a, b); }
-    static F div(F a, F b) { return vdivq_f32(a, b); }
-    static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
-    static F max(F a, F b) { return vmaxq_f32(a, b); }
-    static F min(F a, F b) { return vminq_f32(a, b); }
-    static F abs(F a) { return vabsq_f32(a); }
-    static F round(F a) { return vrndnq_f32(a); }
-    static F bf16(const std::uint16_t* p) {
-        return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
-    }
-    static F half(const std::uint16_t* p) {
-        return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
-    }
-    static F power2(F n) {
-        const int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
-        return vreinterpretq_f32_s32(vshlq_n_s32(e, 23));
-    }
-    static float sum(F a) { return vaddvq_f32(a); }
-    static float top(F a) { return vmaxvq_f32(a); }
 };
 #endif
 

@@ -46,9 +46,9 @@ SKN_API int32_t skn_error(char *buffer, size_t bytes);
 
 /* ---- Instruction sets --------------------------------------------------------------------- */
 
-/* The set that skn_model_create would use now: "portable", "avx2", "avx512", "avx512vnni" or
- * "neon". SKEIN_CPU in the environment overrides the choice. Null: SKEIN_CPU names no set that
- * this library and this machine both have (see skn_error). */
+/* The set that skn_model_create would use now: "portable", "avx2", "avx512", "avx512vnni", "neon",
+ * "neon-dotprod" or "neon-i8mm". SKEIN_CPU in the environment overrides the choice. Null: SKEIN_CPU
+ * names no set that this library and this machine both have (see skn_error). */
 SKN_API const char *skn_cpu(void);
 
 /* Sets that can run here, best first; returns null past the end. */
