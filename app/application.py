@@ -120,6 +120,7 @@ class Application(QObject):
             self.settings.get("state_budget_bytes"),
             self,
         )
+        self.engine.set_power_saving(self.settings.get("power_saving"))
         self.chat = ChatModel(self.store, self.engine, self)
         self.personas = PersonaList(self.engine, self)
         self.conversations = ConversationModel(self.store, self)
@@ -214,6 +215,7 @@ class Application(QObject):
         page.folder_chosen.connect(self._on_folder_chosen)
         page.token_entered.connect(self.storage.keep_token)
         page.free_space_requested.connect(self.engine.free_space)
+        page.clear_packed_requested.connect(self.storage.clear_packed)
         page.look_again_requested.connect(self.library.look_again)
         page.report_requested.connect(lambda: self.window.show_report())
         self.engine.space_freed.connect(self._on_space_freed)
@@ -471,6 +473,8 @@ class Application(QObject):
         elif name == "state_budget_bytes":
             self.engine.set_state_budget(self.settings.get(name))
             self.storage.measure()
+        elif name == "power_saving":
+            self.engine.set_power_saving(self.settings.get(name))
         elif name == "send_with":
             self._apply_send_with()
         elif name == "strategy":

@@ -90,14 +90,16 @@ def load_planned(
     *,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
+    power_saving: bool = False,
 ) -> Model:
     """Load a model as planned. progress: called with bytes read and bytes in all.
 
+    power_saving: compute on half of the processor's cores at most.
     Raises NotEnoughMemory, UnsupportedStrategy, DamagedFile, or Cancelled.
     """
     # The tokenizer first: it is quick, and without it the weights are of no use.
     tokenizer = load_tokenizer(info)
-    backend = load_backend(info, plan.strategy, progress, cancelled)
+    backend = load_backend(info, plan.strategy, progress, cancelled, power_saving=power_saving)
     return Model(
         info,
         backend,
@@ -120,6 +122,7 @@ def load_backend(
     cancelled: IsCancelled | None = None,
     *,
     native: bool = True,
+    power_saving: bool = False,
 ) -> Backend:
     """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
 
@@ -129,7 +132,9 @@ def load_backend(
     import torch
 
     try:
-        return _open_backend(info, strategy, progress, cancelled, native=native)
+        return _open_backend(
+            info, strategy, progress, cancelled, native=native, power_saving=power_saving
+        )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
@@ -149,6 +154,7 @@ def _open_backend(
     cancelled: IsCancelled | None,
     *,
     native: bool,
+    power_saving: bool,
 ) -> Backend:
     from engine.folders import Folders
     from engine.packed_files import PackedFiles
@@ -164,10 +170,13 @@ def _open_backend(
                 *(library, info, strategy, progress, cancelled),
                 cache=folders.cache,
                 packed=PackedFiles(folders.packed),
+                power_saving=power_saving,
             )
     from engine.backends.torch import TorchBackend
 
-    return TorchBackend(info, strategy, progress, cancelled)
+    backend = TorchBackend(info, strategy, progress, cancelled)
+    backend.set_power_saving(power_saving)
+    return backend
 
 
 def _first_line(error: BaseException) -> str:

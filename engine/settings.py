@@ -36,6 +36,7 @@ class Settings:
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
     last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
+    power_saving: models compute on half of the processor's cores at most.
     window_geometry: as the window system gives it, base64.
     """
 
@@ -59,6 +60,7 @@ class Settings:
     strategy: str = "auto"
     strategies: Mapping[str, str] = field(default_factory=dict)
     cpu_engine_missed: bool = False
+    power_saving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class SettingsPage(QWidget):
     folder_chosen = Signal(str, str)
     token_entered = Signal(str)
     free_space_requested = Signal()
+    clear_packed_requested = Signal()
     look_again_requested = Signal()
     report_requested = Signal()
 
@@ -50,7 +51,7 @@ class SettingsPage(QWidget):
         self._stack = QStackedWidget()
         self._built: dict[str, QWidget] = {}
         self._hardware: tuple[Hardware, Plan | None, str] | None = None
-        self._storage: tuple[int, int, int] | None = None
+        self._storage: tuple[int, int, int, int] | None = None
         self._token: tuple[bool, str] | None = None
         self._makers = self._section_makers()
         self._names = list(self._makers)
@@ -102,6 +103,7 @@ class SettingsPage(QWidget):
         made.folder_chosen.connect(self.folder_chosen)
         made.token_entered.connect(self.token_entered)
         made.free_space_requested.connect(self.free_space_requested)
+        made.clear_packed_requested.connect(self.clear_packed_requested)
         if self._storage is not None:
             made.show_storage(*self._storage)
         if self._token is not None:
@@ -149,9 +151,11 @@ class SettingsPage(QWidget):
         if isinstance(made := self._built.get("inference"), InferenceSection):
             made.show_hardware(*self._hardware)
 
-    def show_storage(self, models_bytes: int, states_bytes: int, budget: int) -> None:
-        """Show how much room models and states take, and how much states may take."""
-        self._storage = models_bytes, states_bytes, budget
+    def show_storage(
+        self, models_bytes: int, states_bytes: int, budget: int, packed_bytes: int = 0
+    ) -> None:
+        """Show how much room models, states and packed weights take, and what states may take."""
+        self._storage = models_bytes, states_bytes, budget, packed_bytes
         if isinstance(made := self._built.get("storage"), StorageSection):
             made.show_storage(*self._storage)
 

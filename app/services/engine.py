@@ -25,6 +25,7 @@ from app.services.engine_jobs import (
     MoveStates,
     PersonaJob,
     SavePersona,
+    SavePower,
     Write,
 )
 from app.services.throttle import throttled
@@ -33,8 +34,9 @@ from engine.events import Event, Finished, ReplyStats, Turn
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.archive import StateArchive
-    from engine.backends.base import Progress
     from engine.checkpoint import ModelInfo
     from engine.model import Model
     from engine.plan import Plan
@@ -90,6 +92,7 @@ class EngineService(QObject):
         self._cache = cache
         self._store = store
         self._state_budget_bytes = state_budget_bytes
+        self._power_saving = False
         self._jobs = JobQueue()
         self._thread = threading.Thread(target=self._run, name="skein-engine")
         self.loaded_name = ""
@@ -141,6 +144,12 @@ class EngineService(QObject):
         """Let states take this much of the disk from now on."""
         self._state_budget_bytes = budget_bytes
         self._jobs.put(Free(budget_bytes))
+
+    def set_power_saving(self, on: bool) -> None:
+        """Compute on half of the processor's cores at most, or on all: from the next reply on."""
+        self._power_saving = on
+        self._jobs.cancel(SavePower)
+        self._jobs.put_before_writing(SavePower(on))
 
     def move_states(self, folder: Path) -> None:
         """Copy and verify all states there, and use them there from then on."""
@@ -214,6 +223,8 @@ class EngineService(QObject):
                 self._write(job)
             elif isinstance(job, Free):
                 self._free(job)
+            elif isinstance(job, SavePower):
+                self._save_power(job)
             elif isinstance(job, MoveStates):
                 self._move_states(job)
             elif isinstance(job, PersonaJob):
@@ -259,6 +270,10 @@ class EngineService(QObject):
         archive.budget_bytes = self._state_budget_bytes
         self.space_freed.emit(archive.prune(job.budget_bytes))
 
+    def _save_power(self, job: SavePower) -> None:
+        if self._model is not None and not job.cancel.is_set():
+            self._model.backend.set_power_saving(job.on)
+
     def _do_for_personas(self, job: PersonaJob) -> None:
         """Do what is asked for; the list is told in any case, as it then is."""
         if isinstance(job, ListPersonas) and job.cancel.is_set():
@@ -303,7 +318,7 @@ class EngineService(QObject):
     def _load(self, job: Load) -> None:
         """Load beside the model in use if both fit; else in its place, and come back on failure."""
         from engine.hardware import detect
-        from engine.model import load_planned, plan_model
+        from engine.model import plan_model
         from engine.room import fits_beside, without
 
         try:
@@ -317,9 +332,7 @@ class EngineService(QObject):
             if held and not fits_beside(hardware, plan.needs):
                 self._make_room()
             with uncollected():
-                loaded = load_planned(
-                    info, plan, progress=self._progress(job.path), cancelled=job.cancel.is_set
-                )
+                loaded = self._load_planned(job.path, info, plan, job.cancel.is_set)
         except Cancelled:
             self._come_back()
             self._tell_current()
@@ -329,8 +342,17 @@ class EngineService(QObject):
         else:
             self._adopt(loaded)
 
-    def _progress(self, path: Path) -> "Progress":
-        return throttled(lambda fraction: self.model_loading.emit(path, fraction))
+    def _load_planned(
+        self, path: Path, info: "ModelInfo", plan: "Plan", cancelled: "Callable[[], bool]"
+    ) -> "Model":
+        from engine.model import load_planned
+
+        return load_planned(
+            *(info, plan),
+            progress=throttled(lambda fraction: self.model_loading.emit(path, fraction)),
+            cancelled=cancelled,
+            power_saving=self._power_saving,
+        )
 
     def _make_room(self) -> None:
         if self._model is not None:
@@ -342,13 +364,12 @@ class EngineService(QObject):
         if self._former is None or self._is_outdated():
             return
         from engine.hardware import detect
-        from engine.model import load_planned, plan_model
+        from engine.model import plan_model
 
         path, strategy = self._former
         try:
             info, plan = plan_model(path, strategy, detect(self._cache))
-            progress = self._progress(path)
-            self._adopt(load_planned(info, plan, progress=progress, cancelled=self._is_outdated))
+            self._adopt(self._load_planned(path, info, plan, self._is_outdated))
         except Cancelled:
             return
         except Exception:

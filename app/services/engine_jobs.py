@@ -42,6 +42,14 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True)
+class SavePower:
+    """Compute on half of the processor's cores at most, or on all again."""
+
+    on: bool
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
 class MoveStates:
     """Take all states to another folder."""
 
@@ -74,7 +82,7 @@ class DeletePersona:
 
 
 PersonaJob = ListPersonas | SavePersona | DeletePersona
-Job = Load | Eject | Write | Free | MoveStates | PersonaJob
+Job = Load | Eject | Write | Free | SavePower | MoveStates | PersonaJob
 
 
 class JobQueue:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class StorageService(QObject):
     """Measures and moves folders; keeps the token."""
 
-    measured = Signal(object, object, object)  # bytes of models, of states, the states' budget
+    measured = Signal(object, object, object, object)
+    """Bytes of models, of states, of the states' budget, of packed weights."""
     moving = Signal(float)  # fraction
     moved = Signal(str)  # folder
     token_known = Signal(bool, str)  # saved, a sentence about what went wrong
@@ -44,12 +45,13 @@ class StorageService(QObject):
         """Whether models are on their way to another folder."""
 
     def measure(self) -> None:
-        """Find out how much models and states take, and whether a token is kept."""
+        """Find out how much models, states and packed weights take, and if a token is kept."""
         models, states = self._models_folder(), self._folders.states_of(self._settings.values)
         budget = self._settings.get("state_budget_bytes")
+        packed = self._folders.packed
         self._tasks.run_in_background(
-            lambda: (_bytes_in(models), _bytes_in(states)),
-            lambda found: self.measured.emit(found[0], found[1], budget),
+            lambda: (_bytes_in(models), _bytes_in(states), budget, _bytes_in(packed)),
+            lambda found: self.measured.emit(*found),
         )
         self._tasks.run_in_background(_has_token, lambda known: self.token_known.emit(known, ""))
 
@@ -75,6 +77,13 @@ class StorageService(QObject):
         if self._settings.flush():
             self._tasks.run_in_background(lambda: remove(originals), lambda _: self.measure())
         self.moved.emit(folder)
+
+    def clear_packed(self) -> None:
+        """Delete the packed weights: each model's are made again when it is loaded next."""
+        from engine.packed_files import PackedFiles
+
+        files = PackedFiles(self._folders.packed)
+        self._tasks.run_in_background(files.clear, lambda _: self.measure())
 
     def keep_token(self, token: str) -> None:
         """Put the token into the system's keyring; "" takes it away."""

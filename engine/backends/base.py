@@ -57,6 +57,13 @@ class Backend(Protocol):
         """Read one list of tokens per state; return fp32 [B, V], one row per last token."""
         ...
 
+    def set_power_saving(self, on: bool) -> None:
+        """Compute on half of the processor's cores at most, or on all that help again.
+
+        Results stay the same. A number of threads in the strategy stays, too.
+        """
+        ...
+
     def close(self) -> None:
         """Give the weights' memory back. The backend cannot be used afterwards."""
         ...

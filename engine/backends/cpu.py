@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.backends.base import IsCancelled, Progress
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
-from engine.backends.threads import choose_threads
+from engine.backends.threads import choose_threads, most_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
 from engine.needs import BYTES_PER_WEIGHT
@@ -52,11 +52,12 @@ class CpuBackend:
         *,
         cache: "Path | None" = None,
         packed: PackedFiles | None = None,
+        power_saving: bool = False,
     ) -> None:
         """Load the weights, as they were packed before or packed now piece by piece.
 
         cache: the folder in which the measured number of threads is remembered. packed: where
-        packed weights are kept; None: nowhere.
+        packed weights are kept; None: nowhere. power_saving: as in ``set_power_saving``.
         Raises UnsupportedStrategy for what ``serves`` refuses, DamagedFile for values that are
         not finite, MemoryError, or Cancelled when asked to stop.
         """
@@ -71,7 +72,9 @@ class CpuBackend:
         self._writer: PackedWriter | None = None
         key = _packed_key(library, info, weights) if packed is not None else None
         try:
-            pool = Pool(library, strategy.threads or _most_threads())
+            self._cache = cache
+            most = most_threads(power_saving=power_saving)
+            pool = Pool(library, strategy.threads or most)
             kept = _read_packed(packed, key, progress, cancelled)
             self._model = NativeModel(library, sizes_of(info.shape), weights, pool, kept)
             if kept is None:
@@ -105,6 +108,16 @@ class CpuBackend:
         shape, weights = self.info.shape, self.strategy.native_weights
         value_bytes = shape.layers * shape.width * shape.ffn * BYTES_PER_WEIGHT[weights]
         return round(value_bytes * (1 - read / rows)) if rows else 0
+
+    def set_power_saving(self, on: bool) -> None:
+        """See ``Backend.set_power_saving``."""
+        if self.strategy.threads:
+            return
+        try:
+            self._model.set_pool(Pool(self._model.library, most_threads(power_saving=on)))
+            choose_threads(self._model, self._try_step, self.strategy.native_weights, self._cache)
+        except NativeError as error:
+            raise _understandable(error) from error
 
     def new_state(self) -> State:
         """Return the zero state, its wkv in the library's order behind a transposed view."""
@@ -288,12 +301,6 @@ def _read_packed(
 
 def _plain(tensor: Tensor) -> Tensor:
     return tensor.to("cpu", torch.float32).contiguous()
-
-
-def _most_threads() -> int:
-    from engine.hardware.processor import count_cores
-
-    return count_cores()[0]
 
 
 def _understandable(error: NativeError) -> BaseException:

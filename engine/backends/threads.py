@@ -1,7 +1,8 @@
 """How many threads compute fastest here: measured once per kind of model, then remembered.
 
 Counting cores does not tell: hyperthreads, slow cores and a memory that two threads saturate all
-make fewer better. Results do not depend on it. Knows clocks and a file in the cache folder.
+make fewer better. Who saves power takes half of the cores at most. Results do not depend on it.
+Knows clocks and a file in the cache folder.
 """
 
 import json
@@ -21,6 +22,12 @@ _BUSY_PERCENT = 15.0  # of all processors: what others use then decides more tha
 _log = logging.getLogger(__name__)
 
 
+def most_threads(*, power_saving: bool) -> int:
+    """Return how many threads are worth trying here: one a core, or half of that, at least 1."""
+    cores = count_cores()[0]
+    return max(1, cores // 2) if power_saving else cores
+
+
 def choose_threads(
     model: NativeModel,
     step: Callable[[], None],
@@ -29,13 +36,15 @@ def choose_threads(
     *,
     is_busy: Callable[[], bool] | None = None,
 ) -> None:
-    """Give ``model`` the number of threads that decodes fastest; it has all cores now.
+    """Give ``model`` the number of threads that decodes fastest; it has all that it may have now.
 
     step: decodes one token. cache: the folder in which the answer is kept; None: nowhere.
     is_busy: tells whether other programs compute (None: looks). Then nothing is measured, so that
     a busy minute does not decide for ever: all cores stay until a quieter load.
     """
     cores = model.threads
+    if cores == 1:
+        return
     key = _key(model, weights, cores)
     chosen = _remembered(cache, key)
     if chosen is None or not 1 <= chosen <= cores:

@@ -19,6 +19,7 @@ from engine.backends.base import IsCancelled, Progress
 from engine.backends.lora import LoraMerge
 from engine.backends.matrices import Matrix
 from engine.backends.step_graph import StepGraph
+from engine.backends.threads import most_threads
 from engine.backends.weights import DTYPES, WeightReader
 from engine.backends.wkv7 import wkv7_chunked, wkv7_step
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
@@ -211,6 +212,7 @@ class TorchBackend:
         """
         self.info = info
         self.strategy = strategy
+        self._saves_power = False
         placement = strategy.placement(info.shape.layers)
         stages = [(_device(stage.device), _dtype(stage.weights)) for stage in placement]
         if strategy.threads:
@@ -245,6 +247,13 @@ class TorchBackend:
     def new_state(self) -> State:
         """Return the zero state, on the device of the first layer."""
         return State.zeros(self.info.shape, self._home)
+
+    def set_power_saving(self, on: bool) -> None:
+        """See ``Backend.set_power_saving``. Torch counts threads for the whole process."""
+        if self.strategy.threads or on == self._saves_power:
+            return
+        self._saves_power = on
+        torch.set_num_threads(most_threads(power_saving=on))
 
     def close(self) -> None:
         """Give the weights' memory back."""

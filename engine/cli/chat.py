@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.built_in import NAME, is_built_in, require_built_in
-from engine.cli.loading import LoraOption, StrategyOption, open_model
+from engine.cli.loading import LoraOption, PowerSavingOption, StrategyOption, open_model
 from engine.cli.stores import opened_stores
 from engine.errors import EngineError
 from engine.events import Event, Finished, Opened, Reading, Token, Turn
@@ -40,11 +40,14 @@ def chat_command(
     max_tokens: Annotated[int, typer.Option(help="Tokens of a reply at most; 0: no limit.")] = 0,
     strategy: StrategyOption = "auto",
     lora: LoraOption = None,
+    power_saving: PowerSavingOption = False,
 ) -> None:
     """Chat in the terminal; an empty line ends it. The window shows the same chats."""
     folders = Folders.standard()
     folders.create()
-    model = open_model(file or _usual_model(folders), strategy, lora or ())
+    model = open_model(
+        file or _usual_model(folders), strategy, lora or (), power_saving=power_saving
+    )
     try:
         with opened_stores() as (store, archive):
             talk = _Talk(model, store, archive, conversation, system, think, persona)

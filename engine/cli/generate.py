@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.built_in import require_built_in
-from engine.cli.loading import LoraOption, StrategyOption, interrupted, open_model
+from engine.cli.loading import (
+    LoraOption,
+    PowerSavingOption,
+    StrategyOption,
+    interrupted,
+    open_model,
+)
 from engine.errors import EngineError
 from engine.sampling_params import SamplingParams
 
@@ -40,6 +46,7 @@ def generate_command(
     stop: Annotated[list[str] | None, typer.Option(help="Stop before this text.")] = None,
     strategy: StrategyOption = "auto",
     lora: LoraOption = None,
+    power_saving: PowerSavingOption = False,
     state: Annotated[Path | None, typer.Option(help="A state file to go on from.")] = None,
     save_state: Annotated[Path | None, typer.Option(help="Where to save the state after.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
@@ -57,7 +64,7 @@ def generate_command(
         stop=tuple(stop or ()),
     ).validated()
     text = sys.stdin.read() if prompt == "-" else prompt
-    model = open_model(file or require_built_in(), strategy, lora or ())
+    model = open_model(file or require_built_in(), strategy, lora or (), power_saving=power_saving)
     _write_on(model, text, params, state, save_state, as_json=as_json)
 
 

@@ -35,7 +35,14 @@ LoraOption = Annotated[
 ]
 
 
-def open_model(file: Path, strategy: str, loras: Sequence[str] = ()) -> Model:
+PowerSavingOption = Annotated[
+    bool, typer.Option("--power-saving", help="Compute on half of the cores at most.")
+]
+
+
+def open_model(
+    file: Path, strategy: str, loras: Sequence[str] = (), *, power_saving: bool = False
+) -> Model:
     """Plan and load a model with its tokenizer, with a bar on a terminal's standard error.
 
     loras: as ``LoraOption`` has them.
@@ -44,7 +51,7 @@ def open_model(file: Path, strategy: str, loras: Sequence[str] = ()) -> Model:
     hardware = detect(Folders.standard().cache)
     info, plan = plan_model(file, Strategy.parse(strategy), hardware, uses)
     with progress_bar(f"Loading {info.name}") as show:
-        return load_planned(info, plan, progress=show)
+        return load_planned(info, plan, progress=show, power_saving=power_saving)
 
 
 def open_backend(file: Path, strategy: str) -> tuple[ModelInfo, Backend]:

@@ -16,6 +16,7 @@ from engine.hub.catalogue import Catalogue
 from engine.hub.connection import DEFAULT_ENDPOINT
 from engine.hub.library import LocalModel, model_places, scan
 from engine.hub.remote_model import RemoteModel, group
+from engine.packed_files import PackedFiles
 from engine.settings import Settings, SettingsFile
 
 
@@ -27,10 +28,23 @@ def register(app: typer.Typer) -> None:
 def models_command(
     remote: Annotated[bool, typer.Option("--remote", help="Those on the hub.")] = False,
     endpoint: Annotated[str, typer.Option(help="Another hub or a mirror.")] = "",
+    delete_prepared: Annotated[
+        bool,
+        typer.Option(
+            "--delete-prepared",
+            help="Delete the copies that are laid out for the processor; loading makes them again.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models on this computer, or those that can be downloaded."""
     folders = Folders.standard()
+    if delete_prepared:
+        freed = PackedFiles(folders.packed).clear()
+        typer.echo(
+            json.dumps({"freed_bytes": freed}) if as_json else f"Freed {freed / 1e6:.0f} MB."
+        )
+        return
     settings = SettingsFile(folders.settings_file).load()
     if remote:
         listed = _remote(folders, settings, endpoint)

@@ -598,6 +598,14 @@
         <translation>auto なら Skein が選びます。「cuda fp16」「cpu bf16」「cuda fp16 *20 -&gt; cpu fp32」のように指定することもできます。次回の読み込みから有効です。</translation>
     </message>
     <message>
+        <source>Save power</source>
+        <translation>節電</translation>
+    </message>
+    <message>
+        <source>The processor computes with half of its cores at most: cooler, quieter and easier on the battery, but often slower.</source>
+        <translation>プロセッサは最大でも半分のコアで計算します。発熱と騒音が抑えられ、バッテリーも長持ちしますが、多くの場合遅くなります。</translation>
+    </message>
+    <message>
         <source>Apply</source>
         <translation>適用</translation>
     </message>
@@ -1759,6 +1767,22 @@
     <message>
         <source>Model files in them are used where they are, never copied or deleted.</source>
         <translation>中のモデルファイルはその場所のまま使われ、コピーも削除もされません。</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>Delete prepared models</source>
+        <translation>準備済みモデルを削除</translation>
+    </message>
+    <message>
+        <source>Prepared models</source>
+        <translation>準備済みモデル</translation>
+    </message>
+    <message>
+        <source>Copies of models, laid out for the processor: they load much faster. What is deleted is made again at the next load.</source>
+        <translation>プロセッサ向けに並べ直したモデルのコピーで、読み込みが大幅に速くなります。削除しても次回の読み込み時に作り直されます。</translation>
     </message>
     <message>
         <source>Add folder…</source>

@@ -598,6 +598,14 @@
         <translation>auto 表示由 Skein 选择。也可自行填写，例如“cuda fp16”、“cpu bf16”或“cuda fp16 *20 -&gt; cpu fp32”。下次加载时生效。</translation>
     </message>
     <message>
+        <source>Save power</source>
+        <translation>节省电量</translation>
+    </message>
+    <message>
+        <source>The processor computes with half of its cores at most: cooler, quieter and easier on the battery, but often slower.</source>
+        <translation>处理器最多使用一半核心进行计算：更凉、更安静、更省电，但通常更慢。</translation>
+    </message>
+    <message>
         <source>Apply</source>
         <translation>应用</translation>
     </message>
@@ -1759,6 +1767,22 @@
     <message>
         <source>Model files in them are used where they are, never copied or deleted.</source>
         <translation>其中的模型文件会就地使用，不会被复制或删除。</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Delete prepared models</source>
+        <translation>删除预处理的模型</translation>
+    </message>
+    <message>
+        <source>Prepared models</source>
+        <translation>预处理的模型</translation>
+    </message>
+    <message>
+        <source>Copies of models, laid out for the processor: they load much faster. What is deleted is made again at the next load.</source>
+        <translation>为处理器排列好的模型副本，加载快得多。删除后会在下次加载时重新生成。</translation>
     </message>
     <message>
         <source>Add folder…</source>

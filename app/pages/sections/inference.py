@@ -13,7 +13,7 @@ from app.pages.sections.section import Section
 from app.settings import SettingsStore
 from app.theme import Theme
 from app.widgets.parts import empty_layout, label, line, push_button, restyle, row
-from app.widgets.setting_row import text_field
+from app.widgets.setting_row import check_box, text_field
 from engine.errors import EngineError
 from engine.strategy import Strategy, refuse_unsupported
 
@@ -68,6 +68,14 @@ class InferenceSection(Section):
         self._problem.setObjectName("strategy_problem")
         self._problem.hide()
         chosen.column.addWidget(self._problem)
+        chosen.setting(
+            self.tr("Save power"),
+            self.tr(
+                "The processor computes with half of its cores at most: cooler, quieter and "
+                "easier on the battery, but often slower."
+            ),
+            check_box(self._settings, "power_saving", "power_saving", self.tr("Save power")),
+        )
 
     def _override(self) -> QWidget:
         self.field: QLineEdit = text_field(

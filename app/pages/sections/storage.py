@@ -30,6 +30,7 @@ class StorageSection(Section):
     token_entered = Signal(str)
     """The Hugging Face token; "" takes it away."""
     free_space_requested = Signal()
+    clear_packed_requested = Signal()
 
     def __init__(self, theme: Theme, settings: SettingsStore, folders: Folders) -> None:
         super().__init__(theme, "settings_storage", "")
@@ -67,6 +68,25 @@ class StorageSection(Section):
         self._models_size.setObjectName("models_size")
         self._models_size.hide()
         models.column.addWidget(self._models_size)
+        self._packed_size = label("", "muted")
+        self._packed_size.setObjectName("packed_size")
+        self._clear = push_button(
+            self.tr("Delete"),
+            "clear_packed",
+            name=self.tr("Delete prepared models"),
+            clicked=self.clear_packed_requested.emit,
+        )
+        self._clear.setEnabled(False)
+        holder = QWidget()
+        holder.setLayout(row(self._packed_size, self._clear))
+        models.setting(
+            self.tr("Prepared models"),
+            self.tr(
+                "Copies of models, laid out for the processor: they load much faster. "
+                "What is deleted is made again at the next load."
+            ),
+            holder,
+        )
 
     def _show_more_folders(self) -> None:
         empty_layout(self._more)
@@ -150,8 +170,12 @@ class StorageSection(Section):
         column.addLayout(line)
         return holder
 
-    def show_storage(self, models_bytes: int, states_bytes: int, budget: int) -> None:
-        """Show how much room models and states take, and how much states may take."""
+    def show_storage(
+        self, models_bytes: int, states_bytes: int, budget: int, packed_bytes: int = 0
+    ) -> None:
+        """Show how much room models, states and packed weights take, and what states may take."""
+        self._packed_size.setText(size_text(packed_bytes))
+        self._clear.setEnabled(packed_bytes > 0)
         self._models_size.setText(self.tr("Models take {0}").format(size_text(models_bytes)))
         self._models_size.show()
         share = min(states_bytes / budget, 1.0) if budget else 1.0

@@ -139,6 +139,27 @@ def test_storage_is_shown_as_a_bar(page):
     assert find(page, "state_usage").value() == 1000
 
 
+def test_prepared_models_are_shown_and_deleted(qtbot, page):
+    page.show_storage(0, 0, 1, 0)
+    page.show_section("storage")
+    button = find(page, "clear_packed")
+    assert not button.isEnabled()
+    page.show_storage(0, 0, 1, 2_000_000_000)
+    assert find(page, "packed_size").text() == "2 GB"
+    with qtbot.waitSignal(page.clear_packed_requested):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_power_is_saved_when_wanted(qtbot, page, settings):
+    page.show_section("inference")
+    box = find(page, "power_saving")
+    assert not settings.get("power_saving")
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    assert settings.get("power_saving")
+    settings.set("power_saving", False)
+    assert not box.isChecked()
+
+
 def test_budget_from_the_file_is_a_choice(qtbot, page, settings):
     settings.set("state_budget_bytes", 5_000_000_000)
     page.show_section("storage")

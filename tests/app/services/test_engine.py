@@ -134,6 +134,28 @@ def test_a_stopped_reply_without_a_model_is_stopped(watched: Watched, folders: F
     assert watched.store.node(reply).status == "stopped"
 
 
+def test_saving_power_holds_for_the_model_in_use_and_for_the_next(watched: Watched, files):
+    from engine.hardware.processor import count_cores
+
+    one, two = files
+    half = max(1, count_cores()[0] // 2)
+
+    def threads() -> int:
+        model = watched.service._model
+        return getattr(model.backend, "threads", 0) if model else 0
+
+    watched.service.load(one, AUTO)
+    watched.wait(lambda: bool(watched.told))
+    watched.service.set_power_saving(True)
+    watched.wait(lambda: 0 < threads() <= half)
+    watched.service.load(two, AUTO)
+    watched.wait(lambda: watched.told[-1] == f"ready {two.stem}")
+    assert threads() <= half
+    watched.ask(max_tokens=2)
+    watched.wait(watched.ended)
+    assert not watched.messages
+
+
 def test_a_failed_load_brings_the_model_back_that_made_room(
     watched: Watched, files, monkeypatch: pytest.MonkeyPatch
 ):

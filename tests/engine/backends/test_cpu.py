@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from engine.backends.cpu import CpuBackend, serves, sizes_of
-from engine.backends.threads import candidates, choose_threads
+from engine.backends.threads import candidates, choose_threads, most_threads
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
+from engine.hardware.processor import count_cores
 from engine.model import load_backend
 from engine.needs import embedding_bytes, head_bytes, layer_bytes
 from engine.packed_files import PackedFiles
@@ -305,3 +306,23 @@ def test_ejecting_stops_the_writing(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_fp32_is_not_kept(checkpoint: Path, tmp_path: Path) -> None:
     assert load(checkpoint, packed=kept(tmp_path))._writer is None
+
+
+def test_saving_power_takes_half_of_the_cores_at_most(checkpoint: Path, tmp_path: Path) -> None:
+    cores = count_cores()[0]
+    half = max(1, cores // 2)
+    assert (most_threads(power_saving=False), most_threads(power_saving=True)) == (cores, half)
+    backend = load(checkpoint, "cpu int8", cache=tmp_path)
+    before = step(backend)
+    backend.set_power_saving(True)
+    assert backend.threads <= half
+    assert torch.equal(step(backend), before)
+    backend.set_power_saving(False)
+    assert torch.equal(step(backend), before)
+    assert load(checkpoint, "cpu int8", cache=tmp_path, power_saving=True).threads <= half
+
+
+def test_a_number_of_threads_in_the_strategy_counts_more(checkpoint: Path) -> None:
+    backend = load(checkpoint, "cpu int8 @3", power_saving=True)
+    backend.set_power_saving(True)
+    assert backend.threads == 3

@@ -125,6 +125,15 @@ def test_the_built_in_model_is_listed_first_and_as_what_it_is(
     assert told[0]["path"] == str(built_in)
 
 
+def test_prepared_models_are_deleted(folders: Folders):
+    folders.packed.mkdir()
+    (folders.packed / "a.packed").write_bytes(bytes(3_000_000))
+    assert skein("models", "--delete-prepared").stdout == "Freed 3 MB.\n"
+    assert not list(folders.packed.iterdir())
+    told = skein("models", "--delete-prepared", "--json").stdout
+    assert json.loads(told) == {"freed_bytes": 0}
+
+
 def test_models_on_the_hub_and_without_it(server: HubServer):
     told = json.loads(skein("models", "--remote", "--json").stdout)
     assert {model["file"] for model in told} == {NEW, OLD, LARGE}
