@@ -27,6 +27,7 @@ BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
 """Of the large matrices. Vectors are fp32 whatever the type."""
 
 _SENSITIVE = {"q4": "int8"}  # what the head, the table and the low-rank pairs are held in then
+_NARROW = 256  # up to this width the native engine takes fp16 for int8 (kernels/cpu/model.h)
 
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
@@ -65,14 +66,21 @@ class DeviceNeed:
 
 def layer_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of one layer with its matrices in type ``weights``."""
-    matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[weights]
-    pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(weights)
+    held = "fp16" if weights == "int8" and shape.width <= _NARROW else weights
+    matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
+    pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(held)
     return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
 
 
 def head_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of the head and the norm before it."""
-    return round(shape.vocab * shape.width * _sensitive_bytes(weights)) + 8 * shape.width
+    return round(shape.vocab * shape.width * _table_bytes(shape, weights)) + 8 * shape.width
+
+
+def _table_bytes(shape: "ModelShape", weights: str) -> float:
+    """Bytes of each weight of the head, and of the native engine's embedding table."""
+    narrow = weights in ("int8", "q4") and shape.width <= _NARROW
+    return BYTES_PER_WEIGHT["fp16"] if narrow else _sensitive_bytes(weights)
 
 
 def _sensitive_bytes(weights: str) -> float:
@@ -84,7 +92,7 @@ def embedding_bytes(shape: "ModelShape", native_weights: str = "") -> int:
 
     native_weights: the type in which the native engine holds the model; "" for torch.
     """
-    each = _sensitive_bytes(native_weights) if native_weights else EMBEDDING_BYTES_PER_WEIGHT
+    each = _table_bytes(shape, native_weights) if native_weights else EMBEDDING_BYTES_PER_WEIGHT
     return round(shape.vocab * shape.width * each)
 
 

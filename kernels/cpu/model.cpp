@@ -130,8 +130,11 @@ bool lay_out(const skn_shape& shape, int type, const uint8_t* base, Weights& wei
     Carver carver(const_cast<uint8_t*>(base));
     const int D = shape.width, F = shape.ffn;
     weights.shape = shape;
+    weights.narrow = D <= kNarrow;
+    if (type == SKN_INT8 && weights.narrow) type = SKN_FP16;
     weights.type = type;
-    weights.lora_type = weights.head_type = quantised(type) ? int(SKN_INT8) : type;
+    weights.lora_type = quantised(type) ? int(SKN_INT8) : type;
+    weights.head_type = quantised(type) && weights.narrow ? int(SKN_FP16) : weights.lora_type;
     auto vector = [&](int n) -> const float* { return carver.take<float>(size_t(n)); };
     auto matrix = [&](int of, int rows, int columns) {
         Matrix m = matrix_layout(of, rows, columns);

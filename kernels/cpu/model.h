@@ -30,11 +30,17 @@ struct Layer {
     ValueMatrix ffn_value;                           // [D, F]
 };
 
+// Models up to this width average little of what rounding does, and are quick in any type: in int8
+// one of 24 chats of 64 tokens became another. So int8 is held as fp16 there, the tables of q4 are
+// too, and blocks of tokens are multiplied in fp32.
+constexpr int kNarrow = 256;
+
 struct Weights {
     skn_shape shape;
-    int type;        // as asked for
+    int type;        // as held
     int lora_type;   // int8 with int8 and q4
-    int head_type;   // the same; also of the embedding's rows
+    int head_type;   // the same, fp16 if narrow; also of the embedding's rows
+    bool narrow;     // see kNarrow
     const uint8_t* embedding;  // [V] rows of row_bytes(head_type, D)
     size_t embedding_row;
     const float *ln0_w, *ln0_b, *ln_out_w, *ln_out_b;

@@ -31,9 +31,17 @@ int rank_of(const skn_shape& shape, int lora) {
     return ranks[lora];
 }
 
+Form main_form(const skn_model& model) {
+    return model.weights.narrow ? Form::fp32 : model.kernels->blocks->form(model.weights.type);
+}
+
+Form hidden_form(const skn_model& model) {
+    return model.weights.narrow ? Form::fp32 : model.kernels->blocks->value_form(model.weights.type);
+}
+
 // Loras and the head are few of the products and much of the error: their tokens keep all bits.
-Form fine_form(const BlockKernels& kernels, int type) {
-    const Form form = kernels.form(type);
+Form fine_form(const skn_model& model, int type) {
+    const Form form = model.weights.narrow ? Form::fp32 : model.kernels->blocks->form(type);
     return form == Form::bf16 ? Form::bf16_twice : form;
 }
 
@@ -47,7 +55,6 @@ size_t worker_floats(const skn_shape& shape, int tokens) {
 void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int threads) {
     const Weights& weights = model.weights;
     const skn_shape& shape = weights.shape;
-    const BlockKernels& kernels = *model.kernels->blocks;
     const size_t plane = size_t(tokens) * size_t(shape.width);
     for (float** array : {&b.x, &b.r, &b.k, &b.v, &b.v_first})
         *array = carver.take<float>(plane);
@@ -55,7 +62,7 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
     const auto packed = [&](Form form, int inputs) {
         return carver.take<uint8_t>(Tokens::bytes(form, tokens, inputs));
     };
-    const Form main = kernels.form(weights.type), lora = fine_form(kernels, weights.lora_type);
+    const Form main = main_form(model), lora = fine_form(model, weights.lora_type);
     for (int m = 0; m < kMixes; m++) {
         const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
         b.mixes[m] = packed(to_matrix ? main : lora, shape.width);
@@ -64,8 +71,8 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
     for (int i = 0; i < kLoras; i++) b.hidden[i] = packed(lora, rank_of(shape, i));
     b.attended = packed(main, shape.width);
     b.ffn_in = packed(main, shape.width);
-    b.ffn_hidden = packed(kernels.value_form(weights.type), shape.ffn);
-    b.head_in = packed(fine_form(kernels, weights.head_type), shape.width);
+    b.ffn_hidden = packed(hidden_form(model), shape.ffn);
+    b.head_in = packed(fine_form(model, weights.head_type), shape.width);
     b.workers.resize(size_t(threads));
     for (uint8_t*& worker : b.workers)
         worker = carver.take<uint8_t>(kScratchBytes + worker_floats(shape, tokens) * 4);
@@ -93,7 +100,7 @@ class BlockJob final : public Job {
         tiles_ = Tokens::tiles_of(count_);
         // Whoever is late holds up at most one piece: there are some for every thread.
         rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16));
-        const Form main = block_.form(weights_.type), lora = fine_form(block_, weights_.lora_type);
+        const Form main = main_form(model), lora = fine_form(model, weights_.lora_type);
         for (int m = 0; m < kMixes; m++) {
             const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
             mixes_[m] = Tokens::over(b_.mixes[m], to_matrix ? main : lora, count_, shape_.width);
@@ -103,12 +110,11 @@ class BlockJob final : public Job {
             hidden_[i] = Tokens::over(b_.hidden[i], lora, count_, rank_of(shape_, i));
         attended_ = Tokens::over(b_.attended, main, count_, shape_.width);
         ffn_in_ = Tokens::over(b_.ffn_in, main, count_, shape_.width);
-        ffn_hidden_ = Tokens::over(b_.ffn_hidden, block_.value_form(weights_.type), count_,
-                                   shape_.ffn);
+        ffn_hidden_ = Tokens::over(b_.ffn_hidden, hidden_form(model), count_, shape_.ffn);
         wanted_count_ = wanted == Logits::none ? 0
                         : wanted == Logits::all ? count_
                                                 : int(sequences.size());
-        head_in_ = Tokens::over(b_.head_in, fine_form(block_, weights_.head_type),
+        head_in_ = Tokens::over(b_.head_in, fine_form(model, weights_.head_type),
                                 std::max(wanted_count_, 1), shape_.width);
     }
 
@@ -436,6 +442,12 @@ void reserve_blocks(skn_model& model, int tokens) {
     model.blocks_bytes = counted.used();
 }
 
+bool begins(const skn_model& model, const Sequence& sequence) {
+    const float* last = sequence.att_shift;  // layer 0's is zero only before the first token
+    return main_form(model) != Form::fp32 &&
+           std::all_of(last, last + model.weights.shape.width, [](float x) { return x == 0; });
+}
+
 void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
                Logits wanted, float* logits) {
     const Sequence& last = sequences.back();
@@ -449,11 +461,21 @@ namespace {
 // All blocks of one prompt. Blocks are of one size, so that none is left with a few tokens.
 int prefill(skn_model& model, const int32_t* tokens, size_t count, Sequence sequence,
             float* last_logits, float* all_logits, skn_progress progress, void* user) {
-    const size_t blocks = (count + kBlockTokens - 1) / kBlockTokens;
-    const size_t size = round_up((count + blocks - 1) / blocks, size_t(kTile));
     const size_t vocab = size_t(model.weights.shape.vocab);
+    size_t done = 0;
+    if (begins(model, sequence)) {
+        float* const to = all_logits ? all_logits : count == 1 ? last_logits : nullptr;
+        const int code = skn_decode(&model, tokens[0], sequence.att_shift, sequence.wkv,
+                                    sequence.ffn_shift, to);
+        if (code != SKN_OK) return code;
+        done = 1;
+        if (count == 1 && progress && progress(user, 1, 1) != 0)
+            return fail(SKN_CANCELLED, "stopped after 1 of 1 tokens");
+    }
+    const size_t left = count - done, blocks = (left + kBlockTokens - 1) / kBlockTokens;
+    const size_t size = left ? round_up((left + blocks - 1) / blocks, size_t(kTile)) : 0;
     std::vector<Sequence> one{sequence};
-    for (size_t done = 0; done < count;) {
+    while (done < count) {
         one[0].count = int(std::min(size, count - done));
         const size_t after = done + size_t(one[0].count);
         Logits wanted = Logits::none;

@@ -26,6 +26,10 @@ enum class Logits : int { none, last, all };  // last: of the last token of ever
 void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
                Logits wanted, float* logits);
 
+// Whether this state has read nothing, so that its first token goes by skn_decode: the group norm
+// makes up for so small a memory by raising what there is, and with it what rounding in a block did.
+bool begins(const skn_model& model, const Sequence& sequence);
+
 // Room for blocks of `tokens`. Throws std::bad_alloc.
 void reserve_blocks(skn_model& model, int tokens);
 

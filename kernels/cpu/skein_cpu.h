@@ -74,7 +74,8 @@ typedef struct skn_shape {
 
 /* Types of weights. int8: symmetric, groups of 64 along the input, bf16 scales. q4: a table of 16
  * levels, groups of 64, bf16 scales with a searched value and sign. With int8 and q4 the loras,
- * the head and the embedding are int8; vectors are fp32 always. */
+ * the head and the embedding are int8; vectors are fp32 always. Models up to 256 wide are held in
+ * fp16 when int8 is asked for, and in q4 with the head and the embedding in fp16. */
 enum { SKN_FP32 = 0, SKN_BF16 = 1, SKN_FP16 = 2, SKN_INT8 = 3, SKN_Q4 = 4 };
 
 typedef struct skn_model skn_model;

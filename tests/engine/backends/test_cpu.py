@@ -8,6 +8,7 @@ import torch
 
 from engine.backends.cpu import CpuBackend, serves, sizes_of
 from engine.backends.threads import candidates, choose_threads, most_threads
+from engine.built_in import require_built_in
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
 from engine.hardware.processor import count_cores
@@ -206,11 +207,14 @@ def test_a_split_model_is_not_for_this_backend(checkpoint: Path, library: Librar
     assert load_backend(inspect(checkpoint), Strategy.parse("cpu int8 @1")).name == "cpu"
 
 
+@pytest.mark.parametrize("size", ["0.4b", "built in"])
 @pytest.mark.parametrize("weights", ["fp32", "bf16", "int8", "q4"])
-def test_the_plan_counts_the_bytes_that_are_taken(library: Library, weights: str) -> None:
+def test_the_plan_counts_the_bytes_that_are_taken(
+    library: Library, weights: str, size: str
+) -> None:
     from engine.checkpoint import ModelShape
 
-    shape = ModelShape.released("0.4b")
+    shape = inspect(require_built_in()).shape if size == "built in" else ModelShape.released(size)
     planned = shape.layers * layer_bytes(shape, weights) + head_bytes(shape, weights)
     planned += embedding_bytes(shape, weights)
     assert planned == pytest.approx(library.packed_bytes(sizes_of(shape), weights), rel=0.03)

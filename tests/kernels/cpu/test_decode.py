@@ -12,14 +12,15 @@ from tests.tiny import tiny_weights
 TYPES = ["fp32", "bf16", "fp16", "int8", "q4"]
 TOKENS = [3, 77, 0, 300, 12, 12, 5]
 VOCAB = 333
+NARROW = 256  # kNarrow of model.h
 
 
 def model_weights(**options) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
     return tiny_weights(vocab=VOCAB, **options)
 
 
-WEIGHTS = model_weights()
-ODD = model_weights(width=192, layers=3, ranks=(5, 17, 33, 65), seed=3, layer0_v=True)
+WEIGHTS = model_weights()  # narrow, and so not held in int8
+ODD = model_weights(width=320, layers=2, ranks=(5, 17, 33, 65), seed=3, layer0_v=True)
 
 
 @pytest.fixture(params=native.instruction_sets())
@@ -37,16 +38,19 @@ def run(weights: dict[str, torch.Tensor], kind: str, threads: int = 1):
 
 def as_packed(weights: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
     """Return the weights as they are once packed: what the library really multiplies with."""
-    small = "int8" if kind in ("int8", "q4") else kind
+    narrow = weights["emb.weight"].shape[1] <= NARROW
+    kind = "fp16" if narrow and kind == "int8" else kind
+    lora_kind = "int8" if kind in ("int8", "q4") else kind
+    table = "fp16" if narrow and kind == "q4" else lora_kind
     out = dict(weights)
     for name, value in weights.items():
         lora = name[-2:] in ("w1", "w2", "a1", "a2", "v1", "v2", "g1", "g2")
         if value.dim() != 2 or not (lora or name.endswith(".weight")):
             continue
         w = (value.T if lora else value).numpy()
-        main = name not in ("emb.weight", "head.weight") and not lora
+        held = table if name in ("emb.weight", "head.weight") else lora_kind if lora else kind
         is_value = name.endswith("ffn.value.weight")
-        got = native.rounded("portable", kind if main else small, w, value=is_value)
+        got = native.rounded("portable", held, w, value=is_value)
         out[name] = torch.from_numpy(got.T.copy() if lora else got)
     return out
 

@@ -19,7 +19,7 @@ from kernels.cpu.library import (
 )
 
 ROOT = Path(__file__).parents[3]
-SIZES = Sizes(2, 128, 2, 64, 512, 100, 16, 24, 8, 32)
+SIZES = Sizes(2, 320, 5, 64, 512, 100, 16, 24, 8, 32)
 
 
 def test_it_is_of_this_version_and_knows_this_processor(library: Library) -> None:
@@ -63,6 +63,9 @@ def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
 def test_packed_sizes_follow_the_type(library: Library) -> None:
     sizes = {weights: library.packed_bytes(SIZES, weights) for weights in ("fp32", "bf16", "int8")}
     assert sizes["fp32"] > sizes["bf16"] > sizes["int8"] > 0
+    narrow = Sizes(2, 128, 2, 64, 512, 100, 16, 24, 8, 32)
+    held = {weights: library.packed_bytes(narrow, weights) for weights in ("fp16", "int8", "q4")}
+    assert held["fp16"] == held["int8"] > held["q4"] > 0
     odd = Sizes(2, 100, 2, 50, 512, 100, 16, 24, 8, 32)
     assert library.packed_bytes(odd, "fp32") == 0
 
