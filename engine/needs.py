@@ -66,10 +66,15 @@ class DeviceNeed:
 
 def layer_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of one layer with its matrices in type ``weights``."""
-    held = "fp16" if weights == "int8" and shape.width <= _NARROW else weights
+    held = held_as(shape, weights)
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
     pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(held)
     return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
+
+
+def held_as(shape: "ModelShape", weights: str) -> str:
+    """Return the type in which the matrices of a layer are held when ``weights`` is asked for."""
+    return "fp16" if weights == "int8" and shape.width <= _NARROW else weights
 
 
 def head_bytes(shape: "ModelShape", weights: str) -> int:

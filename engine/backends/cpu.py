@@ -17,7 +17,7 @@ from engine.backends.packing import fill_model
 from engine.backends.threads import choose_threads, most_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
-from engine.needs import BYTES_PER_WEIGHT
+from engine.needs import BYTES_PER_WEIGHT, held_as
 from engine.packed_files import PackedFiles, PackedKey, PackedWriter, source_stamp
 from engine.state import State
 from engine.strategy import Strategy
@@ -106,7 +106,8 @@ class CpuBackend:
         """Bytes of weights that the last token did not need: rows that met a zero."""
         read, rows = self._model.active_rows()
         shape, weights = self.info.shape, self.strategy.native_weights
-        value_bytes = shape.layers * shape.width * shape.ffn * BYTES_PER_WEIGHT[weights]
+        each = BYTES_PER_WEIGHT[held_as(shape, weights)]
+        value_bytes = shape.layers * shape.width * shape.ffn * each
         return round(value_bytes * (1 - read / rows)) if rows else 0
 
     def set_power_saving(self, on: bool) -> None:
