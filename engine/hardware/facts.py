@@ -69,6 +69,8 @@ class Hardware:
             raw = json.loads(text)
         except ValueError as error:
             raise _wrong(f"it is not JSON ({error})") from None
+        if isinstance(raw, dict):
+            raw = {**_LATER_FIELDS, **raw}
         values = _checked(raw, _HARDWARE_FIELDS, "the description")
         gpus = [_checked(gpu, _GPU_FIELDS, f"gpus[{i}]") for i, gpu in enumerate(values["gpus"])]
         for gpu in gpus:
@@ -118,6 +120,8 @@ _HARDWARE_FIELDS: Mapping[str, _Check] = {
     "torch_build": _TEXT,
     "native": _TEXT,
 }
+_LATER_FIELDS: Mapping[str, object] = {"native": ""}
+"""What descriptions of earlier versions lack, and what that means."""
 _GPU_FIELDS: Mapping[str, _Check] = {
     "index": _WHOLE,
     "name": _TEXT,
