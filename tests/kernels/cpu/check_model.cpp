@@ -9,8 +9,9 @@
 namespace check {
 namespace {
 
-constexpr skn_shape kShape = {2, 128, 2, 64, 192, 67, 5, 17, 33, 65};
-constexpr int kSteps = 6, kPrompt = 29;
+// Wider than what is held in other types, odd where it may be; a row is a tile and more of q4.
+constexpr skn_shape kShape = {2, 320, 5, 64, 448, 67, 5, 17, 33, 65};
+constexpr int kSteps = 4, kPrompt = 17;
 
 void choose(const char* isa) {
 #if defined(_WIN32)
@@ -214,7 +215,7 @@ class Model {
                      "skn_prefill");
         return run;
     }
-    // Three states, each a token behind the one before: the rows are a prompt's.
+    // Three states that all read the same: their rows have to be the same.
     std::vector<Run> batch(int steps) {
         std::vector<Run> runs(3);
         const std::vector<int32_t> tokens = prompt();
@@ -286,15 +287,16 @@ void check_type(Result& result, const char* isa, int type) {
         }
         decoded = std::make_unique<Run>(steps);
         read = std::make_unique<Run>(prompt);
-        // Besides what rounding the weights does, as much again where inputs are rounded too.
+        // Besides what rounding the weights does (own), a part of it where inputs are rounded too.
         const double own = apart(all.steps, all.packed_steps[type]);
         const double lost = apart(all.packed_steps[type], steps.logits, steps.state);
-        result.expect(lost <= (quantised(type) ? 1.5 * own : 1e-4),
-                      "%s %s decode: %g apart, its weights alone %g", isa, kTypes[type], lost, own);
+        const double exact[] = {2e-5, 1e-4, 2e-5, 0.3 * own, 0.2 * own};
+        result.expect(lost <= exact[type], "%s %s decode: %g apart, its weights alone %g", isa,
+                      kTypes[type], lost, own);
         // Blocks read the inputs of the narrower types as bf16 or int8 where the set has those.
         const double prompt_own = apart(all.prompt, all.packed_prompt[type]);
         const double prompt_lost = apart(all.packed_prompt[type], prompt.logits, prompt.state);
-        const double allowed[] = {1e-5, 5e-2, 3e-2, 3 * prompt_own, 1.5 * prompt_own};
+        const double allowed[] = {2e-5, 5e-2, 5e-2, prompt_own, 0.2 * prompt_own};
         result.expect(prompt_lost <= allowed[type],
                       "%s %s prefill: %g apart, its weights alone %g", isa, kTypes[type],
                       prompt_lost, prompt_own);
