@@ -27,7 +27,7 @@ BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
 """Of the large matrices. Vectors are fp32 whatever the type."""
 
 _SENSITIVE = {"q4": "int8"}  # what the head, the table and the low-rank pairs are held in then
-_NARROW = 256  # up to this width the native engine takes fp16 for int8 (kernels/cpu/model.h)
+_NARROW = 256  # kNarrow of kernels/cpu/model.h
 
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
@@ -72,9 +72,14 @@ def layer_bytes(shape: "ModelShape", weights: str) -> int:
     return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
 
 
+def is_narrow(shape: "ModelShape") -> bool:
+    """Tell whether the native engine keeps 16 bits of a model whatever is asked for (but in q4)."""
+    return shape.width <= _NARROW
+
+
 def held_as(shape: "ModelShape", weights: str) -> str:
     """Return the type in which the matrices of a layer are held when ``weights`` is asked for."""
-    return "fp16" if weights == "int8" and shape.width <= _NARROW else weights
+    return "fp16" if weights == "int8" and is_narrow(shape) else weights
 
 
 def head_bytes(shape: "ModelShape", weights: str) -> int:
@@ -84,8 +89,8 @@ def head_bytes(shape: "ModelShape", weights: str) -> int:
 
 def _table_bytes(shape: "ModelShape", weights: str) -> float:
     """Bytes of each weight of the head, and of the native engine's embedding table."""
-    narrow = weights in ("int8", "q4") and shape.width <= _NARROW
-    return BYTES_PER_WEIGHT["fp16"] if narrow else _sensitive_bytes(weights)
+    in_fp16 = weights in ("int8", "q4") and is_narrow(shape)
+    return BYTES_PER_WEIGHT["fp16"] if in_fp16 else _sensitive_bytes(weights)
 
 
 def _sensitive_bytes(weights: str) -> float:

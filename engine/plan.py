@@ -18,6 +18,7 @@ from engine.needs import (
     embedding_bytes,
     empty_need,
     head_bytes,
+    is_narrow,
     layer_bytes,
     needs_of,
 )
@@ -34,6 +35,7 @@ _SEVERITY: tuple[Verdict, ...] = ("fits", "tight", "too_large")
 _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlier one's time
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 _NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
+_NARROW_TYPES = ("fp32", "fp16")  # int8 would be fp16, too, and bf16 no quicker
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +153,18 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     names = [f"{gpu.kind}:{gpu.index}" if several else gpu.kind for gpu in gpus]
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
-    for weights in _NATIVE_TYPES if hardware.native else _CPU_TYPES:
+    for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
     for count in range(1, len(names) + 1):
         for rest, at_best in product(_CPU_TYPES, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
                 yield split
+
+
+def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:
+    if not hardware.native:
+        return _CPU_TYPES
+    return _NARROW_TYPES if is_narrow(shape) else _NATIVE_TYPES
 
 
 def _ranked(hardware: Hardware) -> list[Gpu]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.checkpoint import ModelShape
+from engine.built_in import require_built_in
+from engine.checkpoint import ModelShape, inspect
 from engine.errors import NotEnoughMemory
 from engine.needs import needs_of
 from engine.plan import RELEASED, WEIGHT_TYPES, choose, require_room
@@ -270,6 +271,19 @@ def test_the_choice_with_the_native_engine(name, sets, label, strategy, verdict)
     plan = choose(shape(label), replace(MACHINES[name], native=sets))
     assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
     assert "cannot run" not in plan.reason
+
+
+@pytest.mark.parametrize("sets", ["", "portable", "avx2", "avx512vnni"])
+def test_a_narrow_model_keeps_its_bits(sets):
+    """The built-in one: int8 would be held as fp16, and bf16 would lose bits of its fp16."""
+    narrow = inspect(require_built_in()).shape
+    hardware = replace(MACHINES["laptop 16 GB"], native=sets)
+    assert choose(narrow, hardware).strategy.native_weights in ("fp32", "fp16")
+    fp16, int8 = (
+        needs_of(narrow, replace(hardware, native="avx2"), Strategy.parse(text))
+        for text in ("cpu fp16", "cpu int8")
+    )
+    assert fp16 == int8
 
 
 def test_weights_of_the_native_engine_take_half_and_a_quarter():
