@@ -90,6 +90,13 @@ class Sampler:
         self._rng = np.random.Generator(np.random.PCG64(params.seed))
         self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
+        self._addresses = (
+            self._scratch.adjusted.ctypes.data,
+            self._scratch.weights.ctypes.data,
+        )
+        self._is_greedy = params.temperature == 0 or params.top_p == 0
+        self._presence = np.float32(params.presence_penalty)
+        self._frequency = np.float32(params.frequency_penalty)
         # Parallel arrays that double when full; _slots says where a token's count is.
         self._ids = np.zeros(64, np.int64)
         self._counts = np.zeros(64, np.float32)
@@ -113,30 +120,28 @@ class Sampler:
         """Return a copy with ban, bias and penalties applied."""
         if logits.shape != (self.vocab_size,):
             raise ValueError(f"logits must have shape ({self.vocab_size},), not {logits.shape}")
-        highest = logits.max()
-        if np.isnan(highest) or highest == np.inf:
-            raise EngineError(*_NOT_FINITE)
+        if self._library is None:  # which looks for itself
+            _require_finite(logits)
         adjusted = self._scratch.adjusted
         np.copyto(adjusted, logits)
-        # add.at: a token may be in the list twice
-        np.add.at(adjusted, self._bias_ids, self._bias)
-        used = len(self._slots)
-        params = self.params
-        adjusted[self._ids[:used]] -= np.float32(params.presence_penalty) + self._counts[
-            :used
-        ] * np.float32(params.frequency_penalty)
-        adjusted[self._masked] = -np.inf
+        if self._bias_ids.size:  # add.at: a token may be in the list twice
+            np.add.at(adjusted, self._bias_ids, self._bias)
+        if used := len(self._slots):
+            penalties = self._presence + self._counts[:used] * self._frequency
+            adjusted[self._ids[:used]] -= penalties
+        if self._masked.size:
+            adjusted[self._masked] = -np.inf
         return adjusted
 
     def _draw(self, logits: "NDArray[np.float32]") -> int:
         """Return a token; logits are written over."""
         if self._library is not None:
-            return self._draw_natively(self._library, logits)
+            return self._draw_natively(self._library)
         params = self.params
         best = int(logits.argmax())
         if logits[best] == -np.inf:
             raise EngineError(*_NONE_LEFT)
-        if params.temperature == 0 or params.top_p == 0:
+        if self._is_greedy:
             return best
         with np.errstate(over="ignore"):  # to -inf, which is right
             relative = np.subtract(logits, logits[best], out=logits)
@@ -145,23 +150,24 @@ class Sampler:
             relative /= np.float32(max(params.temperature, _COLDEST))
         return _pick(np.exp(relative, out=relative), self._rng.random())
 
-    def _draw_natively(self, library: Library, logits: "NDArray[np.float32]") -> int:
+    def _draw_natively(self, library: Library) -> int:
         params = self.params
-        greedy = params.temperature == 0 or params.top_p == 0
+        adjusted, weights = self._addresses
         try:
             return sample(
                 library,
-                logits.ctypes.data,
+                adjusted,
                 self.vocab_size,
                 temperature=params.temperature,
                 top_p=params.top_p,
                 min_p=params.min_p,
                 top_k=params.top_k,
-                random=0.0 if greedy else self._rng.random(),
-                scratch=self._scratch.weights.ctypes.data,
+                random=0.0 if self._is_greedy else self._rng.random(),
+                scratch=weights,
             )
         except NativeError as error:
-            raise EngineError(*_NONE_LEFT) from error
+            not_finite = error.code == NativeError.NOT_FINITE
+            raise EngineError(*(_NOT_FINITE if not_finite else _NONE_LEFT)) from error
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""
@@ -179,7 +185,7 @@ class Sampler:
 
     def replay(self, token: int) -> None:
         """Count a token as if ``sample`` had drawn it just now, random number and all."""
-        if self.params.temperature != 0 and self.params.top_p != 0:
+        if not self._is_greedy:
             self._rng.random()
         self.accept(token)
 
@@ -210,6 +216,12 @@ class Sampler:
         self._ids = np.concatenate([ids, spare])
         self._counts = np.concatenate([counts, spare.astype(np.float32)])
         self._slots = slots
+
+
+def _require_finite(logits: "NDArray[np.float32]") -> None:
+    highest = logits.max()
+    if np.isnan(highest) or highest == np.inf:
+        raise EngineError(*_NOT_FINITE)
 
 
 def _ids(tokens: "Sequence[int] | NDArray[np.int64]", vocab_size: int) -> "NDArray[np.int64]":

@@ -79,6 +79,34 @@ def test_logits_are_left_as_they_are_and_the_best_wins_at_no_heat(library: Libra
     assert (logits == before).all()
 
 
+@pytest.mark.parametrize("shape", ["a few stand out", "all alike", "long tail", "whole numbers"])
+@pytest.mark.parametrize("size", [511, 513, 50_277])
+@pytest.mark.parametrize(
+    ("top_p", "top_k"), [(0.3, 0), (0.9, 0), (0.999, 0), (1.0, 40), (0.9, 700)]
+)
+def test_the_same_choices_wherever_the_cut_lies(
+    shape: str, size: int, top_p: float, top_k: int
+) -> None:
+    rng = np.random.default_rng(size)
+    logits = {
+        "a few stand out": rng.standard_normal(size) * 2 + 12 * (rng.random(size) > 0.999),
+        "all alike": rng.standard_normal(size) * 0.5,
+        "long tail": np.log(rng.pareto(1.1, size)),
+        "whole numbers": rng.integers(-9, 9, size).astype(float),
+    }[shape].astype(np.float32)
+    params = replace(FREE, top_p=top_p, top_k=top_k, temperature=0.9)
+    assert draws(params, logits, 4, native=True) == draws(params, logits, 4, native=False)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("wrong", [np.nan, -np.float32(np.nan), np.inf])
+def test_numbers_that_are_none_are_told_as_such(wrong: float, native: bool) -> None:
+    logits = np.zeros(700, np.float32)
+    logits[650] = wrong
+    with pytest.raises(EngineError, match="not finite"):
+        Sampler(FREE, 700, native=native).sample(logits)
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_not_finite_is_refused(library: Library, wrong: float) -> None:
     logits = np.zeros(700, np.float32)
