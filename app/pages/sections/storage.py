@@ -78,7 +78,7 @@ class StorageSection(Section):
         )
         self._clear.setEnabled(False)
         holder = QWidget()
-        holder.setLayout(row(self._packed_size, self._clear))
+        holder.setLayout(row(self._packed_size, self._clear, stretch=True))
         models.setting(
             self.tr("Prepared models"),
             self.tr(
