@@ -1,5 +1,6 @@
 """A chat that was interrupted, killed, edited or branched goes on as if nothing had happened."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +9,21 @@ import pytest
 import torch
 
 from engine.archive import StateArchive
+from engine.built_in import require_built_in
 from engine.errors import EngineError, StateMismatch, StoreError
 from engine.events import Event, Finished, Reading, Token, Turn
 from engine.folders import Folders
-from engine.model import Model
+from engine.hardware import detect
+from engine.model import Model, load_backend, load_model
 from engine.sampling import Sampler, SamplingParams
 from engine.session import Session
 from engine.snapshot import Snapshot
 from engine.state import State
 from engine.store import Node, Store
+from engine.strategy import Strategy
+from tests.tiny import write_tiny_pth
 
+FP32 = Strategy.parse("cpu fp32")
 PARAMS = SamplingParams(temperature=1.0, top_p=0.9, seed=5, max_tokens=24)
 
 
@@ -60,6 +66,22 @@ class Desk:
         return self.session.run(turn, self.events.append, cancelled)
 
 
+@pytest.fixture(scope="module", params=["fp32", "int8", "torch"])
+def each_model(
+    request: pytest.FixtureRequest, tiny_model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> Model:
+    """The native engine, the same in int8 (wide enough to be held so), and torch."""
+    if request.param == "fp32":
+        return tiny_model
+    if request.param == "torch":
+        return replace(tiny_model, backend=load_backend(tiny_model.info, FP32, native=False))
+    path = write_tiny_pth(
+        tmp_path_factory.mktemp("wide") / "rwkv7-g1d-wide.pth", width=320, vocab=2304
+    )
+    shutil.copy(require_built_in().with_name("vocabulary.txt"), path.parent)
+    return load_model(path, Strategy.parse("cpu int8 @2"), detect(None))
+
+
 @pytest.fixture
 def desk(folders: Folders, tiny_model: Model) -> Iterator[Desk]:
     opened = Desk(folders, tiny_model)
@@ -98,9 +120,9 @@ def test_the_second_turn_reads_only_what_is_new(desk: Desk, chat: int, tiny_mode
 
 
 def test_a_chat_after_a_restart_is_the_one_never_interrupted(
-    folders: Folders, tiny_model: Model, tmp_path: Path
+    folders: Folders, each_model: Model, tmp_path: Path
 ) -> None:
-    one = Desk(folders, tiny_model)
+    one = Desk(folders, each_model)
     chat = one.store.create_conversation().id
     first = one.ask(chat, None, "My name is Ada.")
     expected = one.ask(chat, first.id, "What is my name?")
@@ -108,11 +130,11 @@ def test_a_chat_after_a_restart_is_the_one_never_interrupted(
 
     elsewhere = Folders.below(tmp_path / "other")
     elsewhere.create()
-    two = Desk(elsewhere, tiny_model)
+    two = Desk(elsewhere, each_model)
     chat = two.store.create_conversation().id
     first = two.ask(chat, None, "My name is Ada.")
     two.close()
-    three = Desk(elsewhere, tiny_model)
+    three = Desk(elsewhere, each_model)
     resumed = three.ask(chat, first.id, "What is my name?")
     finished = three.events[-1]
     three.close()
@@ -121,22 +143,22 @@ def test_a_chat_after_a_restart_is_the_one_never_interrupted(
     assert finished.stats.from_disk
 
 
-def test_logits_after_a_restart_are_the_same_bits(folders: Folders, tiny_model: Model) -> None:
-    one = Desk(folders, tiny_model)
+def test_logits_after_a_restart_are_the_same_bits(folders: Folders, each_model: Model) -> None:
+    one = Desk(folders, each_model)
     chat = one.store.create_conversation().id
     reply = one.ask(chat, None, "Tell me of geese.")
     one.archive.flush()
     rows = one.store.checkpoints.all()
-    kept = one.archive.find(reply.id, _key_of(rows, reply), tiny_model.info.fingerprint)
+    kept = one.archive.find(reply.id, _key_of(rows, reply), each_model.info.fingerprint)
     one.close()
-    two = Desk(folders, tiny_model)
-    loaded = two.archive.find(reply.id, _key_of(rows, reply), tiny_model.info.fingerprint)
+    two = Desk(folders, each_model)
+    loaded = two.archive.find(reply.id, _key_of(rows, reply), each_model.info.fingerprint)
     two.close()
     assert kept is not None
     assert loaded is not None
     assert loaded.from_disk
     states = (kept.snapshot.state.clone(), loaded.snapshot.state.clone())
-    a, b = (tiny_model.backend.forward([7, 8, 9], state) for state in states)
+    a, b = (each_model.backend.forward([7, 8, 9], state) for state in states)
     assert a.equal(b)
     assert states[0].wkv.equal(states[1].wkv)
 
@@ -161,10 +183,10 @@ def test_a_stopped_reply_continues_with_the_very_next_token(desk: Desk, chat: in
 
 
 def test_a_reply_that_a_kill_cut_off_goes_on_bit_for_bit(
-    folders: Folders, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, each_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a kill: the text is ahead of the last state on disk, and memory is gone."""
-    one = Desk(folders, tiny_model)
+    one = Desk(folders, each_model)
     chat = one.store.create_conversation().id
     question = one.store.add_node(chat, None, "user", "Count to ten")
     whole = one.answer(chat, question.id)
@@ -175,7 +197,7 @@ def test_a_reply_that_a_kill_cut_off_goes_on_bit_for_bit(
     one.store.update_node(reply.id, tokens=whole.tokens[:12], status="writing")
     one.close()
 
-    two = Desk(folders, tiny_model)
+    two = Desk(folders, each_model)
     two.store.recover()
     rest = replace(PARAMS, max_tokens=PARAMS.max_tokens - 12)
     two.run(Turn(reply.id, rest))

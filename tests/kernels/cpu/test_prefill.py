@@ -77,9 +77,8 @@ def test_threads_do_not_change_a_bit(isa: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_prompts_may_be_cut_anywhere(kind: str) -> None:
-    model, tokens = native.load(WEIGHTS, kind), prompt(BLOCK + 41)
-    sizes = native.sizes_of(WEIGHTS)
-    whole, pieces = native.State(sizes), native.State(sizes)
+    model, tokens = native.load(ODD, kind), prompt(BLOCK + 41)
+    whole, pieces = native.State(SIZES), native.State(SIZES)
     last = blocks.read(model, tokens, whole, VOCAB)
     for first, end in ((0, 1), (1, 14), (14, 290), (290, len(tokens))):
         again = blocks.read(model, tokens[first:end], pieces, VOCAB)
