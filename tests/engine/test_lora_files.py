@@ -66,9 +66,15 @@ def saved(path: Path, tensors: dict[str, Tensor]) -> Path:
 
 
 def logits(path: Path, *uses: LoraUse, strategy: str = "cpu fp32") -> Tensor:
+    """Return what both engines for processors agree upon."""
     info, plan = plan_model(path, Strategy.parse(strategy), detect(None), uses)
-    backend = load_backend(info, plan.strategy)
-    return backend.forward(TOKENS, backend.new_state(), all_logits=True)
+    results = []
+    for native in (True, False):
+        backend = load_backend(info, plan.strategy, native=native)
+        assert backend.name == ("cpu" if native else "torch")
+        results.append(backend.forward(TOKENS, backend.new_state(), all_logits=True))
+    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-3)
+    return results[0]
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +146,7 @@ def test_pieces_of_a_large_matrix_are_changed_where_they_stand(
     file = LoraUse(saved(tmp_path / "lora.pth", lora()))
     at_once = logits(base, file)
     monkeypatch.setattr("engine.backends.weights._PIECE_BYTES", 1000)  # no multiple of a row
+    monkeypatch.setattr("engine.backends.packing._PIECE_BYTES", 1000)
     torch.testing.assert_close(logits(base, file), at_once, rtol=1e-5, atol=1e-5)
 
 
