@@ -22,6 +22,16 @@ struct Avx512Base : skein::Avx512Lanes {
     static F add_above(F c, F a, F border, F step) {
         return _mm512_mask_add_ps(c, _mm512_cmp_ps_mask(a, border, _CMP_GT_OQ), c, step);
     }
+    template <class Bins>
+    static F nearest_level(F x, const Bins& bins) {
+        const F place = _mm512_mul_ps(_mm512_add_ps(x, _mm512_set1_ps(128)), _mm512_set1_ps(0.125f));
+        const F held = _mm512_min_ps(_mm512_max_ps(place, _mm512_setzero_ps()), _mm512_set1_ps(31));
+        const __m512i bin = _mm512_cvttps_epi32(held);
+        const auto look_up = [&](const float* values) {
+            return _mm512_permutex2var_ps(_mm512_load_ps(values), bin, _mm512_load_ps(values + 16));
+        };
+        return add_above(look_up(bins.level), x, look_up(bins.border), look_up(bins.step));
+    }
     static void store_bytes(int8_t* p, F a) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                          _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));

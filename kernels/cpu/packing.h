@@ -2,6 +2,8 @@
 // instruction set compiles its own; all of them give the same bytes.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels.h"
 #include "lanes.h"
 
@@ -65,10 +67,45 @@ uint16_t quantise_int8(const float* x, int8_t* q) {
     return scale;
 }
 
+// The levels of q4 by the place of a number: bin i of 32 holds [8 i - 128, 8 i - 120), at most one
+// border between levels lies in it, and what is not above that is at `level`, else at level + step.
+struct LevelBins {
+    alignas(64) float border[32] = {}, level[32] = {}, step[32] = {};
+};
+
+constexpr LevelBins make_level_bins() {
+    LevelBins bins;
+    for (int i = 0; i < 32; i++) {
+        const float begin = 8.0f * float(i) - 128.0f;
+        int j = 0;  // the first border not below the bin
+        while (j < 15 && 0.5f * float(kQ4[j] + kQ4[j + 1]) < begin) j++;
+        bins.level[i] = float(kQ4[j]);
+        bins.border[i] = 1e30f;
+        if (j == 15) continue;
+        bins.border[i] = 0.5f * float(kQ4[j] + kQ4[j + 1]);
+        bins.step[i] = float(kQ4[j + 1] - kQ4[j]);
+    }
+    return bins;
+}
+
+constexpr LevelBins kLevelBins = make_level_bins();
+
+// Whether these lanes look levels up there: L::nearest_level(x).
+template <class L, class = void>
+struct LooksUp : std::false_type {};
+template <class L>
+struct LooksUp<L, std::enable_if_t<(sizeof(L::nearest_level(L::zero(), kLevelBins)) > 0)>>
+    : std::true_type {};
+
 // The nearest level of every x / scale, as a float. Branchless: counts the borders below.
 template <class L>
 void nearest_levels(const float* x, float inverse, float* level) {
     const auto by = L::set1(inverse);
+    if constexpr (LooksUp<L>::value) {
+        for (int i = 0; i < kGroup; i += L::width)
+            L::store(level + i, L::nearest_level(L::mul(L::load(x + i), by), kLevelBins));
+        return;
+    }
     for (int i = 0; i < kGroup; i += 2 * L::width) {
         const auto a = L::mul(L::load(x + i), by), b = L::mul(L::load(x + i + L::width), by);
         auto p = L::set1(kQ4[0]), q = p;
@@ -83,6 +120,40 @@ void nearest_levels(const float* x, float inverse, float* level) {
     }
 }
 
+// A scale fitted by least squares to the levels that another one led to. explained: that much of
+// |x|^2, more is better; below 0: no levels, or the sign has changed.
+struct Fit {
+    float scale = 0, explained = -1;
+};
+
+template <class L>
+Fit fit_levels(const float* x, float scale, float sign) {
+    alignas(64) float level[kGroup];
+    nearest_levels<L>(x, 1.0f / scale, level);
+    auto xl = L::zero(), ll = L::zero();
+    for (int i = 0; i < kGroup; i += L::width) {
+        const auto l = L::load(level + i);
+        xl = L::fma(L::load(x + i), l, xl);
+        ll = L::fma(l, l, ll);
+    }
+    const float up = L::sum(xl), down = L::sum(ll);
+    if (!(down > 0) || !(up * sign > 0)) return {};
+    return {up / down, up * (up / down)};
+}
+
+// Which of kQ4 a level is.
+struct LevelIndex {
+    uint8_t of[256] = {};
+};
+
+constexpr LevelIndex make_level_index() {
+    LevelIndex index;
+    for (int j = 0; j < 16; j++) index.of[kQ4[j] + 128] = uint8_t(j);
+    return index;
+}
+
+constexpr LevelIndex kLevelIndex = make_level_index();
+
 // Index of kQ4 in `index`; returns the bf16 scale, which may be negative. For each sign and a few
 // lengths the scale is fitted by least squares to the levels that it leads to; the best stays.
 template <class L>
@@ -93,50 +164,47 @@ uint16_t quantise_q4(const float* x, uint8_t* index) {
         lowest = L::min(lowest, L::load(x + i));
     }
     const float top = L::top(highest), bottom = -L::top(L::sub(L::zero(), lowest));
-    float best = -1;
     uint16_t scale = 0;
-    alignas(64) float level[kGroup];
     const float most = top > -bottom ? top : -bottom;
     if (most > 1e-30f) {
-        for (int sign = -1; sign <= 1; sign += 2) {
-            // The longest scale at which both ends are inside the table.
-            const float a = (sign > 0 ? top : -bottom) / float(kQ4[15]);
-            const float b = (sign > 0 ? -bottom : top) / float(-kQ4[0]);
-            const float longest = a > b ? a : b;
-            for (int start = 0; start < 3; start++) {
-                float s = float(sign) * longest * (start == 0 ? 0.98f : start == 1 ? 0.88f : 0.78f);
-                for (int round = 0; round < 2; round++) {
-                    nearest_levels<L>(x, 1.0f / s, level);
-                    auto xl = L::zero(), ll = L::zero();
-                    for (int i = 0; i < kGroup; i += L::width) {
-                        const auto l = L::load(level + i);
-                        xl = L::fma(L::load(x + i), l, xl);
-                        ll = L::fma(l, l, ll);
-                    }
-                    const float up = L::sum(xl), down = L::sum(ll);
-                    if (!(down > 0) || !(up * float(sign) > 0)) break;
-                    s = up / down;
-                    // Of |x|^2 this much is explained: more is better.
-                    if (up * s > best) {
-                        best = up * s;
-                        scale = to_bf16<L>(s);
-                    }
-                }
+        // Both signs side by side: they do not wait for each other.
+        Fit fits[2][3][2];
+        for (int start = 0; start < 3; start++) {
+            float s[2];
+            for (int plus = 0; plus < 2; plus++) {
+                // The longest scale at which both ends are inside the table.
+                const float a = (plus ? top : -bottom) / float(kQ4[15]);
+                const float b = (plus ? -bottom : top) / float(-kQ4[0]);
+                const float longest = a > b ? a : b;
+                s[plus] = (plus ? longest : -longest) *
+                          (start == 0 ? 0.98f : start == 1 ? 0.88f : 0.78f);
             }
+            for (int round = 0; round < 2; round++)
+                for (int plus = 0; plus < 2; plus++) {
+                    const Fit fit = fit_levels<L>(x, s[plus], plus ? 1.0f : -1.0f);
+                    // A scale that lost its sign leads nowhere: the first round's stays.
+                    if (fit.explained > 0) s[plus] = fit.scale;
+                    fits[plus][start][round] = fit;
+                }
         }
+        float best = -1, found = 0;
+        for (const auto& sign : fits)
+            for (const auto& start : sign)
+                for (const Fit& fit : start)
+                    if (fit.explained > best) {
+                        best = fit.explained;
+                        found = fit.scale;
+                    }
+        scale = to_bf16<L>(found);
     }
+    alignas(64) float level[kGroup];
     const float s = from_bf16<L>(scale);
     if (s == 0) {
         std::memset(index, 8, kGroup);
         return 0;
     }
     nearest_levels<L>(x, 1.0f / s, level);
-    for (int i = 0; i < kGroup; i++) {
-        const int l = int(level[i]);
-        int at = 0;
-        for (int j = 0; j < 15; j++) at += l > kQ4[j];
-        index[i] = uint8_t(at);
-    }
+    for (int i = 0; i < kGroup; i++) index[i] = kLevelIndex.of[int(level[i]) + 128];
     return scale;
 }
 
