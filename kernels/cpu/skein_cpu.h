@@ -26,7 +26,8 @@
 extern "C" {
 #endif
 
-/* Raised whenever a signature, a struct or the packed layout changes. */
+/* Raised whenever a signature, a struct or what packing makes of the same weights changes: files of
+ * packed weights are kept under it. */
 #define SKN_ABI_VERSION 1
 SKN_API int32_t skn_abi_version(void);
 
