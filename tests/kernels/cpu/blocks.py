@@ -11,8 +11,10 @@ from kernels.cpu.library import WEIGHT_TYPES, NativeModel
 from tests.kernels.cpu import native
 from tests.kernels.cpu.native import Array
 
-VNNI = "avx512vnni"
-"""The set that multiplies in int8 and bf16; all others widen the weights to fp32."""
+BF16_SET = "avx512vnni"
+"""The set that multiplies blocks of bf16 and fp16 in bf16; all others widen them to fp32."""
+INT8_SETS = {"avx512vnni", "neon-dotprod", "neon-i8mm"}
+"""The sets that multiply blocks of int8 and q4 in int8; all others widen them to fp32."""
 
 
 def raw() -> ctypes.CDLL:
@@ -41,10 +43,10 @@ def product(isa: str, weights: str, w: Array, x: Array, *, value: bool = False) 
 
 def multiplied(isa: str, weights: str, x: Array, *, value: bool = False) -> NDArray[np.float64]:
     """Return tokens [T, K] as this set multiplies them: rounded to bf16, int8 or not at all."""
-    if isa != VNNI or weights == "fp32":
-        return x.astype(np.float64)
-    if weights in ("bf16", "fp16"):
+    if isa == BF16_SET and weights in ("bf16", "fp16"):
         return rounded_bf16(x).astype(np.float64)
+    if isa not in INT8_SETS or weights not in ("int8", "q4"):
+        return x.astype(np.float64)
     levels = np.float32(255 if value else 127)
     groups = np.pad(x, ((0, 0), (0, -x.shape[1] % 64))).reshape(len(x), -1, 64)
     top = np.abs(groups).max(-1, keepdims=True)
@@ -56,7 +58,7 @@ def multiplied(isa: str, weights: str, x: Array, *, value: bool = False) -> NDAr
 def kept(isa: str, weights: str, w: Array, *, value: bool = False) -> Array:
     """Return W as this set multiplies it: as packed, but fp16 becomes bf16 where bf16 is."""
     packed = native.rounded(isa, weights, w, value=value)
-    return rounded_bf16(packed) if isa == VNNI and weights == "fp16" else packed
+    return rounded_bf16(packed) if isa == BF16_SET and weights == "fp16" else packed
 
 
 def rounded_bf16(x: Array) -> Array:
