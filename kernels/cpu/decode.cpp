@@ -9,10 +9,12 @@
 // Norms, mixes and the quantising of activations happen once between two steps, on whichever
 // thread ended the first. Every number is computed in one order, so threads do not change it.
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <new>
 
 #include "model.h"
+#include "tempo.h"
 
 namespace skn {
 namespace {
@@ -69,6 +71,7 @@ struct Decoder {
     Plan mixes[2];  // of layer 0, which has no lora of v, and of the others
     Plan output, key, head;
     uint64_t active_rows = 0;
+    Tempo tempo;
 
    private:
     void take(Carver& carver, const Weights& w);
@@ -91,7 +94,7 @@ void Decoder::take(Carver& carver, const Weights& w) {
     active = take_active(carver, w.shape.ffn);
 }
 
-Decoder::Decoder(const skn_model& model) : pool(model.pool) {
+Decoder::Decoder(const skn_model& model) : pool(model.pool), tempo(model.pool->threads()) {
     const Weights& w = model.weights;
     Carver counting(nullptr);
     take(counting, w);
@@ -307,7 +310,10 @@ int skn_decode(skn_model* model, int32_t token, float* att_shift, float* wkv, fl
         return fail(SKN_NO_MEMORY, "Not enough memory for the buffers of a token");
     }
     DecodeJob job(*model, token, att_shift, wkv, ffn_shift, logits);
-    model->pool->run(job);
+    Tempo& tempo = model->decoder->tempo;
+    const auto began = std::chrono::steady_clock::now();
+    model->pool->run(job, tempo.crew());
+    tempo.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
     if (logits && !job.direct())
         std::memcpy(logits, model->decoder->logits, size_t(model->weights.shape.vocab) * 4);
     return SKN_OK;

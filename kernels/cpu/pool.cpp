@@ -25,7 +25,7 @@ uint32_t claimed_of(uint64_t claim) { return uint32_t(claim) & 0xffff; }
 
 }  // namespace
 
-Pool::Pool(int threads) : threads_(threads) {
+Pool::Pool(int threads) : threads_(threads), crew_(threads) {
     workers_.reserve(size_t(threads - 1));
     try {
         for (int i = 1; i < threads; i++) workers_.emplace_back([this, i] { serve(i); });
@@ -33,6 +33,7 @@ Pool::Pool(int threads) : threads_(threads) {
         stopping_ = true;
         { std::lock_guard<std::mutex> lock(mutex_); }
         woken_.notify_all();
+        mustered_.notify_all();
         for (auto& worker : workers_) worker.join();
         throw;
     }
@@ -42,10 +43,12 @@ Pool::~Pool() {
     stopping_ = true;
     { std::lock_guard<std::mutex> lock(mutex_); }
     woken_.notify_all();
+    mustered_.notify_all();
     for (auto& worker : workers_) worker.join();
 }
 
-void Pool::run(Job& job) {
+void Pool::run(Job& job, int crew) {
+    muster(crew ? crew : threads_);
     job_ = &job;
     advance(claim_.load(std::memory_order_relaxed), 0);
     for (;;) {
@@ -57,9 +60,25 @@ void Pool::run(Job& job) {
 
 void Pool::serve(int worker) {
     while (!stopping_.load(std::memory_order_relaxed)) {
+        if (worker >= crew_.load(std::memory_order_relaxed)) rest(worker);
         const uint64_t seen = claim_.load(std::memory_order_acquire);
         if (!take_one(seen, worker)) wait(seen);
     }
+}
+
+// A thread that ends its wait between two jobs may still take a piece with the next crew: harmless.
+void Pool::muster(int crew) {
+    if (crew == crew_.load(std::memory_order_relaxed)) return;
+    {
+        std::lock_guard<std::mutex> lock(mutex_);
+        crew_ = crew;
+    }
+    mustered_.notify_all();
+}
+
+void Pool::rest(int worker) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    mustered_.wait(lock, [&] { return worker < crew_.load() || stopping_.load(); });
 }
 
 // False: there is nothing to claim.

@@ -37,8 +37,8 @@ class Pool {
 
     int threads() const { return threads_; }
 
-    // Runs the job to its end; one run at a time.
-    void run(Job& job);
+    // Runs the job to its end on so many of the threads (0: all); one run at a time.
+    void run(Job& job, int crew = 0);
 
     // body(piece, worker) for every piece below `pieces`, which may be any number.
     template <class Body>
@@ -61,6 +61,8 @@ class Pool {
 
    private:
     void serve(int worker);
+    void muster(int crew);
+    void rest(int worker);
     bool take_one(uint64_t seen, int worker);
     void advance(uint64_t seen, int step);
     void wait(uint64_t seen);
@@ -77,6 +79,8 @@ class Pool {
     std::atomic<bool> stopping_{false};
     std::mutex mutex_;
     std::condition_variable woken_;
+    std::atomic<int> crew_;  // threads from this number on rest
+    std::condition_variable mustered_;
 };
 
 }  // namespace skn

@@ -43,6 +43,7 @@ int main(int count, char** names) {
     check_refusals(result);
     check_tokenizer(result);
     check_sampler(result);
+    check_tempo(result);
     std::printf("%d compared, %d wrong\n", result.compared, result.wrong);
     return result.wrong ? 1 : 0;
 }

@@ -116,5 +116,6 @@ void check_model(Result& result, const char* isa);
 void check_refusals(Result& result);
 void check_tokenizer(Result& result);
 void check_sampler(Result& result);
+void check_tempo(Result& result);
 
 }  // namespace check
