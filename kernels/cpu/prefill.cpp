@@ -36,13 +36,20 @@ Form main_form(const skn_model& model) {
 }
 
 Form hidden_form(const skn_model& model) {
-    return model.weights.narrow ? Form::fp32 : model.kernels->blocks->value_form(model.weights.type);
+    if (model.weights.narrow) return Form::fp32;
+    return model.kernels->blocks->value_form(model.weights.type);
 }
 
-// Loras and the head are few of the products and much of the error: their tokens keep all bits.
+// Loras, the head and the keys of the time mix are few of the products and much of the error (a key
+// enters the state twice: where it is written, and what is taken away): their tokens keep all bits.
 Form fine_form(const skn_model& model, int type) {
     const Form form = model.weights.narrow ? Form::fp32 : model.kernels->blocks->form(type);
     return form == Form::bf16 ? Form::bf16_twice : form;
+}
+
+Form mix_form(const skn_model& model, int mix) {
+    if (mix == kMixR || mix == kMixV) return main_form(model);
+    return fine_form(model, mix == kMixK ? model.weights.type : model.weights.lora_type);
 }
 
 // The scratch of a thread: first what products expand weights into, then floats.
@@ -63,10 +70,7 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
         return carver.take<uint8_t>(Tokens::bytes(form, tokens, inputs));
     };
     const Form main = main_form(model), lora = fine_form(model, weights.lora_type);
-    for (int m = 0; m < kMixes; m++) {
-        const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
-        b.mixes[m] = packed(to_matrix ? main : lora, shape.width);
-    }
+    for (int m = 0; m < kMixes; m++) b.mixes[m] = packed(mix_form(model, m), shape.width);
     b.mixes[kMixes] = packed(lora, shape.width);
     for (int i = 0; i < kLoras; i++) b.hidden[i] = packed(lora, rank_of(shape, i));
     b.attended = packed(main, shape.width);
@@ -101,10 +105,8 @@ class BlockJob final : public Job {
         // Whoever is late holds up at most one piece: there are some for every thread.
         rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16));
         const Form main = main_form(model), lora = fine_form(model, weights_.lora_type);
-        for (int m = 0; m < kMixes; m++) {
-            const bool to_matrix = m == kMixR || m == kMixK || m == kMixV;
-            mixes_[m] = Tokens::over(b_.mixes[m], to_matrix ? main : lora, count_, shape_.width);
-        }
+        for (int m = 0; m < kMixes; m++)
+            mixes_[m] = Tokens::over(b_.mixes[m], mix_form(model, m), count_, shape_.width);
         mixes_[kMixes] = Tokens::over(b_.mixes[kMixes], lora, count_, shape_.width);
         for (int i = 0; i < kLoras; i++)
             hidden_[i] = Tokens::over(b_.hidden[i], lora, count_, rank_of(shape_, i));
