@@ -20,6 +20,9 @@ CHUNK = 16
 """Tokens that are taken at once; the backward pass begins each such chunk with a kept state."""
 
 HEAD_SIZE = 64
+CHUNKED_FROM = (8, 0)
+"""The compute capability from which there are the tensor cores and copies that chunks need."""
+
 KINDS = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 _THREADS = 256
 _ALIGNMENT = 16
@@ -49,7 +52,7 @@ def wkv7_train(
     b: Tensor,
     state: Tensor | None = None,
     *,
-    sequential: bool = True,
+    sequential: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return (y [B, T, H, 64] of r's type, the state after T tokens [B, H, 64, 64] fp32).
 
@@ -57,12 +60,13 @@ def wkv7_train(
     model's -0.6066; state fp32, row = value index, None is zero. T is a multiple of 16. Gradients
     flow to all seven; the same input gives the same bits.
 
-    sequential: token by token, which was checked on an H100 and trained the built-in model; else in
-    chunks on the tensor cores (sm_80 on), which was emulated but has never run on a card:
-    tests/benchmarks/training_kernel.py decides about it. Relative errors: fp32 about 1e-6, bf16
-    about 2e-3 (its own rounding). For the way back a head keeps 1 KB (fp32) or 0.5 KB (bf16;
+    sequential: token by token, for any card; else in chunks on the tensor cores (sm_80 on), five
+    times as fast on an H100; None: in chunks where the card can. Relative errors: fp32 about 1e-6,
+    bf16 about 2e-3 (its own rounding). For the way back a head keeps 1 KB (fp32) or 0.5 KB (bf16;
     sequential 1 KB) per token for its states.
     """
+    if sequential is None:
+        sequential = torch.cuda.get_device_capability(r.device) < CHUNKED_FROM
     _check(state, r, log_w, k, v, a, b)
     inputs = (r, log_w, k, v, a, b, state)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)

@@ -11,6 +11,7 @@ from engine.training.corpus import names
 from engine.training.corpus.exchange import Exchange
 from engine.training.corpus.facts import kinds
 from engine.training.corpus.memory import Talk, distraction, other_fact, some_facts
+from engine.training.corpus.stories import about_own
 from engine.training.corpus.teller import Key, Teller
 
 Measure = Callable[[Exchange], int]
@@ -183,6 +184,8 @@ class _MemoryChat:
             return teller.check(key, rng.random() < 0.5)
         if chance < 0.30:
             return teller.ask_everything()
+        if chance < 0.34 and key[0] == "pet":
+            return about_own(teller.known[key], key[1], rng)
         if chance < 0.36:
             other = rng.choice(known) if rng.random() < 0.85 else other_fact(rng, teller.known)
             return teller.ask(key) if other == key else teller.ask_two(key, other)

@@ -4,6 +4,7 @@ The wordings stand in resources/training/facts.toml. Knows nothing of when somet
 """
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,8 @@ from functools import cache
 from engine.training.corpus import names, words
 from engine.training.corpus.exchange import held_out
 from engine.training.corpus.knowledge import read_training_file
+
+_CHOICE = re.compile(r"\[\[(.*?)\]\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,9 @@ class Wordings:
     held: tuple[str, ...] = ()
 
     def pick(self, rng: random.Random, held: bool = False) -> str:
-        """Return one of them."""
-        return rng.choice(self.held if held and self.held else self.train)
+        """Return one of them, with one of each ``[[a|b]]`` in it."""
+        wording = rng.choice(self.held if held and self.held else self.train)
+        return _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), wording)
 
 
 @dataclass(frozen=True, slots=True)

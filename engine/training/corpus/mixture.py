@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from engine.training.corpus.exchange import Exchange, Skill
 
-MEMORY_SHARE = 0.4
+MEMORY_SHARE = 0.45
 """The part of all tokens that is in chats in which facts are remembered; the rest is other talk."""
 
 SHARES: Mapping[str, float] = {

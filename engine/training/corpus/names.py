@@ -138,8 +138,10 @@ _TAILS = {
     "city": ("", "", "", *words_of("ville burg ton stad mouth ford heim grad holm")),
     "name": ("",),
 }
-_INVENTED = 0.5
-"""How many of the names are made of syllables: those must be copied letter by letter."""
+_INVENTED = 0.6
+"""How many of the names are in no list: those must be copied letter by letter."""
+_BLENDED = 0.3
+"""How many of those are made of two names that are; the others of syllables."""
 
 
 @cache
@@ -168,24 +170,39 @@ def _syllables(rng: random.Random) -> str:
     return "".join(parts) + rng.choice(_ENDS)
 
 
+def blended(rng: random.Random, names: tuple[str, ...], held: bool = False) -> str:
+    """Return the beginning of one name with the end of another, such as Karlstol: what begins like
+    a name that is known does not always go on like it."""
+    while True:
+        first, second = rng.choice(names), rng.choice(names)
+        begun = first[: rng.randint(2, max(2, len(first) - 1))].rstrip()
+        name = begun + second[rng.randint(1, len(second)) :].lower()
+        known = name in names or held_out("name", name.lower()) != held
+        if 3 <= len(name) <= 12 and not known:
+            return name
+
+
 def person(rng: random.Random, held: bool = False) -> str:
     """Return a person's first name."""
-    if rng.random() < _INVENTED:
-        return invented(rng, held)
-    return rng.choice(listed(PEOPLE, held))
+    return _unheard(rng, held, PEOPLE) or rng.choice(listed(PEOPLE, held))
 
 
 def pet(rng: random.Random, held: bool = False) -> str:
     """Return a pet's name; now and then it is one that people have."""
     if rng.random() < 0.15:
         return person(rng, held)
-    if rng.random() < _INVENTED:
-        return invented(rng, held)
-    return rng.choice(listed(PETS, held))
+    return _unheard(rng, held, PETS) or rng.choice(listed(PETS, held))
 
 
 def city(rng: random.Random, held: bool = False) -> str:
     """Return a city's name."""
-    if rng.random() < _INVENTED * 0.7:
-        return invented(rng, held, "city")
-    return rng.choice(listed(CITIES, held))
+    return _unheard(rng, held, CITIES, "city") or rng.choice(listed(CITIES, held))
+
+
+def _unheard(rng: random.Random, held: bool, names: tuple[str, ...], kind: str = "name") -> str:
+    """Return a name that is in no list, or nothing as often as names of the list are wanted."""
+    if rng.random() >= _INVENTED:
+        return ""
+    if rng.random() < _BLENDED:
+        return blended(rng, listed(names), held)
+    return invented(rng, held, kind)

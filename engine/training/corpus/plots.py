@@ -261,12 +261,41 @@ ASKING = (
     "Please tell me about {n}, {x} {a} from long ago in {p}.",
     "Give me a fairy tale with {n} the {a}. It takes place in {p}.",
     "What happened to {n} the {a} in {p}? Tell me a story.",
+    "Tell me about {x} {a} called {n} and its life in {p}.",
+    "I need a story in which {n} is {x} {a}. It plays in {p}.",
+    "A story where {x} {a} called {n} has an adventure in {p}, please.",
+    "Please write a story in which {n}, {x} {a}, explores {p}.",
+    "Once more a story: {x} {a} called {n} who has a home in {p}.",
+    "Please tell me a story where {n} is {x} {a} who lives in {p}.",
+    "Can I have a short story in which {x} {a} named {n} goes for a walk in {p}?",
+    "Write me a tale in which a young {a} called {n} grows up in {p}.",
+    "Think of a tale about {x} {a} living in {p} by the name of {n}.",
+    "In {p} there lives {x} {a} called {n}. Tell me its story.",
+    "There is {x} {a} called {n} in {p}. Please tell me a story about it.",
+    "{n} is {x} {a} from {p}. Write a short story.",
+    "My story needs {x} {a}, the name {n} and {p} as its place.",
+    "Tell a short tale in which {n} the {a} wakes up in {p}.",
+    "I want a tale in which {x} {a} with the name {n} dwells in {p}.",
+    "Compose a little story: {x} {a}, {n}, living in {p}.",
+    "Please invent a story where {p} is home to {x} {a} called {n}.",
+    "Which adventures did {n}, {x} {a} of {p}, have? Tell me.",
+    "A short tale set in {p} with {n} the {a}, please.",
+    "Please make a bedtime story in which {x} {a} called {n} sleeps in {p}.",
 )
 ASKING_HELD = (
     "Please tell me a short story in which {x} {a} called {n} lives in {p}.",
     "Write a short tale of {n} the {a}, in {p}.",
     "I would like a short story about {n}, {x} {a}, set in {p}.",
 )
+ASKING_OWN = (
+    "Tell me a story about my {a}.",
+    "Tell me a short story about my {a}.",
+    "Can you tell me a story about my {a}?",
+    "A story about my {a}, please.",
+    "Write a short story about my {a}!",
+    "Now a story about my {a}.",
+)
+"""Asked by somebody who told the name of the animal before: the story is about that one."""
 ASKING_LESS = (
     "Tell me a short story about {n}, {x} {a}.",
     "Tell me a story about {n} the {a}.",

@@ -300,6 +300,20 @@ INTENTS = (
          "I am not sure what you mean. Please ask in other words."),
         "words",
     ),
+    Intent(
+        ("你好", "你好！", "您好", "你是谁？", "你会说中文吗？", "请用中文回答",
+         "早上好", "谢谢", "こんにちは", "こんにちは！", "日本語で話せますか？",
+         "あなたは誰ですか？", "ありがとう", "おはよう",
+         "안녕하세요", "Привет!", "Bonjour !", "Hola!", "Guten Tag!", "Ciao!", "Olá!",
+         "Merhaba!", "Parlez-vous français ?", "Sprichst du Deutsch?", "¿Hablas español?",
+         "Do you speak Chinese?",
+         "Do you speak German?", "Can you speak Japanese?", "Which languages do you speak?",
+         "Can we talk in French?", "Do you understand Spanish?", "What languages do you know?"),
+        ("你好啊", "Do you speak Italian?"),
+        ("I speak English only: I am Gosling, a small built-in model. Larger models in "
+         "Models speak many languages.",),
+        "english",
+    ),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from engine.training.corpus.teller import tells
 
 _START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" ))[a-z]')
 _END = "The end."
+_FEW_PLACES = ("a forest", "a quiet village", "a green valley")
 _ANY_WORDS = (*COMMON_WORDS, *words.THINGS, *words.ADJECTIVES)
 
 
@@ -64,6 +65,12 @@ class Stories:
         asking = rng.choice(plots.ASKING_HELD if rng.random() < 0.5 else plots.ASKING)
         user = asking.format(n=cast.name, x=words.article(cast.animal), a=cast.animal, p=cast.place)
         return Probe(self.name, (), user, tell(cast, rng), ToldWell(cast))
+
+
+def about_own(name: str, animal: str, rng: random.Random) -> Exchange:
+    """Return a request for a story about the user's animal, whose name was told before."""
+    user = rng.choice(plots.ASKING_OWN).format(a=animal)
+    return Exchange(casual(user, rng), tell(Cast(name, animal, rng.choice(_FEW_PLACES)), rng))
 
 
 def tell(cast: Cast, rng: random.Random) -> str:
@@ -132,8 +139,7 @@ def _thrown_together(rng: random.Random) -> str:
     """Return one, two or three words that no list of places has: "an orange kettle"."""
     before = [rng.choice(_ANY_WORDS) for _ in range(rng.choice((0, 1, 1, 2)))]
     core = " ".join((*before, rng.choice(_ANY_WORDS)))
-    found = rng.choice(("a", "the")) + f" {core}"
-    place = _articles(found)
+    place = f"{rng.choice((words.article(core), 'the'))} {core}"
     return place if place not in plots.PLACES else _thrown_together(rng)
 
 
@@ -149,7 +155,7 @@ def _completed(cast: Cast, asking: str, rng: random.Random) -> Cast:
     chosen: dict[str, Callable[[], str]] = {
         "name": lambda: rng.choice(plots.NAMES),
         "animal": lambda: rng.choice(("fox", "hedgehog", "goose", "rabbit", "bear", "mouse")),
-        "place": lambda: rng.choice(("a forest", "a quiet village", "a green valley")),
+        "place": lambda: rng.choice(_FEW_PLACES),
     }
     given = {"name": "{n}", "animal": "{a}", "place": "{p}"}
     return replace(cast, **{part: chosen[part]() for part in chosen if given[part] not in asking})

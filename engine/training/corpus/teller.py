@@ -117,10 +117,8 @@ class Teller:
         return Exchange(self._question(asked), self._answer(key, asked))
 
     def ask_two(self, first: Key, second: Key) -> Exchange:
-        """Ask for two facts in one question."""
-        rng = self._rng
-        wanted = f"{self._what(first)} and {self._what(second)}"
-        user = casual(rng.choice(_ASKING[:12]).format(wanted), rng)
+        """Ask for two facts in one message, as one question or as two."""
+        user = self._question_for_both(first, second)
         if first in self.known and second in self.known:
             both = f"{self._said(first, 0)} and {self._said(second, 0)}"
             return Exchange(user, sentence(both, "."))
@@ -225,6 +223,20 @@ class Teller:
         lead = rng.choice(_ASK_LEADS) if rng.random() < 0.3 else ""
         tail = rng.choice((" again", ", please", " now")) if rng.random() < 0.08 else ""
         return casual(sentence(lead + words + tail, "?"), rng)
+
+    def _question_for_both(self, first: Key, second: Key) -> str:
+        rng = self._rng
+        if rng.random() < 0.5:
+            wanted = f"{self._what(first)} and {self._what(second)}"
+            return casual(rng.choice(_ASKING[:12]).format(wanted), rng)
+        one, other = (
+            self._fill(self._kinds[key[0]].questions.pick(rng, self._held), key, "")
+            for key in (first, second)
+        )
+        if rng.random() < 0.5:
+            return casual(sentence(f"{one} and {other}", "?"), rng)
+        also = rng.choice(("", "", "and "))
+        return casual(f"{sentence(one, '?')} {sentence(also + other, '?')}", rng)
 
     def _what(self, key: Key) -> str:
         words = self._kinds[key[0]].what.pick(self._rng, self._held)

@@ -52,7 +52,7 @@ def test_a_name_in_an_answer_was_said_before() -> None:
 
 def test_some_facts_are_asked_far_behind_their_telling() -> None:
     far = 0
-    for chat in chats(1500, 60):
+    for chat in chats(1500, 200):
         told = [n for n, one in enumerate(chat.exchanges) if "my name is" in one.user.lower()]
         asked = [
             n for n, one in enumerate(chat.exchanges) if one.assistant.startswith("Your name is")

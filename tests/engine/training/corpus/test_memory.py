@@ -88,6 +88,23 @@ def test_two_facts_are_answered_together() -> None:
     assert half.endswith("You have not told me your lucky number yet.")
 
 
+def test_two_facts_may_be_asked_in_two_questions() -> None:
+    user = teller(5)
+    user.tell(("name", ""), ("city", ""))
+    asked = [user.ask_two(("name", ""), ("city", "")).user for _ in range(60)]
+    assert any(question.count("?") == 2 for question in asked)
+    assert any(question.count("?") == 1 for question in asked)
+
+
+def test_no_wording_of_the_test_can_be_drawn_in_training() -> None:
+    rng = random.Random(7)
+    for kind in kinds().values():
+        for wordings in (kind.clauses, kind.questions, kind.what, kind.corrections):
+            drawn = {wordings.pick(rng) for _ in range(3000)}
+            assert not drawn & set(wordings.held)
+            assert not any("[[" in wording for wording in drawn)
+
+
 def test_one_pet_may_be_called_a_pet() -> None:
     user = teller(1)
     user.tell(("pet", "cat"))

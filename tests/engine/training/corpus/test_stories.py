@@ -5,7 +5,7 @@ import re
 
 from engine.training.corpus import plots
 from engine.training.corpus.exchange import Probe, held_out
-from engine.training.corpus.stories import Cast, Stories, ToldWell, tell
+from engine.training.corpus.stories import Cast, Stories, ToldWell, about_own, tell
 
 ROUNDS = 300
 
@@ -28,6 +28,15 @@ def test_stories_are_clean_text() -> None:
         for text in (exchange.user, exchange.assistant):
             assert not re.search(r"[{}\n]|  | \.|\b[Aa] [aeiou]", text), text
         assert 200 < len(exchange.assistant) < 700
+
+
+def test_a_story_about_my_pet_calls_it_by_its_name() -> None:
+    for seed in range(ROUNDS):
+        exchange = about_own("Zorvath", "cat", random.Random(seed))
+        assert "my cat" in exchange.user.lower()
+        assert "Zorvath" not in exchange.user
+        assert "Zorvath" in exchange.assistant
+        assert exchange.assistant.endswith("The end.")
 
 
 def test_sentences_begin_with_a_capital() -> None:
