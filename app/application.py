@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.chat.page import ChatPage
+from app.gui_collector import GuiCollector
 from app.models.chat import ChatModel
 from app.models.conversations import ConversationModel
 from app.models.model_names import model_title
@@ -89,6 +90,7 @@ class Application(QObject):
         self._deleted_open: int | None = None
         """The chat that was open when it was deleted: Undo opens it again."""
         self._closed = False
+        self._collector = GuiCollector(self)
         self._construct_services()
         self._construct_widgets()
         self._connect_engine()
@@ -285,6 +287,7 @@ class Application(QObject):
         self.tasks.close()
         self.engine.close()
         self.store.close()
+        self._collector.close()
 
     # ---- models ---------------------------------------------------------------------------
 

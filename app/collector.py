@@ -4,6 +4,9 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+_THRESHOLDS = (700, 10, 10)
+"""When each generation is looked at: Python's own numbers, where none are set."""
+
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
@@ -11,11 +14,11 @@ def uncollected() -> Iterator[None]:
 
     For what stays as long as the process: modules, the window, a vocabulary. With torch these
     are 200,000 objects, and one look at all of them stops every thread for 150 ms, whenever it
-    comes to a full collection. Reference counting goes on as ever.
+    comes to a full collection. Reference counting goes on as ever. Any thread may use it.
     """
-    gc.disable()
+    gc.set_threshold(0)
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        gc.set_threshold(*_THRESHOLDS)

@@ -1,6 +1,8 @@
 """Shared fixtures: every test lives in its own SKEIN_HOME, offscreen, without a network."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,21 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Whatever the developer reads, the window of the tests is English where no setting says else.
 os.environ["LC_ALL"] = "C.UTF-8"
 os.environ.pop("LANGUAGE", None)
+
+
+@pytest.fixture(autouse=True)
+def garbage_of_this_test() -> Iterator[None]:
+    """Collect here, never on a thread that a test started: see app.gui_collector."""
+    gc.disable()
+    yield
+    gc.collect(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def garbage_of_this_file() -> Iterator[None]:
+    """Collect what outlived single tests, too."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
