@@ -86,6 +86,8 @@ class LlamaCpp:
             ) from error
         self.name = f"llama.cpp {weights}"
         self._c = llama_cpp
+        self._log = llama_cpp.llama_log_callback(lambda *_: None)  # pages of it on every load
+        llama_cpp.llama_log_set(self._log, None)
         llama_cpp.llama_backend_init()
         self._model: Any = None
         with tempfile.TemporaryDirectory() as folder:
