@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import struct
-import sys
 import threading
 import time
 import weakref
@@ -24,6 +23,7 @@ from typing import Any
 
 from engine.errors import Cancelled
 from engine.files import replacing
+from engine.priority import IDLE, give_way
 
 MOST_BYTES = 16_000_000_000
 """What all files together may take."""
@@ -225,7 +225,7 @@ def _write_later(
     stop: threading.Event,
 ) -> None:
     """What the thread does; it holds ``owner``, so that nobody gives the memory back meanwhile."""
-    _lower_priority()
+    give_way(IDLE)
     try:
         if not stop.wait(files.delay_s):
             files.write(key, source, data, stop.is_set)
@@ -347,13 +347,6 @@ def _write_piece(handle: int, piece: memoryview) -> None:
     done = 0
     while done < len(piece):
         done += os.write(handle, piece[done:])
-
-
-def _lower_priority() -> None:
-    """Let this thread, not the process, wait for all others. Only Linux has that by number."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _discard(path: Path, why: object) -> None:

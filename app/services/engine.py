@@ -31,6 +31,7 @@ from app.services.engine_jobs import (
 from app.services.throttle import throttled
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Event, Finished, ReplyStats, Turn
+from engine.priority import COMPUTING, give_way
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class EngineService(QObject):
     # -- the engine thread
 
     def _run(self) -> None:
+        give_way(COMPUTING)
         try:
             self._archive_in_use()
         except EngineError as error:  # whoever asks for something is told
