@@ -65,13 +65,20 @@ def wkv7_train(
     bf16 about 2e-3 (its own rounding). For the way back a head keeps 1 KB (fp32) or 0.5 KB (bf16;
     sequential 1 KB) per token for its states.
     """
-    if sequential is None:
-        sequential = torch.cuda.get_device_capability(r.device) < CHUNKED_FROM
     _check(state, r, log_w, k, v, a, b)
+    if sequential is None:
+        sequential = not _has_chunks(r.device)
     inputs = (r, log_w, k, v, a, b, state)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     y, end, _, _ = torch.ops.skein.wkv7(*inputs, keep, sequential)
     return y, end
+
+
+def _has_chunks(device: torch.device) -> bool:
+    """Tell whether this card can take chunks; where there is no card, shapes alone are asked for."""
+    return not torch.cuda.is_available() or (
+        torch.cuda.get_device_capability(device) >= CHUNKED_FROM
+    )
 
 
 def _check(state: Tensor | None, r: Tensor, log_w: Tensor, *others: Tensor) -> None:
