@@ -75,7 +75,7 @@ def wkv7_train(
 
 
 def _has_chunks(device: torch.device) -> bool:
-    """Tell whether this card can take chunks; where there is no card, shapes alone are asked for."""
+    """Tell whether this card can take chunks; without a card, only shapes are asked for."""
     return not torch.cuda.is_available() or (
         torch.cuda.get_device_capability(device) >= CHUNKED_FROM
     )
