@@ -594,8 +594,8 @@
         <translation>戦略</translation>
     </message>
     <message>
-        <source>auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu bf16” or “cuda fp16 *20 -&gt; cpu fp32”. It counts from the next load on.</source>
-        <translation>auto なら Skein が選びます。「cuda fp16」「cpu bf16」「cuda fp16 *20 -&gt; cpu fp32」のように指定することもできます。次回の読み込みから有効です。</translation>
+        <source>auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu int8” or “cuda fp16 *20 -&gt; cpu fp32”. It counts from the next load on.</source>
+        <translation>auto なら Skein が選びます。「cuda fp16」「cpu int8」「cuda fp16 *20 -&gt; cpu fp32」のように指定することもできます。次回の読み込みから有効です。</translation>
     </message>
     <message>
         <source>Save power</source>

@@ -594,8 +594,8 @@
         <translation>策略</translation>
     </message>
     <message>
-        <source>auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu bf16” or “cuda fp16 *20 -&gt; cpu fp32”. It counts from the next load on.</source>
-        <translation>auto 表示由 Skein 选择。也可自行填写，例如“cuda fp16”、“cpu bf16”或“cuda fp16 *20 -&gt; cpu fp32”。下次加载时生效。</translation>
+        <source>auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu int8” or “cuda fp16 *20 -&gt; cpu fp32”. It counts from the next load on.</source>
+        <translation>auto 表示由 Skein 选择。也可自行填写，例如“cuda fp16”、“cpu int8”或“cuda fp16 *20 -&gt; cpu fp32”。下次加载时生效。</translation>
     </message>
     <message>
         <source>Save power</source>

@@ -58,7 +58,7 @@ class InferenceSection(Section):
         chosen.setting(
             self.tr("Strategy"),
             self.tr(
-                "auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu bf16” or "
+                "auto lets Skein choose. Or write one, for example “cuda fp16”, “cpu int8” or "
                 "“cuda fp16 *20 -> cpu fp32”. It counts from the next load on."
             ),
             self._override(),
