@@ -292,11 +292,12 @@ class Application(QObject):
     # ---- models ---------------------------------------------------------------------------
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """List model files where they are, and load the first one."""
+        """List model files where they are, and load the first one, if it is not the one in use."""
         for path in files:
             self.library.open_file(path)
             self._on_file_opened(path)
-        if files:
+        in_use = self.loaded.info.path if self.loaded else None
+        if files and files[0] != in_use:  # to load it again would end the reply that it writes
             self.load(files[0])
 
     def load(self, path: Path, strategy: str = "") -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import ModelInfo, inspect
-from engine.errors import EngineError, NotEnoughMemory
+from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.sampling import uncounted_ids
-from engine.strategy import Strategy, refuse_unsupported
+from engine.strategy import NATIVE_WEIGHTS, Strategy, refuse_unsupported
 from engine.templates import Template, load_templates, template_for
 from engine.tokenizer import Tokenizer, load_tokenizer
 
@@ -171,6 +171,12 @@ def _open_backend(
                 cache=folders.cache,
                 packed=PackedFiles(folders.packed),
                 power_saving=power_saving,
+            )
+        if strategy.native_weights in NATIVE_WEIGHTS:
+            raise UnsupportedStrategy(
+                f"The engine for processors cannot run the shape of {info.name} in "
+                f"{strategy.native_weights}.",
+                "Choose “cpu fp16”: torch runs it.",
             )
     from engine.backends.torch import TorchBackend
 

@@ -77,6 +77,11 @@ def is_narrow(shape: "ModelShape") -> bool:
     return shape.width <= _NARROW
 
 
+def suits_native(shape: "ModelShape") -> bool:
+    """Tell whether the native engine can run it: as ``possible`` in kernels/cpu/model.cpp."""
+    return shape.head_size == 64 and shape.width == 64 * shape.heads and shape.ffn % 64 == 0
+
+
 def held_as(shape: "ModelShape", weights: str) -> str:
     """Return the type in which the matrices of a layer are held when ``weights`` is asked for."""
     return "fp16" if weights == "int8" and is_narrow(shape) else weights

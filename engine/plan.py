@@ -21,6 +21,7 @@ from engine.needs import (
     is_narrow,
     layer_bytes,
     needs_of,
+    suits_native,
 )
 from engine.plan_words import reason
 from engine.prediction import tokens_per_s, turn_seconds
@@ -162,7 +163,7 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:
-    if not hardware.native:
+    if not hardware.native or not suits_native(shape):
         return _CPU_TYPES
     return _NARROW_TYPES if is_narrow(shape) else _NATIVE_TYPES
 

@@ -138,7 +138,8 @@ _NATIVE_CORE_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 
 def _native_speed(hardware: Hardware, weights: str) -> Speed:
-    by_type = _NATIVE_CORE_FLOPS.get(hardware.native, _NATIVE_CORE_FLOPS["portable"])
+    family = hardware.native.split("-")[0]  # neon-i8mm is at least as fast as neon
+    by_type = _NATIVE_CORE_FLOPS.get(family, _NATIVE_CORE_FLOPS["portable"])
     core_bytes = _PORTABLE_CORE_BYTES if hardware.native == "portable" else math.inf
     bandwidth = (hardware.ram_bandwidth or DEFAULT_RAM_BANDWIDTH) * _NATIVE_SHARE
     return Speed(

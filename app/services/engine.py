@@ -319,6 +319,17 @@ class EngineService(QObject):
 
     def _load(self, job: Load) -> None:
         """Load beside the model in use if both fit; else in its place, and come back on failure."""
+        loaded = self._attempt(job)
+        if not isinstance(loaded, Exception):
+            self._adopt(loaded)
+            return
+        self._come_back()
+        if not isinstance(loaded, Cancelled):
+            raise loaded
+        self._tell_current()
+
+    def _attempt(self, job: Load) -> "Model | Exception":
+        """Return the model, or why there is none: without frames, which hold what was loaded."""
         from engine.hardware import detect
         from engine.model import plan_model
         from engine.room import fits_beside, without
@@ -334,15 +345,11 @@ class EngineService(QObject):
             if held and not fits_beside(hardware, plan.needs):
                 self._make_room()
             with uncollected():
-                loaded = self._load_planned(job.path, info, plan, job.cancel.is_set)
-        except Cancelled:
-            self._come_back()
-            self._tell_current()
-        except Exception:
-            self._come_back()
-            raise
-        else:
-            self._adopt(loaded)
+                return self._load_planned(job.path, info, plan, job.cancel.is_set)
+        except Exception as error:
+            if not isinstance(error, EngineError | Cancelled):
+                log.exception("%s could not be loaded", job.path.name)
+            return without_frames(error)
 
     def _load_planned(
         self, path: Path, info: "ModelInfo", plan: "Plan", cancelled: "Callable[[], bool]"
@@ -403,6 +410,15 @@ class EngineService(QObject):
         if self._model is not None:
             self._model.close()
         self._model = self._session = None
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error whose tracebacks, and those of its causes, hold no objects any more."""
+    part: BaseException | None = error
+    while part is not None:
+        part.__traceback__ = None
+        part = part.__cause__ or part.__context__
+    return error
 
 
 def _stop_if(cancelled: bool) -> None:

@@ -18,7 +18,7 @@ from engine.backends.threads import choose_threads, most_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
 from engine.needs import BYTES_PER_WEIGHT, held_as
-from engine.packed_files import PackedFiles, PackedKey, PackedWriter, source_stamp
+from engine.packed_files import PackedFiles, PackedKey, PackedWriter, source_digest, source_stamp
 from engine.state import State
 from engine.strategy import Strategy
 from kernels.cpu.library import (
@@ -268,11 +268,13 @@ def _packed_key(library: Library, info: ModelInfo, weights: str) -> PackedKey | 
         return None
     try:
         size_bytes, time_ns = source_stamp(info.path)
+        digest = source_digest(info.path)
     except OSError:
         return None
     packed_bytes = library.packed_bytes(sizes_of(info.shape), weights)
     return PackedKey(
-        *(info.fingerprint, size_bytes, time_ns, weights, ABI_VERSION, _release(), packed_bytes)
+        *(info.fingerprint, size_bytes, time_ns, digest, weights),
+        *(ABI_VERSION, _release(), packed_bytes),
     )
 
 

@@ -297,18 +297,25 @@ class Packing {
         if (t.kind == Kind::transposed || t.kind == Kind::vector) together = rows_;
         const size_t room = together * t.columns;
         const size_t pieces = (rows_ + together - 1) / together;
-        std::vector<float> scratch(room * size_t(model_.pool->threads()));
-        std::atomic<bool> finite{true};
+        // One for each thread that comes by: few do where there are few pieces.
+        std::vector<std::unique_ptr<float[]>> scratch(size_t(model_.pool->threads()));
+        std::atomic<bool> finite{true}, memory{true};
         model_.pool->each(uint32_t(pieces), [&](uint32_t piece, int worker) {
             const size_t begin = piece * together;
             const size_t count = rows_ - begin < together ? rows_ - begin : together;
-            float* x = scratch.data() + room * size_t(worker);
-            if (!kernels_.widen(dtype_, data_ + begin * t.columns * size_of(dtype_), x,
-                                count * t.columns))
-                finite = false;
-            else
-                pack(x, first_ + begin, count);
+            try {  // nothing may be thrown on a thread of the pool
+                auto& x = scratch[size_t(worker)];
+                if (!x) x.reset(new float[room]);
+                if (!kernels_.widen(dtype_, data_ + begin * t.columns * size_of(dtype_), x.get(),
+                                    count * t.columns))
+                    finite = false;
+                else
+                    pack(x.get(), first_ + begin, count);
+            } catch (const std::bad_alloc&) {
+                memory = false;
+            }
         });
+        if (!memory) throw std::bad_alloc();
         return finite;
     }
 

@@ -20,6 +20,7 @@ from engine.events import Token
 from engine.folders import Folders
 from engine.sampling import SamplingParams
 from engine.store import Store
+from engine.strategy import Strategy
 from tests.app.models_kit import write_model
 from tests.hub_server import HubServer
 from tests.tiny import write_tiny_pth
@@ -164,6 +165,12 @@ def test_a_later_start_opens_its_file_in_this_window(start: Start, model: Path, 
     wait(lambda: application.loaded is not None)
     wait(lambda: [ready.local.path for ready in application.library.ready] == [model])
     assert application.settings.get("model_folders") == (str(model),)
+    readied: list[str] = []
+    application.engine.model_ready.connect(lambda m: readied.append(str(m.plan.strategy)))
+    application.open_files([model])  # a double click on the model that may be writing just now
+    application.engine.load(model, Strategy.parse("cpu fp32"))
+    wait(lambda: bool(readied))
+    assert readied == ["cpu fp32"]
 
 
 def test_a_relative_file_is_kept_by_its_whole_path(

@@ -1,16 +1,26 @@
 """Packed weights on disk: whole or not there, of one version only, and never more than allowed."""
 
+import hashlib
+import json
 import os
+import struct
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from engine.errors import Cancelled
-from engine.packed_files import PackedFiles, PackedKey, PackedWriter, read_header, source_stamp
+from engine.packed_files import (
+    PackedFiles,
+    PackedKey,
+    PackedWriter,
+    read_header,
+    source_digest,
+    source_stamp,
+)
 
 DATA = bytes(range(256)) * 4096  # a megabyte
 
@@ -31,7 +41,8 @@ def files(tmp_path: Path) -> PackedFiles:
 
 def key_of(source: Path, **changes: object) -> PackedKey:
     size_bytes, time_ns = source_stamp(source)
-    key = PackedKey("f" * 32, size_bytes, time_ns, "int8", 1, "0.1.0", len(DATA))
+    digest = source_digest(source)
+    key = PackedKey("f" * 32, size_bytes, time_ns, digest, "int8", 1, "0.1.0", len(DATA))
     return replace(key, **changes)
 
 
@@ -67,6 +78,7 @@ def test_what_is_written_is_read(files: PackedFiles, source: Path) -> None:
         {"fingerprint": "e" * 32},
         {"source_time_ns": 1},
         {"source_bytes": 1},
+        {"source_digest": "0" * 64},
         {"weights": "q4"},
         {"layout": 2},
         {"release": "0.2.0"},
@@ -105,6 +117,35 @@ def test_extents_that_a_disk_lost_are_noticed(files: PackedFiles, source: Path) 
     damage(path, 4096 + 200_000, 300_000)
     assert content(files, path) is None
     assert not path.exists()
+
+
+@pytest.mark.parametrize("place", [0, len(DATA) // 3, len(DATA) - 1])
+def test_a_single_byte_that_changed_is_noticed(
+    files: PackedFiles, source: Path, place: int
+) -> None:
+    path = write(files, key_of(source), source)
+    damage(path, 4096 + place, 1)
+    assert content(files, path) is None
+    assert not path.exists()
+
+
+def test_a_header_of_another_build_is_made_again(files: PackedFiles, source: Path) -> None:
+    key = key_of(source)
+    said = {"key": {**asdict(key)}, "source": str(source)}  # without a checksum
+    text = json.dumps(said).encode()
+    head = struct.pack("<8sI32s", b"SKEINPK1", len(text), hashlib.sha256(text).digest()) + text
+    files.folder.mkdir()
+    (files.folder / key.file_name).write_bytes(head.ljust(4096, b"\0") + DATA)
+    assert files.find(key) is None
+    assert content(files, write(files, key, source)) == DATA
+
+
+def test_a_digest_sees_what_size_and_time_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "large.pth"
+    path.write_bytes(bytes(3_000_000))
+    before = source_digest(path)
+    path.write_bytes(b"\1" * 3_000_000)
+    assert source_digest(path) != before
 
 
 def test_a_foreign_file_is_no_harm(files: PackedFiles, source: Path) -> None:
@@ -162,7 +203,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from engine.packed_files import PackedFiles, PackedKey
-key = PackedKey("f" * 32, int(sys.argv[3]), int(sys.argv[4]), "int8", 1, "0.1.0", 64 << 20)
+stamp = int(sys.argv[3]), int(sys.argv[4]), "digest"
+key = PackedKey("f" * 32, *stamp, "int8", 1, "0.1.0", 64 << 20)
 files = PackedFiles(Path(sys.argv[1]), least_bytes=1)
 kept = files.write(key, Path(sys.argv[2]), memoryview(bytes(64 << 20)), lambda: print(flush=True))
 print("kept" if kept else "not kept", len(list(files.folder.iterdir())))

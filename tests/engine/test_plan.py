@@ -286,6 +286,21 @@ def test_a_narrow_model_keeps_its_bits(sets):
     assert fp16 == int8
 
 
+def test_what_the_native_engine_cannot_run_is_planned_for_torch():
+    odd = replace(shape("0.4b"), ffn=4000)  # not in groups of 64
+    hardware = replace(MACHINES["laptop 16 GB"], native="avx2")
+    assert choose(odd, hardware).strategy.native_weights in ("fp32", "bf16", "fp16")
+
+
+def test_the_quicker_sets_of_a_family_are_not_taken_for_portable():
+    machine = MACHINES["laptop 16 GB"]
+    plain, quick, slow = (
+        choose(shape("1.5b"), replace(machine, native=sets)).read_tokens_per_s
+        for sets in ("neon", "neon-i8mm", "portable")
+    )
+    assert quick == plain > slow
+
+
 def test_weights_of_the_native_engine_take_half_and_a_quarter():
     hardware = replace(MACHINES["laptop 16 GB"], native="avx2")
 

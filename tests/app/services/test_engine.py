@@ -1,12 +1,13 @@
 """The engine thread with a real model: loads that overtake each other, replies, failures, moves."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from app.services.engine import EngineService
+from app.services.engine import EngineService, without_frames
 from engine.errors import EngineError, NotEnoughMemory
 from engine.events import Event, Finished, Opened, Token, Turn
 from engine.folders import Folders
@@ -278,3 +279,30 @@ def test_it_closes_quickly_whatever_it_does(watched: Watched, files, when: str):
     assert not closer.is_alive()
     assert watched.store.node(reply).status in ("writing", "stopped")
     watched.service.close()
+
+
+class Held:
+    """What takes memory."""
+
+
+def test_an_error_holds_nothing_of_what_failed() -> None:
+    """Half of a model would stay in memory while the one before is loaded again."""
+
+    def fail() -> None:
+        held = Held()
+        left.append(weakref.ref(held))
+        try:
+            raise MemoryError("no room")
+        except MemoryError as error:
+            raise EngineError("It did not fit.") from error
+
+    left: list[weakref.ref[Held]] = []
+    kept = EngineError("Nothing failed.")
+    try:
+        fail()
+    except EngineError as error:
+        kept = error
+    assert left[0]() is not None
+    without_frames(kept)
+    assert str(kept.__cause__) == "no room"
+    assert left[0]() is None
