@@ -257,7 +257,6 @@ class TorchBackend:
 
     def close(self) -> None:
         """Give the weights' memory back."""
-        self.set_power_saving(False)  # the number of threads stays with the process
         self._layers.clear()
         self._graph = None
         del self._embedding, self._head
