@@ -23,7 +23,7 @@ from engine.errors import UnsupportedStrategy
 WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cpu": ("fp32", "bf16", "fp16", "int8", "q4"),
-        "cuda": ("fp16", "bf16", "fp32"),
+        "cuda": ("fp16", "bf16", "fp32", "int8", "q4"),
         "mps": ("fp16", "bf16", "fp32"),
         "xpu": ("fp16", "bf16", "fp32"),
     }
@@ -31,7 +31,7 @@ WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What the backends of today run, per kind of device. The one place that a new backend extends."""
 
 NATIVE_WEIGHTS = ("int8", "q4")
-"""Of the processor's types those that only the native engine has, for whole models."""
+"""Types that only our own engines have, for whole models on the processor or on one card."""
 
 KNOWN_WEIGHTS = (
     *("fp32", "fp16", "bf16"),
@@ -118,6 +118,17 @@ class Strategy:
         return weights if device == "cpu" and not streamed else ""
 
     @property
+    def card_weights(self) -> str:
+        """The one type in which one NVIDIA card runs all layers; "" for any other strategy.
+
+        Such a strategy is what our engine for cards serves, where it can be compiled.
+        """
+        stages = {(stage.kind, stage.index, stage.weights) for stage in self.stages}
+        kind, _, weights = stages.pop() if len(stages) == 1 else ("", 0, "")
+        streamed = any(stage.streamed for stage in self.stages)
+        return weights if kind == "cuda" and not streamed else ""
+
+    @property
     def is_auto(self) -> bool:
         """Whether the plan is to choose."""
         return not self.stages
@@ -156,12 +167,12 @@ class Strategy:
         )
 
 
-def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
+def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> None:
     """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it.
 
-    native: whether this installation has the native engine for processors.
+    native, cuda: whether this installation has the engine for processors, that for cards.
     """
-    stage = unrunnable_stage(strategy, native=native)
+    stage = unrunnable_stage(strategy, native=native, cuda=cuda)
     if stage is None:
         return
     if stage.weights not in WEIGHT_TYPES[stage.kind]:
@@ -175,6 +186,17 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
             f"“{stage}” cannot run: this version does not stream layers (the “+”).",
             f"Put the other layers on the processor: “{_without_stream(stage)} -> cpu bf16”.",
         )
+    if strategy.card_weights:
+        raise UnsupportedStrategy(
+            f"“{stage}” cannot run: {stage.weights} needs Skein's engine for NVIDIA cards, and "
+            "the packages that compile it are missing.",
+            "Choose “cuda fp16”, or install “skein[cuda]”.",
+        )
+    if stage.kind == "cuda":
+        raise UnsupportedStrategy(
+            f"“{strategy}” cannot run: {stage.weights} on a card is for whole models on one card.",
+            f"Write “{stage.device} {stage.weights}” alone, or fp16 for this part.",
+        )
     if strategy.native_weights:
         raise UnsupportedStrategy(
             f"“{stage}” cannot run: {stage.weights} needs the engine for processors, which was "
@@ -187,13 +209,15 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
     )
 
 
-def unrunnable_stage(strategy: Strategy, *, native: bool = True) -> Stage | None:
+def unrunnable_stage(
+    strategy: Strategy, *, native: bool = True, cuda: bool = True
+) -> Stage | None:
     """Return the first stage that no backend of today can run, or None."""
+    alone = (native and bool(strategy.native_weights)) or (cuda and bool(strategy.card_weights))
     for stage in strategy.stages:
         if stage.weights not in WEIGHT_TYPES[stage.kind] or stage.streamed:
             return stage
-        alone = native and bool(strategy.native_weights)
-        if stage.kind == "cpu" and stage.weights in NATIVE_WEIGHTS and not alone:
+        if stage.weights in NATIVE_WEIGHTS and not alone:
             return stage
     return None
 
