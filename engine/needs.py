@@ -29,6 +29,10 @@ BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
 _SENSITIVE = {"q4": "int8"}  # what the head, the table and the low-rank pairs are held in then
 _NARROW = 256  # kNarrow of kernels/cpu/model.h
 
+CARD_WEIGHTS = ("fp16", "bf16", "int8", "q4")  # what our engine for cards holds matrices in
+CARD_CAPABILITY = (7, 5)  # the oldest card that it is compiled for
+CARD_WORKSPACE_BYTES = 300_000_000  # its buffers for reading, besides the driver's context
+
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
 TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
@@ -64,11 +68,12 @@ class DeviceNeed:
         return max(self.capacity_bytes // 10, 500_000_000)
 
 
-def layer_bytes(shape: "ModelShape", weights: str) -> int:
-    """Bytes of one layer with its matrices in type ``weights``."""
+def layer_bytes(shape: "ModelShape", weights: str, *, on_card: bool = False) -> int:
+    """Bytes of one layer with its matrices in type ``weights``; on_card: in our engine for cards."""
     held = held_as(shape, weights)
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
-    pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(held)
+    each = BYTES_PER_WEIGHT["fp16"] if on_card else _sensitive_bytes(held)
+    pairs = 2 * shape.width * shape.ranks.total * each
     return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
 
 
@@ -80,6 +85,14 @@ def is_narrow(shape: "ModelShape") -> bool:
 def suits_native(shape: "ModelShape") -> bool:
     """Tell whether the native engine can run it: as ``possible`` in kernels/cpu/model.cpp."""
     return shape.head_size == 64 and shape.width == 64 * shape.heads and shape.ffn % 64 == 0
+
+
+def served_on_card(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    """Tell whether our own engine for cards will run it: whole, on one card that it knows."""
+    gpu = find_gpu(hardware, strategy.stages[0]) if strategy.stages else None
+    known = gpu is not None and gpu.capability is not None and gpu.capability >= CARD_CAPABILITY
+    wanted = strategy.card_weights in CARD_WEIGHTS
+    return hardware.cuda_engine and known and wanted and suits_native(shape)
 
 
 def held_as(shape: "ModelShape", weights: str) -> str:
@@ -154,10 +167,12 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     weights: dict[tuple[str, int], int] = {}
     layers: dict[tuple[str, int], int] = {}
     names: dict[tuple[str, int], str] = {}
+    on_card = served_on_card(shape, hardware, strategy)
     for i, stage in enumerate(placement):
         place = (stage.kind, stage.index)
         is_head = i == shape.layers
-        size = head_bytes(shape, stage.weights) if is_head else layer_bytes(shape, stage.weights)
+        layer = layer_bytes(shape, stage.weights, on_card=on_card)
+        size = head_bytes(shape, stage.weights) if is_head else layer
         weights[place] = weights.get(place, 0) + size
         layers[place] = layers.get(place, 0) + (not is_head)
         names.setdefault(place, stage.device)
@@ -166,18 +181,26 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     native = strategy.native_weights if hardware.native else ""
     weights[home] = weights.get(home, 0) + embedding_bytes(shape, native)
     return tuple(
-        _need(shape, hardware, device, weights[place], layers.get(place))
+        _need(shape, hardware, device, weights[place], layers.get(place), on_card=on_card)
         for place, device in names.items()
     )
 
 
 def _need(
-    shape: "ModelShape", hardware: Hardware, device: str, weights: int, layers: int | None
+    shape: "ModelShape",
+    hardware: Hardware,
+    device: str,
+    weights: int,
+    layers: int | None,
+    *,
+    on_card: bool,
 ) -> DeviceNeed:
     """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
     empty = empty_need(hardware, device)
     kind = Stage(device, "fp32").kind
     activations = 0 if layers is None else activation_bytes(shape, kind)
+    if on_card and layers is not None:
+        activations = CARD_WORKSPACE_BYTES
     return DeviceNeed(
         empty.device,
         weights,

@@ -21,6 +21,7 @@ from engine.needs import (
     is_narrow,
     layer_bytes,
     needs_of,
+    served_on_card,
     suits_native,
 )
 from engine.plan_words import reason
@@ -37,6 +38,7 @@ _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlie
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 _NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
 _NARROW_TYPES = ("fp32", "fp16")  # int8 would be fp16, too, and bf16 no quicker
+_Q4_FROM = 6_000_000_000  # parameters from which on q4 loses little: taken where int8 is too large
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,9 @@ def _best(shape: ModelShape, hardware: Hardware) -> Plan:
     for verdict in ("fits", "tight"):
         good = [plan for plan in plans if plan.verdict == verdict]
         on_cards = [plan for plan in good if not _uses_cpu(plan.strategy)]
+        exact = [plan for plan in on_cards if plan.strategy.card_weights != "q4"]
         if good:
-            return _quickest(shape, hardware, on_cards or good)
+            return _quickest(shape, hardware, exact or on_cards or good)
     return min(plans, key=lambda plan: _lacking_bytes(plan.needs))
 
 
@@ -154,12 +157,22 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     names = [f"{gpu.kind}:{gpu.index}" if several else gpu.kind for gpu in gpus]
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
+        for weights in _card_types(shape):
+            if served_on_card(shape, hardware, small := Strategy((Stage(name, weights),))):
+                yield small
     for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
     for count in range(1, len(names) + 1):
         for rest, at_best in product(_CPU_TYPES, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
                 yield split
+
+
+def _card_types(shape: ModelShape) -> Sequence[str]:
+    """Return what only our engine for cards has, and what may be chosen unasked."""
+    if is_narrow(shape):
+        return ()
+    return ("int8", "q4") if shape.parameters >= _Q4_FROM else ("int8",)
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:

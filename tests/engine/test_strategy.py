@@ -136,7 +136,11 @@ def test_stage_knows_its_kind_and_number():
 
 
 @pytest.mark.parametrize(
-    "text", ["auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3", "cpu int8", "cpu q4 @2"]
+    "text",
+    [
+        *("auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3", "cpu int8", "cpu q4 @2"),
+        *("cuda int8", "cuda:1 q4"),
+    ],
 )
 def test_what_runs_today(text):
     refuse_unsupported(Strategy.parse(text))
@@ -144,7 +148,7 @@ def test_what_runs_today(text):
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("cuda int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
+    [("xpu int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
 )
 def test_what_comes_later_is_refused_with_an_answer(text, word):
     with pytest.raises(UnsupportedStrategy, match=word) as caught:
@@ -179,3 +183,32 @@ def test_types_of_the_native_engine_need_it_and_a_whole_model(text, native, said
     with pytest.raises(UnsupportedStrategy, match=said) as caught:
         refuse_unsupported(Strategy.parse(text), native=native)
     assert "cpu fp16" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("cuda int8", "int8"),
+        ("cuda fp16 *3 -> cuda:0 fp16", "fp16"),
+        ("cuda fp16 *3 -> cuda:1 fp16", ""),
+        ("cuda q4 *3 -> cpu fp16", ""),
+        ("cpu int8", ""),
+        ("auto", ""),
+    ],
+)
+def test_whole_models_on_one_card_are_for_the_engine_for_cards(text, weights):
+    assert Strategy.parse(text).card_weights == weights
+
+
+@pytest.mark.parametrize(
+    ("text", "cuda", "said", "hint"),
+    [
+        ("cuda q4", False, "packages that compile it", "cuda fp16"),
+        ("cuda int8 *3 -> cpu fp16", True, "whole models on one card", "cuda int8"),
+        ("cuda:0 int8 *3 -> cuda:1 int8", True, "whole models on one card", "cuda:0 int8"),
+    ],
+)
+def test_types_of_the_engine_for_cards_need_it_and_a_whole_model(text, cuda, said, hint):
+    with pytest.raises(UnsupportedStrategy, match=said) as caught:
+        refuse_unsupported(Strategy.parse(text), cuda=cuda)
+    assert hint in caught.value.hint
