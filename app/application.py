@@ -86,6 +86,7 @@ class Application(QObject):
         self.built_in = built_in
         self.loaded: LoadedModel | None = None
         self._downloaded: Path | None = None
+        self._last_notice = ""
         """To be loaded as soon as the built-in model has finished its reply."""
         self._deleted_open: int | None = None
         """The chat that was open when it was deleted: Undo opens it again."""
@@ -325,6 +326,9 @@ class Application(QObject):
         self.chat_page.show_loaded(model)
         self._show_hardware()
         self._miss_cpu_engine(model)
+        if model.notice and model.notice != self._last_notice:
+            self._last_notice = model.notice
+            self.window.show_notice(model.notice, tone="warning")
 
     def _miss_cpu_engine(self, model: LoadedModel) -> None:
         """Say, once for good, that torch does what the native engine would do faster."""

@@ -3,6 +3,7 @@
 ``RWKV`` offers the same to programs written for the ``rwkv`` package.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.sampling import uncounted_ids
-from engine.strategy import NATIVE_WEIGHTS, Strategy, refuse_unsupported
+from engine.needs import CARD_WEIGHTS, suits_native
+from engine.strategy import NATIVE_WEIGHTS, Stage, Strategy, refuse_unsupported
 from engine.templates import Template, load_templates, template_for
 from engine.tokenizer import Tokenizer, load_tokenizer
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from engine.lora_files import LoraUse
     from engine.plan import Plan
     from engine.state import State
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def plan_model(
     """
     from engine.plan import require_room
 
-    refuse_unsupported(strategy, native=bool(hardware.native))
+    refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     info = with_loras(inspect(path), loras)
     try:
         return info, require_room(info.shape, hardware, strategy)
@@ -127,7 +131,8 @@ def load_backend(
     """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
 
     Whole models on the processor go to the native engine where it was built and ``native`` is
-    wanted, all else to torch.
+    wanted, whole models on one NVIDIA card to our engine for cards, all else to torch. What fails
+    to compile or to start on a card goes to torch on that card; ``notice`` of the backend says so.
     """
     import torch
 
@@ -139,6 +144,7 @@ def load_backend(
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
             "Close other programs, or choose a strategy with smaller weights.",
+            _smaller(strategy),
         ) from error
     except RuntimeError as error:
         raise EngineError(
@@ -178,11 +184,60 @@ def _open_backend(
                 f"{strategy.native_weights}.",
                 "Choose “cpu fp16”: torch runs it.",
             )
+    notice = ""
+    if native and strategy.card_weights in CARD_WEIGHTS and suits_native(info.shape):
+        opened = _open_on_card(info, strategy, progress, cancelled)
+        if not isinstance(opened, str):
+            return opened
+        notice = opened
+        if strategy.card_weights in NATIVE_WEIGHTS:
+            stage = Stage(strategy.stages[0].device, "fp16")
+            strategy = Strategy((stage,), strategy.threads)
     from engine.backends.torch import TorchBackend
 
     backend = TorchBackend(info, strategy, progress, cancelled)
+    backend.notice = notice
     backend.set_power_saving(power_saving)
     return backend
+
+
+def _open_on_card(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> Backend | str:
+    """Return our engine for cards with the model in it, or the notice why torch has to serve.
+
+    Raises EngineError for what torch could not do either, and what says that memory is full.
+    """
+    import torch
+
+    try:
+        from engine.backends.cuda import open_on_card
+
+        return open_on_card(info, strategy, progress, cancelled)
+    except (EngineError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except ImportError as error:
+        _log.warning("the engine for cards is not installed: %s", error)
+        return (
+            "Skein's engine for NVIDIA cards is not installed; PyTorch computes on the card "
+            "instead, more slowly. “pip install skein[cuda]” brings it."
+        )
+    except Exception as error:
+        _log.exception("the engine for cards failed; torch takes over")
+        return (
+            "Skein's engine for NVIDIA cards could not start on this card; PyTorch computes on "
+            f"the card instead, more slowly. The log has the details ({_first_line(error)})."
+        )
+
+
+def _smaller(strategy: Strategy) -> str:
+    """Return the strategy with the next smaller weights on the same card, or ""."""
+    following = {"fp32": "fp16", "fp16": "int8", "bf16": "int8", "int8": "q4"}
+    weights = following.get(strategy.card_weights, "")
+    return f"{strategy.stages[0].device} {weights}" if weights else ""
 
 
 def _first_line(error: BaseException) -> str:

@@ -88,6 +88,7 @@ class Sampler:
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
         self._rng = np.random.Generator(np.random.PCG64(params.seed))
+        self._peeked: tuple[float, Any] | None = None  # and the generator's state before it
         self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
         self._addresses = (
@@ -148,7 +149,7 @@ class Sampler:
             _cut(relative, params, self._scratch)
             # p ** (1 / T) is exp(log p / T), which does not underflow first
             relative /= np.float32(max(params.temperature, _COLDEST))
-        return _pick(np.exp(relative, out=relative), self._rng.random())
+        return _pick(np.exp(relative, out=relative), self._random())
 
     def _draw_natively(self, library: Library) -> int:
         params = self.params
@@ -162,12 +163,31 @@ class Sampler:
                 top_p=params.top_p,
                 min_p=params.min_p,
                 top_k=params.top_k,
-                random=0.0 if self._is_greedy else self._rng.random(),
+                random=0.0 if self._is_greedy else self._random(),
                 scratch=weights,
             )
         except NativeError as error:
             not_finite = error.code == NativeError.NOT_FINITE
             raise EngineError(*(_NOT_FINITE if not_finite else _NONE_LEFT)) from error
+
+    def _random(self) -> float:
+        """Return the next random number, which is used up then."""
+        if self._peeked is None:
+            return self._rng.random()
+        number, self._peeked = self._peeked[0], None
+        return number
+
+    def peek(self) -> float:
+        """Return the random number of the next draw (0 if greedy) without using it up.
+
+        For who draws elsewhere: ``replay`` the token afterwards, then it is used up.
+        """
+        if self._is_greedy:
+            return 0.0
+        if self._peeked is None:
+            before = self._rng.bit_generator.state
+            self._peeked = self._rng.random(), before
+        return self._peeked[0]
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""
@@ -186,16 +206,15 @@ class Sampler:
     def replay(self, token: int) -> None:
         """Count a token as if ``sample`` had drawn it just now, random number and all."""
         if not self._is_greedy:
-            self._rng.random()
+            self._random()
         self.accept(token)
 
     def save(self) -> SamplerState:
         """Return a copy of all that decides the next tokens, besides the parameters."""
         used = len(self._slots)
+        now = self._peeked[1] if self._peeked else self._rng.bit_generator.state
         return SamplerState(
-            self._ids[:used].copy(),
-            self._counts[:used].copy(),
-            json.dumps(self._rng.bit_generator.state),
+            self._ids[:used].copy(), self._counts[:used].copy(), json.dumps(now)
         )
 
     def restore(self, state: SamplerState) -> None:
@@ -212,6 +231,7 @@ class Sampler:
             self._rng.bit_generator.state = json.loads(state.rng_json)
         except (ValueError, TypeError, KeyError) as error:
             raise EngineError("The saved state of the sampler is damaged.") from error
+        self._peeked = None
         spare = np.zeros(64, np.int64)
         self._ids = np.concatenate([ids, spare])
         self._counts = np.concatenate([counts, spare.astype(np.float32)])

@@ -41,6 +41,7 @@ class CpuBackend:
     """RWKV-7 on the processor, by the native library. One thread at a time may use it."""
 
     name = "cpu"
+    notice = ""
 
     def __init__(
         self,

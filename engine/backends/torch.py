@@ -197,6 +197,7 @@ class TorchBackend:
     """RWKV-7 in plain torch. One thread at a time may use it."""
 
     name = "torch"
+    notice = ""
 
     def __init__(
         self,
