@@ -127,6 +127,25 @@ DEVICE u16 load_streamed2(const void* p) {
 // Host memory, or what another kernel may be writing: past every cache of this SM.
 DEVICE u32 load_fresh(const u32* p) { return *const_cast<const volatile u32*>(p); }
 DEVICE int load_fresh(const int* p) { return *const_cast<const volatile int*>(p); }
+// What the kernel before this one wrote, read after wait_for_previous: from L2, never from an older
+// line of this SM's L1, and never before the wait.
+DEVICE float load_written(const float* p) {
+  float v;
+  asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(v) : "l"(p));
+  return v;
+}
+DEVICE u32 load_written(const u32* p) {
+  u32 v;
+  asm volatile("ld.global.cg.u32 %0, [%1];" : "=r"(v) : "l"(p));
+  return v;
+}
+DEVICE float4 load_written4(const float* p) {
+  float4 v;
+  asm volatile("ld.global.cg.v4.f32 {%0,%1,%2,%3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "l"(p));
+  return v;
+}
 
 // ------------------------------------------------------------------ functions
 

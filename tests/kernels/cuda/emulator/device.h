@@ -87,6 +87,9 @@ DEVICE u32 load_streamed4(const void* p) { return load_aligned<u32>(p); }
 DEVICE u16 load_streamed2(const void* p) { return load_aligned<u16>(p); }
 DEVICE u32 load_fresh(const u32* p) { return *const_cast<const volatile u32*>(p); }
 DEVICE int load_fresh(const int* p) { return *const_cast<const volatile int*>(p); }
+DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
+DEVICE u32 load_written(const u32* p) { return load_aligned<u32>(p); }
+DEVICE float4 load_written4(const float* p) { return load_aligned<float4>(p); }
 
 // ------------------------------------------------------------------ functions
 
