@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CubinKey:
-    """All that a cubin is made from. compiler: NVRTC's release. driver: the driver's, as a number."""
+    """All that a cubin is made from. compiler: NVRTC's release. driver: the driver's number."""
 
     text: str
     macros: Mapping[str, int | str | None]

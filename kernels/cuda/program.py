@@ -110,6 +110,7 @@ class CardPrograms:
         self._made: dict[tuple[object, ...], Program] = {}
 
     def __call__(self, sources: Sequence[str | Path], macros: Macros | None = None) -> "Program":
+        """See Programs."""
         key = (*map(str, sources), None, *sorted((macros or {}).items()))
         if key not in self._made:
             self._made[key] = Program(sources, self.device, macros, self._cache)

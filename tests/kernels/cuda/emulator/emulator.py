@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -98,7 +99,7 @@ class EmulatedProgram:
             self._kernels[name] = EmulatedKernel(self, name, backward=self._backward)
         return self._kernels[name]
 
-    def entry(self, name: str, copy: int = 0) -> ctypes._CFuncPtr:  # pyright: ignore[reportPrivateUsage]
+    def entry(self, name: str, copy: int = 0) -> Any:
         """Return what runs kernel `name` in one of the library's copies (each runs one block)."""
         if copy not in self._loaded:
             self._loaded[copy] = ctypes.CDLL(str(_copy_of(self._library, copy)))
