@@ -219,12 +219,6 @@ def _open_on_card(
         return open_on_card(info, strategy, progress, cancelled)
     except (EngineError, MemoryError, torch.OutOfMemoryError):
         raise
-    except ImportError as error:
-        _log.warning("the engine for cards is not installed: %s", error)
-        return (
-            "Skein's engine for NVIDIA cards is not installed; PyTorch computes on the card "
-            "instead, more slowly. “pip install skein[cuda]” brings it."
-        )
     except Exception as error:
         _log.exception("the engine for cards failed; torch takes over")
         return (

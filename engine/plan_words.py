@@ -126,7 +126,7 @@ def _unrunnable_sentence(hardware: Hardware, plan: "Plan") -> list[str]:
     ):
         why = "it was made without a C++ compiler"
         if stage.kind == "cuda":
-            why = "the packages that compile Skein's engine for NVIDIA cards are missing"
+            why = "the installed PyTorch brings no compiler for Skein's engine for NVIDIA cards"
         return [f"This installation cannot run “{stage}”: {why}."]
     return []
 

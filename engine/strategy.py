@@ -188,9 +188,9 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
         )
     if strategy.card_weights:
         raise UnsupportedStrategy(
-            f"“{stage}” cannot run: {stage.weights} needs Skein's engine for NVIDIA cards, and "
-            "the packages that compile it are missing.",
-            "Choose “cuda fp16”, or install “skein[cuda]”.",
+            f"“{stage}” cannot run: {stage.weights} needs Skein's engine for NVIDIA cards, and the "
+            "installed PyTorch, which is not made for them, brings no compiler for it.",
+            "Choose “cuda fp16”, or install PyTorch's build for NVIDIA cards (see the README).",
         )
     if stage.kind == "cuda":
         raise UnsupportedStrategy(

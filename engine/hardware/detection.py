@@ -39,7 +39,7 @@ def detect(cache: Path | None = None) -> Hardware:
         gpus=_gpus(build, cpu_name, ram_total, ram_free),
         torch_build=build,
         native=_try(_native, ""),
-        cuda_engine=_try(lambda: _cuda_engine(build), False),
+        cuda_engine="+cu" in build,  # which brings the compiler that our kernels need
     )
     known = _try(lambda: bandwidth.cached(cache, hardware), None)
     return replace(hardware, ram_bandwidth=known)
@@ -58,13 +58,6 @@ def _native() -> str:
     """Return the instruction set of our engine for processors, "" without the engine."""
     library = find_library()
     return library.instruction_set if library else ""
-
-
-def _cuda_engine(build: str) -> bool:
-    """Whether kernels can be compiled: torch's CUDA builds bring NVRTC, cuda-core its caller."""
-    from importlib.util import find_spec
-
-    return "+cu" in build and all(find_spec(f"cuda.{part}") for part in ("core", "bindings"))
 
 
 def _system() -> str:

@@ -39,7 +39,7 @@ class Hardware:
     ``cores`` are physical, ``threads`` are those this process may use. ``torch_build`` is like
     "2.13.0+cpu", "2.13.0+cu130", or empty when torch is not installed. ``native`` is the
     instruction set that our engine for processors runs with here, empty when it was not built.
-    ``cuda_engine``: whether the packages that compile our engine for NVIDIA cards are here.
+    ``cuda_engine``: whether what compiles our engine for NVIDIA cards is here.
     """
 
     system: str

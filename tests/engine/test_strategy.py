@@ -203,7 +203,7 @@ def test_whole_models_on_one_card_are_for_the_engine_for_cards(text, weights):
 @pytest.mark.parametrize(
     ("text", "cuda", "said", "hint"),
     [
-        ("cuda q4", False, "packages that compile it", "cuda fp16"),
+        ("cuda q4", False, "brings no compiler", "cuda fp16"),
         ("cuda int8 *3 -> cpu fp16", True, "whole models on one card", "cuda int8"),
         ("cuda:0 int8 *3 -> cuda:1 int8", True, "whole models on one card", "cuda:0 int8"),
     ],

@@ -1,0 +1,219 @@
+"""Is the engine for cards right? Sections of ``gpu.py``; the truth is ``PlainModel`` in fp32."""
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.checkpoint import ModelShape, Ranks
+from engine.strategy import Strategy
+from tests.benchmarks.gpu_tools import opened, programs, source_of, tokens_of
+from tests.benchmarks.plain_model import PlainModel, deviation, stacked
+from tests.benchmarks.random_model import RandomSource, random_info
+
+if TYPE_CHECKING:
+    from engine.backends.cuda import CudaBackend
+    from tests.benchmarks.gpu import Run
+
+BOUNDS = {"fp16": 3e-3, "bf16": 3e-2, "int8": 6e-3, "q4": 6e-3}
+"""Of prefill and steps against fp32 arithmetic on the very weights that the engine holds."""
+
+TINY = ModelShape(3, 128, 512, 320, 64, Ranks(16, 24, 8, 32))
+LENGTH = 77
+_NEED_S = {"tiny": 8, "0.1B": 10, "0.4B": 14, "1.5B": 20, "2.9B": 30, "7.2B": 45}
+
+
+def check(run: "Run") -> None:
+    """Compare every size and type with the truth."""
+    sizes = ("tiny", *(size for size in run.sizes if size != "tiny"))
+    for size in sizes:
+        if size in ("2.9B", "7.2B") and run.left_s < 300:
+            continue
+        for weights in run.types:
+            if run.enough(_NEED_S.get(size, 30), "check", size=size, type=weights):
+                with run.part("check", size=size, type=weights):
+                    _check(run, size, weights)
+
+
+def _check(run: "Run", size: str, weights: str) -> None:
+    source = RandomSource(TINY) if size == "tiny" else source_of(size)
+    shape = source.shape
+    tokens = tokens_of(LENGTH, shape.vocab)
+    truth = PlainModel(list(source.names()), source.tensor, change=rounded(weights, shape))
+    state = truth.new_state()
+    expected, arrays = truth.forward(tokens, state), stacked(state)
+    active = float(torch.stack(truth.active).mean())
+    del truth, state
+    torch.cuda.empty_cache()
+    with (_tiny(weights) if size == "tiny" else opened(size, weights)) as backend:
+        _compare(run, size, weights, backend, tokens, expected, arrays, active)
+
+
+def _tiny(weights: str):  # noqa: ANN202 - a context manager
+    from contextlib import contextmanager
+
+    from engine.backends.cuda import CudaBackend
+
+    @contextmanager
+    def give():  # noqa: ANN202
+        strategy = Strategy.parse(f"cuda {weights}")
+        backend = CudaBackend(random_info(TINY, "tiny"), strategy, RandomSource(TINY), programs())
+        try:
+            yield backend
+        finally:
+            backend.close()
+
+    return give()
+
+
+def rounded(weights: str, shape: ModelShape):  # noqa: ANN201 - what PlainModel takes
+    """Return what makes of a tensor the values that the engine holds in this type."""
+    from engine.backends.cuda import held_kinds
+    from kernels.cuda.quantize import quantize
+
+    from engine.needs import held_as
+
+    kinds = held_kinds(held_as(shape, weights))
+    compiled = programs()
+
+    def change(name: str, value: Tensor) -> Tensor:
+        kind = kinds.head if name == "head.weight" else kinds.matrices
+        is_matrix = name == "head.weight" or (
+            name.endswith(".weight") and value.dim() == 2 and name != "emb.weight"
+        )
+        if not is_matrix:
+            return value
+        return quantize(value, kind, compiled).expanded()
+
+    return change
+
+
+def _compare(
+    run: "Run",
+    size: str,
+    weights: str,
+    backend: "CudaBackend",
+    tokens: list[int],
+    expected: Tensor,
+    arrays: dict[str, Tensor],
+    active: float,
+) -> None:
+    bound = BOUNDS[weights] * (1 if size != "tiny" else 2)
+    state, steps_state = backend.new_state(), backend.new_state()
+    prefill = backend.forward(tokens, state, all_logits=True).clone()
+    steps = torch.stack([backend.forward([token], steps_state).clone() for token in tokens])
+    other = backend.new_state()
+    again = torch.stack([backend.forward([token], other).clone() for token in tokens])
+    errors = {
+        "prefill": deviation(expected, prefill),
+        "steps": deviation(expected, steps),
+        **{
+            f"{way}_{name}": deviation(arrays[name], tensor)
+            for way, found in (("prefill", state), ("steps", steps_state))
+            for name, tensor in found.tensors().items()
+        },
+    }
+    worst_logits = max(errors["prefill"], errors["steps"])
+    same_bits = torch.equal(steps, again) and torch.equal(steps_state.wkv, other.wkv)
+    read_again = backend.new_state()
+    repeated = torch.equal(backend.forward(tokens, read_again, all_logits=True), prefill)
+    rows = _rows_error(backend, tokens)
+    resumed = _resumed(backend, tokens)
+    ok = worst_logits < bound and same_bits and repeated and resumed and rows < bound
+    run.verdict(
+        "check",
+        ok,
+        size=size,
+        type=weights,
+        bound=bound,
+        **errors,
+        same_bits=same_bits,
+        prefill_repeats=repeated,
+        rows=rows,
+        resumed=resumed,
+        argmax_same=float((steps.argmax(-1) == expected.argmax(-1)).float().mean()),
+        active=active,
+    )
+
+
+def _rows_error(backend: "CudaBackend", tokens: list[int]) -> float:
+    """Return the worst difference of rows of a batch to single steps, over several sizes."""
+    worst = 0.0
+    for count in (2, 5, 16, 33):
+        states = [backend.new_state() for _ in range(count)]
+        for i, state in enumerate(states):
+            backend.forward(tokens[: 2 + i % 5], state)
+        single = [state.clone() for state in states]
+        batch = backend.forward_batch([[tokens[i % 30]] for i in range(count)], states).clone()
+        for i, state in enumerate(single):
+            alone = backend.forward([tokens[i % 30]], state)
+            worst = max(worst, deviation(alone, batch[i]), deviation(state.wkv, states[i].wkv))
+    return worst
+
+
+def _resumed(backend: "CudaBackend", tokens: list[int]) -> bool:
+    """Tell whether a state that went to the host and came back goes on bit for bit."""
+    state = backend.new_state()
+    backend.forward(tokens[:20], state)
+    kept = state.clone().to("cpu")
+    went = [backend.forward([token], state).clone() for token in tokens[20:30]]
+    back = backend.new_state()
+    back.copy_from(kept)
+    came = [backend.forward([token], back).clone() for token in tokens[20:30]]
+    return all(torch.equal(x, y) for x, y in zip(went, came, strict=True))
+
+
+def recurrence(run: "Run") -> None:
+    """Read odd lengths whole and in parts, with decays at their lower bound for whole chunks."""
+    from engine.backends.cuda import CudaBackend
+
+    shape = ModelShape(2, 256, 1024, 320, 64, Ranks(32, 32, 32, 32))
+    for hard in (False, True):
+        source = _Hard(shape) if hard else RandomSource(shape)
+        strategy = Strategy.parse("cuda fp16")
+        backend = CudaBackend(random_info(shape, "wkv"), strategy, source, programs())
+        truth = PlainModel(list(source.names()), source.tensor)
+        with run.part("wkv", hard=hard):
+            for length in (1, 2, 15, 16, 17, 31, 33, 100, 257, 1025, 2049):
+                if not run.enough(10, "wkv", length=length):
+                    break
+                tokens = tokens_of(length, shape.vocab, seed=length)
+                state, wanted = backend.new_state(), truth.new_state()
+                logits = backend.forward(tokens, state)
+                expected = truth.forward(tokens, wanted)[-1]
+                error = deviation(expected, logits)
+                wkv = deviation(stacked(wanted)["wkv"], state.wkv)
+                ok = max(error, wkv) < 6e-3
+                run.verdict("wkv", ok, hard=hard, length=length, logits=error, state=wkv)
+        backend.close()
+
+
+class _Hard(RandomSource):
+    """Decays that all stand at their lower bound, where the chunked form is at its worst."""
+
+    def tensor(self, name: str) -> Tensor:
+        value = super().tensor(name)
+        return torch.full_like(value, 30.0) if name.endswith("att.w0") else value
+
+
+def sanitize(run: "Run") -> None:
+    """Run a tiny model under compute-sanitizer: memcheck, then racecheck."""
+    found = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    for tool in ("memcheck", "racecheck"):
+        if not run.enough(40, "sanitize", tool=tool):
+            return
+        with run.part("sanitize", tool=tool):
+            command = [found, "--tool", tool, "--error-exitcode", "7", sys.executable]
+            command += ["-m", "tests.benchmarks.gpu_sanitized"]
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=max(30.0, min(150.0, run.left_s - 5)),
+            )
+            tail = (done.stdout + done.stderr).strip().splitlines()[-12:]
+            run.verdict("sanitize", done.returncode == 0, tool=tool, tail="\n".join(tail)[-900:])

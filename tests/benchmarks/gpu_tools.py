@@ -1,0 +1,94 @@
+"""What the sections of ``gpu.py`` share: clocks of a card, random models on it, its bandwidth."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.checkpoint import ModelShape
+from engine.strategy import Strategy
+from tests.benchmarks.random_model import RandomSource, random_info
+
+if TYPE_CHECKING:
+    from engine.backends.cuda import CudaBackend
+
+_READ_BYTES = 4 << 30
+
+
+def device_ms(work: Callable[[], object], rounds: int = 30, warm: int = 5) -> float:
+    """Return the median of device milliseconds of one call."""
+    for _ in range(warm):
+        work()
+    pairs = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(rounds)]
+    for begin, end in pairs:
+        begin.record()
+        work()
+        end.record()
+    torch.cuda.synchronize()
+    return statistics.median(begin.elapsed_time(end) for begin, end in pairs)
+
+
+def wall_ms(work: Callable[[], object], rounds: int = 7, warm: int = 2) -> float:
+    """Return the median of the wall's milliseconds of one call, card and all."""
+    for _ in range(warm):
+        work()
+    taken = []
+    for _ in range(rounds):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        taken.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(taken)
+
+
+def read_bandwidth() -> float:
+    """Return bytes/s at which the card's memory is read at best: the fastest of a few ways."""
+    free = torch.cuda.mem_get_info()[0]
+    size = min(_READ_BYTES, free // 4)
+    data = torch.empty(size // 4, dtype=torch.float32, device="cuda").fill_(1.0)
+    rows = data.view(-1, 1 << 14)
+    ones = torch.ones(1 << 14, device="cuda")
+    ways = (lambda: data.sum(), lambda: torch.mv(rows, ones), lambda: data.amax())
+    return max(data.nbytes / device_ms(way, 15) * 1e3 for way in ways)
+
+
+def programs() -> object:
+    """Return what compiles for this card, as the engine uses it."""
+    from engine.backends.cuda import programs_for
+
+    return programs_for(torch.device("cuda", torch.cuda.current_device()))
+
+
+def source_of(size: str, active: float = 0.2) -> RandomSource:
+    """Return the weights of a random model of a released size."""
+    return RandomSource(ModelShape.released(size), active)
+
+
+@contextmanager
+def opened(size: str, weights: str, active: float = 0.2) -> "Iterator[CudaBackend]":
+    """Give the engine with a random model in it; free it afterwards."""
+    from engine.backends.cuda import CudaBackend
+
+    info = random_info(ModelShape.released(size), size)
+    strategy = Strategy.parse(f"cuda {weights}")
+    backend = CudaBackend(info, strategy, source_of(size, active), programs())
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def tokens_of(count: int, vocab: int = 65000, seed: int = 1) -> list[int]:
+    """Return random ids."""
+    rng = torch.Generator().manual_seed(seed)
+    return [int(token) for token in torch.randint(1, min(vocab, 65000), (count,), generator=rng)]
+
+
+def floor_ms(backend: "CudaBackend", bandwidth: float) -> float:
+    """Return the milliseconds of reading all weights and the state once, and writing the state."""
+    state = 2 * backend.info.shape.state_bytes
+    return (backend.resident_bytes + state) / bandwidth * 1e3
