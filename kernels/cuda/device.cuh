@@ -146,6 +146,13 @@ DEVICE float4 load_written4(const float* p) {
                : "l"(p));
   return v;
 }
+DEVICE uint4 load_written16(const void* p) {
+  uint4 v;
+  asm volatile("ld.global.cg.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p));
+  return v;
+}
 
 // ------------------------------------------------------------------ functions
 
@@ -313,4 +320,10 @@ DEVICE void ldmatrix_x2_transposed(u32 (&r)[2], const void* row) {
                : "=r"(r[0]), "=r"(r[1])
                : "r"(shared_address(row))
                : "memory");
+}
+// An 8 x 8 tile of 16 bits held by one whole warp, lane 4 g + q the pair (g, 2q), is transposed.
+DEVICE u32 transposed_8x8(u32 pair) {
+  u32 y;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(pair));
+  return y;
 }

@@ -90,6 +90,7 @@ DEVICE int load_fresh(const int* p) { return *const_cast<const volatile int*>(p)
 DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
 DEVICE u32 load_written(const u32* p) { return load_aligned<u32>(p); }
 DEVICE float4 load_written4(const float* p) { return load_aligned<float4>(p); }
+DEVICE uint4 load_written16(const void* p) { return load_aligned<uint4>(p); }
 
 // ------------------------------------------------------------------ functions
 
@@ -205,3 +206,10 @@ DEVICE void ldmatrix_x4(u32 (&r)[4], const void* row) { load_tiles<4, false>(r, 
 DEVICE void ldmatrix_x4_transposed(u32 (&r)[4], const void* row) { load_tiles<4, true>(r, row); }
 DEVICE void ldmatrix_x2(u32 (&r)[2], const void* row) { load_tiles<2, false>(r, row); }
 DEVICE void ldmatrix_x2_transposed(u32 (&r)[2], const void* row) { load_tiles<2, true>(r, row); }
+DEVICE u32 transposed_8x8(u32 pair) {
+  return emulated::gather(ALL_LANES, pair, [](const u32 (&of)[32], u32, int lane) {
+    const int g = lane >> 2, q = lane & 3, half_of = 16 * (g & 1);
+    return (of[8 * q + (g >> 1)] >> half_of & 0xffffu) |
+           (of[8 * q + 4 + (g >> 1)] >> half_of & 0xffffu) << 16;
+  });
+}
