@@ -21,17 +21,17 @@ class PackedArguments:
     """Arguments of a launch, packed once. Keeps the tensors alive as long as it lives.
 
     pointers: the address of each argument's bytes, as ``void**``. kinds: a letter each: ``p`` for
-    an address, ``i``, ``f``, or ``s`` for bytes.
+    an address, ``i``, ``f``, or ``s`` for bytes. values: what the pointers point to.
     """
 
-    __slots__ = ("_kept", "kinds", "pointers")
+    __slots__ = ("_tensors", "kinds", "pointers", "values")
 
     def __init__(self, arguments: Sequence[Argument]) -> None:
-        values = [_value(argument) for argument in arguments]
-        self._kept = (values, tuple(arguments))
+        self.values = [_value(argument) for argument in arguments]
+        self._tensors = tuple(arguments)
         self.kinds = "".join(_kind(argument) for argument in arguments)
-        addresses = [ctypes.addressof(value) for value in values]
-        self.pointers = (ctypes.c_void_p * max(1, len(values)))(*addresses)
+        addresses = [ctypes.addressof(value) for value in self.values]
+        self.pointers = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
 
 
 def _kind(argument: Argument) -> str:

@@ -2,6 +2,7 @@
 // kernels run as they are. Each function says there what it does; here only what differs.
 #pragma once
 #include "threads.h"
+#include "checks.h"
 
 typedef unsigned char u8;
 typedef unsigned short u16;

@@ -29,6 +29,7 @@ typedef uint3 dim3;
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 // What must outlast a block: everything else that begins as zero is taken for shared memory.
+#define UNCHECKED __attribute__((no_sanitize("all"), noinline))
 #define LASTING __attribute__((section(".data.lasting")))
 
 namespace emulated {
@@ -61,6 +62,11 @@ struct Warp {
   void* post[32];
 };
 
+struct Memory {  // a tensor of the launch
+  const void* begin;
+  size_t bytes;
+};
+
 struct Barrier {
   int arrived, expected;
   unsigned waiting[WARPS];
@@ -73,6 +79,9 @@ static Thread* current LASTING = nullptr;
 static void* host_stack_pointer LASTING = nullptr;
 static char* stacks LASTING = nullptr;
 static void* shared_bytes LASTING = nullptr;
+static int dynamic_bytes LASTING = 0;
+static const Memory* known_memory LASTING = nullptr;
+static int known_count LASTING = 0;
 static int block_threads LASTING = 0, alive_threads LASTING = 0, warp_count LASTING = 0;
 static bool backward LASTING = false;
 static char problem[400] LASTING = {};
@@ -193,7 +202,7 @@ __attribute__((noinline)) static void give_way() {
 }
 
 // End this launch. Does not return.
-__attribute__((noinline, cold)) static void fail(const char* why) {
+UNCHECKED static void fail(const char* why) {
   snprintf(problem, sizeof problem, "block %u,%u, thread %u: %s", block_index.x, block_index.y,
            current->index.x, why);
   emulated_switch(&current->stack_pointer, host_stack_pointer);
@@ -284,7 +293,7 @@ static void* dynamic_shared() {
 
 // ------------------------------------------------------------------ asynchronous copies
 
-static void copy_later(void* to, const void* from, bool valid) {
+UNCHECKED static void copy_later(void* to, const void* from, bool valid) {
   Thread* t = current;
   if (t->copies_open == t->copies_room) {
     t->copies_room = t->copies_room ? 2 * t->copies_room : 16;
@@ -293,7 +302,7 @@ static void copy_later(void* to, const void* from, bool valid) {
   t->copies[t->copies_open++] = {to, from, valid, t->groups};
 }
 static void close_copies() { current->groups++; }
-static void make_copies(int groups_left) {
+UNCHECKED static void make_copies(int groups_left) {
   Thread* t = current;
   int kept = 0;
   for (int i = 0; i < t->copies_open; i++) {
@@ -346,7 +355,7 @@ static void prepare_thread(int i) {
 extern "C" char __bss_start[] __attribute__((visibility("hidden")));
 extern "C" char _end[] __attribute__((visibility("hidden")));
 
-static bool run_block(int dynamic_bytes) {
+static bool run_block() {
   memset(__bss_start, 0xff, static_cast<size_t>(_end - __bss_start));
   if (dynamic_bytes) memset(shared_bytes, 0xff, static_cast<size_t>(dynamic_bytes));
   memset(warps, 0, sizeof warps);
@@ -370,6 +379,8 @@ struct Launch {  // as emulator.py's
   int backward;     // threads and blocks in the opposite order
   void** arguments;
   char* problem;    // 400 bytes
+  const Memory* memory;
+  int memory_count;
 };
 
 static int run(void (*kernel)(void**), const Launch* launch) {
@@ -384,9 +395,9 @@ static int run(void (*kernel)(void**), const Launch* launch) {
   block_size = {static_cast<unsigned>(launch->block), 1, 1};
   grid_size = {launch->grid[0], launch->grid[1], launch->grid[2]};
   problem[0] = 0;
-  shared_bytes = nullptr;
-  if (launch->dynamic_bytes &&
-      posix_memalign(&shared_bytes, 128, static_cast<size_t>(launch->dynamic_bytes)))
+  known_memory = launch->memory, known_count = launch->memory_count;
+  shared_bytes = nullptr, dynamic_bytes = launch->dynamic_bytes;
+  if (dynamic_bytes && posix_memalign(&shared_bytes, 128, static_cast<size_t>(dynamic_bytes)))
     return 2;
   const long long blocks = 1LL * grid_size.x * grid_size.y * grid_size.z;
   bool well = true;
@@ -394,7 +405,7 @@ static int run(void (*kernel)(void**), const Launch* launch) {
     const unsigned at = static_cast<unsigned>(backward ? blocks - 1 - i : i);
     block_index = {at % grid_size.x, at / grid_size.x % grid_size.y,
                    at / grid_size.x / grid_size.y};
-    well = run_block(launch->dynamic_bytes);
+    well = run_block();
   }
   free(shared_bytes);
   memcpy(launch->problem, problem, sizeof problem);

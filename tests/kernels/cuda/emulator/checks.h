@@ -1,0 +1,115 @@
+// What a card punishes or leaves to chance, found by the compiler's own instrumentation: the calls
+// that -fsanitize puts into the code are answered here (no sanitizer's library is linked).
+//
+// Always: addresses that are not aligned, indices outside an array, shifts by too much, null.
+// With EMULATED_MEMORY: each access must lie within a tensor of the launch, in shared memory or on
+// the stack (several times as slow).
+#pragma once
+#include "threads.h"
+
+namespace emulated {
+
+struct Place {  // as the compiler lays it out
+  const char* file;
+  unsigned line, column;
+};
+
+__attribute__((noinline, cold)) static void fail_at(const Place& place, const char* what) {
+  const char* name = place.file ? strrchr(place.file, '/') : nullptr;
+  char why[200];
+  snprintf(why, sizeof why, "%s at %s:%u", what, name ? name + 1 : place.file, place.line);
+  fail(why);
+}
+
+}  // namespace emulated
+
+#define EMULATED_CHECK extern "C" __attribute__((visibility("hidden"), used, no_sanitize("all")))
+
+EMULATED_CHECK void __ubsan_handle_type_mismatch_v1_abort(emulated::Place* place, uintptr_t at) {
+  emulated::fail_at(*place, at ? "an address that is not aligned" : "a null address");
+}
+EMULATED_CHECK void __ubsan_handle_pointer_overflow_abort(emulated::Place* place, uintptr_t,
+                                                          uintptr_t) {
+  emulated::fail_at(*place, "arithmetic on a null address");
+}
+EMULATED_CHECK void __ubsan_handle_out_of_bounds_abort(emulated::Place* place, uintptr_t index) {
+  char what[80];
+  snprintf(what, sizeof what, "index %lld outside its array", static_cast<long long>(index));
+  emulated::fail_at(*place, what);
+}
+EMULATED_CHECK void __ubsan_handle_shift_out_of_bounds_abort(emulated::Place* place, uintptr_t,
+                                                             uintptr_t) {
+  emulated::fail_at(*place, "a shift by too much");
+}
+EMULATED_CHECK void __ubsan_handle_divrem_overflow_abort(emulated::Place* place, uintptr_t,
+                                                         uintptr_t) {
+  emulated::fail_at(*place, "a division by zero");
+}
+EMULATED_CHECK void __ubsan_handle_load_invalid_value_abort(emulated::Place* place, uintptr_t) {
+  emulated::fail_at(*place, "a bool that is neither true nor false");
+}
+
+#ifdef EMULATED_MEMORY
+extern "C" char __ehdr_start[] __attribute__((visibility("hidden")));
+
+namespace emulated {
+
+// None of these may be checked themselves.
+static int last_touched LASTING = 0;
+
+UNCHECKED static bool within(const char* at, size_t size, const void* from, size_t bytes) {
+  const char* begin = static_cast<const char*>(from);
+  return at >= begin && at + size <= begin + bytes;
+}
+UNCHECKED static bool may_touch(const char* at, size_t size) {
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  if (!within(here, 1, stacks, MAX_THREADS * STACK_BYTES)) return true;  // not in a kernel
+  if (within(at, size, stacks, MAX_THREADS * STACK_BYTES)) return true;
+  for (int i = 0; i <= known_count; i++) {
+    const int tensor = i ? i - 1 : last_touched;
+    if (tensor >= known_count) continue;
+    if (within(at, size, known_memory[tensor].begin, known_memory[tensor].bytes)) {
+      last_touched = tensor;
+      return true;
+    }
+  }
+  return within(at, size, shared_bytes, static_cast<size_t>(dynamic_bytes)) ||
+         within(at, size, __ehdr_start, static_cast<size_t>(_end - __ehdr_start));
+}
+UNCHECKED static void check(uintptr_t address, size_t size, const char* what) {
+  const char* at = reinterpret_cast<const char*>(address);
+  if (may_touch(at, size)) return;
+  char why[200];
+  long long nearest = 0;
+  int tensor = -1;
+  for (int i = 0; i < known_count; i++) {
+    const long long past = at - static_cast<const char*>(known_memory[i].begin);
+    if (past >= 0 && (tensor < 0 || past < nearest)) nearest = past, tensor = i;
+  }
+  snprintf(why, sizeof why, "%s of %zu bytes outside all tensors: byte %lld of tensor %d with %zu",
+           what, size, nearest, tensor, tensor < 0 ? 0 : known_memory[tensor].bytes);
+  fail(why);
+}
+
+}  // namespace emulated
+
+#define EMULATED_ACCESS(bytes)                                             \
+  EMULATED_CHECK void __asan_load##bytes(uintptr_t at) {         \
+    emulated::check(at, bytes, "a load");                                  \
+  }                                                                        \
+  EMULATED_CHECK void __asan_store##bytes(uintptr_t at) {        \
+    emulated::check(at, bytes, "a store");                                 \
+  }
+EMULATED_ACCESS(1)
+EMULATED_ACCESS(2)
+EMULATED_ACCESS(4)
+EMULATED_ACCESS(8)
+EMULATED_ACCESS(16)
+EMULATED_CHECK void __asan_loadN(uintptr_t at, size_t size) {
+  emulated::check(at, size, "a load");
+}
+EMULATED_CHECK void __asan_storeN(uintptr_t at, size_t size) {
+  emulated::check(at, size, "a store");
+}
+EMULATED_CHECK void __asan_handle_no_return() {}
+#endif
