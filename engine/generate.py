@@ -84,7 +84,6 @@ class Generation:
             else:
                 yield from self._step()
         held = self._settle()
-        self.logits = self.logits.clone()  # a writer's are good until it reads again
         if held:
             yield Token(self.tokens[-1], held)
 
@@ -97,7 +96,7 @@ class Generation:
         shown = self._matcher.feed(self._decoder.feed(self._tokenizer.token_bytes(token)))
         if before is not None and (self._holds or self._matcher.stopped is not None):
             self._rest = _Rest(
-                self.state.clone(), self.logits.clone(), before, len(self.tokens), len(self.text)
+                self.state.clone(), self.logits, before, len(self.tokens), len(self.text)
             )
         self.text += shown
         if self._matcher.stopped is not None:

@@ -31,11 +31,11 @@ _BLOCK = 512
 _COLDEST = 1e-6
 """Below, a temperature would no longer be a number in fp32."""
 
-_NOT_FINITE = (
+NOT_FINITE = (
     "The model computed numbers that are not finite.",
     "The file may be damaged, or fp16 too narrow for it: try bf16 or fp32.",
 )
-_NONE_LEFT = ("No token is left to choose from: all are banned.", "Ban fewer tokens.")
+NONE_LEFT = ("No token is left to choose from: all are banned.", "Ban fewer tokens.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Sampler:
         """
         self.params = params.validated()
         self.vocab_size = vocab_size
-        self._uncounted = frozenset(uncounted)
+        self.uncounted = frozenset(uncounted)
         self._bias_ids = _ids([token for token, _ in params.bias], vocab_size)
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
@@ -102,6 +102,11 @@ class Sampler:
         self._ids = np.zeros(64, np.int64)
         self._counts = np.zeros(64, np.float32)
         self._slots: dict[int, int] = {}
+
+    @property
+    def masked(self) -> tuple[int, ...]:
+        """Return the tokens that are never drawn."""
+        return tuple(self._masked.tolist())
 
     @property
     def counts(self) -> dict[int, float]:
@@ -141,7 +146,7 @@ class Sampler:
         params = self.params
         best = int(logits.argmax())
         if logits[best] == -np.inf:
-            raise EngineError(*_NONE_LEFT)
+            raise EngineError(*NONE_LEFT)
         if self._is_greedy:
             return best
         with np.errstate(over="ignore"):  # to -inf, which is right
@@ -168,7 +173,7 @@ class Sampler:
             )
         except NativeError as error:
             not_finite = error.code == NativeError.NOT_FINITE
-            raise EngineError(*(_NOT_FINITE if not_finite else _NONE_LEFT)) from error
+            raise EngineError(*(NOT_FINITE if not_finite else NONE_LEFT)) from error
 
     def _random(self) -> float:
         """Return the next random number, which is used up then."""
@@ -200,7 +205,7 @@ class Sampler:
                 self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
                 self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
             self._ids[slot] = token
-        if token not in self._uncounted:
+        if token not in self.uncounted:
             self._counts[slot] += np.float32(1)
 
     def replay(self, token: int) -> None:
@@ -213,9 +218,7 @@ class Sampler:
         """Return a copy of all that decides the next tokens, besides the parameters."""
         used = len(self._slots)
         now = self._peeked[1] if self._peeked else self._rng.bit_generator.state
-        return SamplerState(
-            self._ids[:used].copy(), self._counts[:used].copy(), json.dumps(now)
-        )
+        return SamplerState(self._ids[:used].copy(), self._counts[:used].copy(), json.dumps(now))
 
     def restore(self, state: SamplerState) -> None:
         """Go on from a saved state, drawing bit-identically what would have come.
@@ -241,7 +244,7 @@ class Sampler:
 def _require_finite(logits: "NDArray[np.float32]") -> None:
     highest = logits.max()
     if np.isnan(highest) or highest == np.inf:
-        raise EngineError(*_NOT_FINITE)
+        raise EngineError(*NOT_FINITE)
 
 
 def _ids(tokens: "Sequence[int] | NDArray[np.int64]", vocab_size: int) -> "NDArray[np.int64]":

@@ -209,9 +209,7 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
     )
 
 
-def unrunnable_stage(
-    strategy: Strategy, *, native: bool = True, cuda: bool = True
-) -> Stage | None:
+def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> Stage | None:
     """Return the first stage that no backend of today can run, or None."""
     alone = (native and bool(strategy.native_weights)) or (cuda and bool(strategy.card_weights))
     for stage in strategy.stages:

@@ -83,7 +83,7 @@ class Writer(Protocol):
         ...
 
     def read(self, token: int, state: "State") -> "Tensor":
-        """Read one token; advance ``state``; return logits [V], good until the next ``read``."""
+        """Read one token; advance ``state``; return logits fp32 [V], of which ``draw`` may know."""
         ...
 
 

@@ -48,7 +48,7 @@ def _check(run: "Run", size: str, weights: str) -> None:
     active = float(torch.stack(truth.active).mean())
     del truth, state
     torch.cuda.empty_cache()
-    with (_tiny(weights) if size == "tiny" else opened(size, weights)) as backend:
+    with _tiny(weights) if size == "tiny" else opened(size, weights) as backend:
         _compare(run, size, weights, backend, tokens, expected, arrays, active)
 
 

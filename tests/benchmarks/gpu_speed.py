@@ -59,9 +59,7 @@ def decode(run: "Run") -> None:
                     _decode(run, size, weights, active, backend)
 
 
-def _decode(
-    run: "Run", size: str, weights: str, active: float, backend: "CudaBackend"
-) -> None:
+def _decode(run: "Run", size: str, weights: str, active: float, backend: "CudaBackend") -> None:
     state = backend.new_state()
     logits = backend.forward(tokens_of(64), state)
     replay = backend.step_replay(state)

@@ -1,4 +1,4 @@
-"""Random RWKV-7 weights of any shape, made on the device, one tensor at a time: for speed and parity.
+"""Random RWKV-7 weights of any shape, made on the device, one tensor at a time.
 
 Drawn like the released models: nothing is zero, decays and mixes spread as in an untrained one. The
 share of relu^2 that is above zero is set: the second norm's bias gets a fixed direction, and every
