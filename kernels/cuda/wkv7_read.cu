@@ -1,9 +1,7 @@
-// The WKV7 recurrence for reading, in chunks of 16 tokens: see wkv7_read.cuh.
+// The WKV7 recurrence for reading: the records of its chunks. Follows on wkv7_read.cuh.
 
 constexpr float LOG_DECAY = -0.6065306597126334f;  // -exp(-0.5)
 constexpr int CHUNKS_OF_BLOCK = 4;
-
-// ------------------------------------------------------------------ what needs no state
 
 constexpr int ROW = 72;  // halves of a row of 64 in shared memory
 
@@ -150,10 +148,10 @@ struct Chunk {
 
   // The lane's eight of bias + hidden ranks x second [D, RANK].
   template <int RANK>
-  METHOD void second(float (&x)[2][4], int s, int first_rank, const half* matrix,
+  METHOD void second(float (&x)[2][4], int s, int first_rank, const LORA* matrix,
                      const float* bias) const {
     float sum[2][4] = {}, start[4];
-    const half* rows[2];
+    const LORA* rows[2];
 #pragma unroll
     for (int j = 0; j < 2; j++)
       rows[j] = matrix + (head * HEAD + column_of(2 * s + j, group())) * RANK;
@@ -165,7 +163,7 @@ struct Chunk {
       for (int i = 0; i < 4; i++) x[p][i] = start[i] + sum[i >> 1][2 * p + (i & 1)];
   }
 
-  METHOD void values(int s, int layer, const half* v2, const float* v0, half* v_first) {
+  METHOD void values(int s, int layer, const LORA* v2, const float* v0, half* v_first) {
     uint2 out[2];
     float blend[2][4];
     if (layer) second<RV>(blend, s, RW + RA, v2, v0);
@@ -191,7 +189,7 @@ struct Chunk {
   }
 
   // Four columns' part of everything that sums over keys; B, K, P_16 into the record.
-  METHOD void keys(int s, const half* w2, const half* a2, const Vectors& by) {
+  METHOD void keys(int s, const LORA* w2, const LORA* a2, const Vectors& by) {
     float log_w[2][4], rate[2][4], middle[4], sums_w[2][4], tail[4];
     second<RW>(log_w, s, 0, w2, by.w0);
     second<RA>(rate, s, RW, a2, by.a0);
@@ -296,10 +294,10 @@ struct Chunk {
 // Records of all chunks and heads; a warp each.
 // grid (ceil(T / 64), heads). rkv: three planes [T, D], `plane` apart; hid [T, RANKS]: of w after
 // tanh; second matrices [D, rank]; v_first [T, D]: written in layer 0, read in the others;
-// records [T / 16, heads, RECORD]. count: tokens that are there.
+// records [T / 16, heads, RECORD].
 KERNEL(32 * CHUNKS_OF_BLOCK)
-read_chunks(const int* count, long long layer, const half* rkv, long long plane, const half* hid,
-            const half* w2, const half* a2, const half* v2, const float* w0, const float* a0,
+read_chunks(const int* place, long long layer, const half* rkv, long long plane, const half* hid,
+            const LORA* w2, const LORA* a2, const LORA* v2, const float* w0, const float* a0,
             const float* v0, const float* k_k, const float* k_a, const float* r_k, half* v_first,
             u8* records) {
   __shared__ __align__(16) ChunkShared all[CHUNKS_OF_BLOCK];
@@ -307,7 +305,7 @@ read_chunks(const int* count, long long layer, const half* rkv, long long plane,
   const long long n = static_cast<long long>(blockIdx.x) * CHUNKS_OF_BLOCK + warp_index();
   const int head = blockIdx.y;
   start_next_and_wait();
-  const long long left = *count - n * CHUNK;
+  const long long left = place[0] - n * CHUNK;
   if (left <= 0) return;
   const long long first = n * CHUNK * D + head * HEAD;
   const half* ranks = hid + (n * CHUNK + group()) * RANKS;
@@ -336,130 +334,3 @@ read_chunks(const int* count, long long layer, const half* rkv, long long plane,
       reinterpret_cast<float*>(chunk.record + AT_BONUS)[group() + 8 * p] = sum;
   }
 }
-
-// ------------------------------------------------------------------ through the chunks
-
-constexpr int LOADERS = 64;  // threads that bring records into shared memory
-
-// 16 rows of a head's state, and how a record moves them on.
-struct Rows {
-  float s[8][4];
-
-  METHOD float* place(float* state, int slice, int p) const {
-    return state + (column_of(2 * slice + p, group()) * HEAD + 16 * quarter());
-  }
-  METHOD void read(float* state, int slice) {
-#pragma unroll
-    for (int p = 0; p < 2; p++)
-#pragma unroll
-      for (int j = 0; j < 8; j += 2) {
-        const float4 x = *reinterpret_cast<const float4*>(place(state, slice, p) + 2 * j);
-        s[j][2 * p] = x.x, s[j][2 * p + 1] = x.y;
-        s[j + 1][2 * p] = x.z, s[j + 1][2 * p + 1] = x.w;
-      }
-  }
-  METHOD void write(float* state, int slice) const {
-#pragma unroll
-    for (int p = 0; p < 2; p++)
-#pragma unroll
-      for (int j = 0; j < 8; j += 2)
-        *reinterpret_cast<float4*>(place(state, slice, p) + 2 * j) = make_float4(
-            s[j][2 * p], s[j][2 * p + 1], s[j + 1][2 * p], s[j + 1][2 * p + 1]);
-  }
-
-  // Returns Y^T of the chunk, 16 values x 16 tokens. values: where V's part of the slice lies.
-  METHOD uint4 advance(const u8* record, int values) {
-    float u[2][4] = {}, more[2][4] = {}, y[2][4] = {};
-    const uint4 raw = fragment(record, AT_V + 512 * values, 0);
-    const u32 v[4] = {raw.x, raw.y, raw.z, raw.w};
-    const uint4 e = fragment(record, AT_E, 0), own = fragment(record, AT_Q, 0);
-    product(u[0], v, e.x, e.y), product(u[1], v, e.z, e.w);
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      u32 left[4];
-      as_left(left, s[2 * i], s[2 * i + 1]);
-      const uint4 w = fragment(record, AT_W, i), r = fragment(record, AT_R, i);
-      if (i & 1) product(more[0], left, w.x, w.y), product(more[1], left, w.z, w.w);
-      else product(u[0], left, w.x, w.y), product(u[1], left, w.z, w.w);
-      product(y[0], left, r.x, r.y), product(y[1], left, r.z, r.w);
-    }
-    product(y[0], v, own.x, own.y), product(y[1], v, own.z, own.w);
-    const float* decay = reinterpret_cast<const float*>(record + AT_DECAY) + 16 * quarter();
-#pragma unroll
-    for (int j = 0; j < 8; j += 2) {
-      const float4 by = *reinterpret_cast<const float4*>(decay + 2 * j);
-#pragma unroll
-      for (int p = 0; p < 4; p += 2) {
-        s[j][p] *= by.x, s[j][p + 1] *= by.y;
-        s[j + 1][p] *= by.z, s[j + 1][p + 1] *= by.w;
-      }
-      const uint4 k = fragment(record, AT_K, j / 2);
-      product(s[j], v, k.x, k.y), product(s[j + 1], v, k.z, k.w);
-    }
-#pragma unroll
-    for (int j = 0; j < 2; j++)
-#pragma unroll
-      for (int i = 0; i < 4; i++) u[j][i] += more[j][i];
-    u32 removed[4];
-    as_left(removed, u[0], u[1]);
-#pragma unroll
-    for (int j = 0; j < 8; j += 2) {
-      const uint4 b = fragment(record, AT_B, j / 2);
-      product(s[j], removed, b.x, b.y), product(s[j + 1], removed, b.z, b.w);
-    }
-    return make_uint4(half2_of(y[0][0], y[0][1]), half2_of(y[0][2], y[0][3]),
-                      half2_of(y[1][0], y[1][1]), half2_of(y[1][2], y[1][3]));
-  }
-};
-
-// The loaders' part: STAGES - 1 records ahead of the others.
-template <int WARPS> DEVICE void bring(u8* stages, const u8* records, int chunks, int slice) {
-  constexpr int STAGE = AT_V + 512 * WARPS;
-  const int me = threadIdx.x - 32 * WARPS;
-  for (int n = 1 - STAGES; n < chunks; n++) {  // in step with scan's loop from 0 on
-    const int next = n + STAGES - 1;
-    if (next < chunks) {
-      const u8* from = records + static_cast<long long>(next) * HEADS * RECORD;
-      u8* to = stages + next % STAGES * STAGE;
-      for (int i = 16 * me; i < STAGE; i += 16 * LOADERS)
-        cp_async(to + i, from + (i < AT_V ? i : i + 512 * slice));
-    }
-    cp_async_commit();
-    if (n < -1) continue;
-    cp_async_wait<STAGES - 2>();
-    __syncthreads();
-  }
-}
-
-// grid (heads, 4 / WARPS). wkv [heads, 64, 64]: before and after; y [T / 16, heads, 4, 32] uint4:
-// of 16 values each, as V lies in a record.
-template <int WARPS> DEVICE void scan(const int* count, const u8* records, float* wkv, uint4* y) {
-  u8* stages = dynamic_shared<u8>();
-  const int head = blockIdx.x, first = blockIdx.y * WARPS, warp = warp_index();
-  start_next_and_wait();
-  const int chunks = (*count + CHUNK - 1) / CHUNK;
-  records += head * RECORD;
-  if (warp >= WARPS) {
-    bring<WARPS>(stages, records, chunks, first);
-    return;
-  }
-  Rows rows;
-  rows.read(wkv + head * HEAD * HEAD, first + warp);
-  y += (head * 4 + first + warp) * 32 + lane_index();
-  __syncthreads();
-  for (int n = 0; n < chunks; n++) {
-    y[static_cast<long long>(n) * HEADS * 4 * 32] =
-        rows.advance(stages + n % STAGES * (AT_V + 512 * WARPS), warp);
-    __syncthreads();
-  }
-  rows.write(wkv + head * HEAD * HEAD, first + warp);
-}
-
-#define SCAN(WARPS)                                                                          \
-  KERNEL(32 * WARPS + LOADERS)                                                               \
-  read_scan_##WARPS(const int* count, const u8* records, float* wkv, uint4* y) {             \
-    scan<WARPS>(count, records, wkv, y);                                                     \
-  }
-SCAN(1)
-SCAN(2)
-SCAN(4)

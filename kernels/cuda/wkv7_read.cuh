@@ -22,6 +22,10 @@
 // vectors of memory); the tensor cores number them 8 j + 2 q + i for 16 q + 2 j + i. A sum over
 // keys does not mind, and values come back as they went.
 
+// D, RW, RA, RV, RG (multiples of 8), LORA (half or bf16: the type of the low-rank matrices) and
+// STAGES (records that read_scan has on their way) are macros. `place`: [0] how many of T tokens
+// are there (a graph is recorded for T; the room behind the text is left alone), [1] whose state.
+
 constexpr int HEAD = 64;
 constexpr int HEADS = D / HEAD;
 constexpr int CHUNK = 16;
@@ -65,22 +69,30 @@ DEVICE uint4 as_right(const float (&x)[4], const float (&y)[4]) {
                     half2_of(y[2], y[3]));
 }
 
+// Pairs of weights as halves.
+DEVICE uint4 halves(const half*, uint4 v) { return v; }
+DEVICE u32 halves_of_bf16(u32 pair) { return half2_of(low_bf16(pair), high_bf16(pair)); }
+DEVICE uint4 halves(const bf16*, uint4 v) {
+  return make_uint4(halves_of_bf16(v.x), halves_of_bf16(v.y), halves_of_bf16(v.z),
+                    halves_of_bf16(v.w));
+}
+
 // sum [16][8] += x [16][rank] y^T [rank][8]: x's rows g and g + 8 and y's row g, in memory; the
 // order in which the tensor cores take the ranks is the same for both.
-template <int RANK, int TILES>
-DEVICE void add_ranks(float (&sum)[TILES][4], const half* x0, const half* x1,
-                      const half* const (&y)[TILES]) {
+template <int RANK, int TILES, typename X, typename Y>
+DEVICE void add_ranks(float (&sum)[TILES][4], const X* x0, const X* x1,
+                      const Y* const (&y)[TILES]) {
   const uint4 nothing = make_uint4(0, 0, 0, 0);
 #pragma unroll 2
   for (int i = 0; i < RANK; i += 32) {
     const int at = i + 8 * quarter();
     const bool there = RANK % 32 == 0 || at < RANK;
-    const uint4 up = there ? *reinterpret_cast<const uint4*>(x0 + at) : nothing;
-    const uint4 down = there ? *reinterpret_cast<const uint4*>(x1 + at) : nothing;
+    const uint4 up = there ? halves(x0, *reinterpret_cast<const uint4*>(x0 + at)) : nothing;
+    const uint4 down = there ? halves(x1, *reinterpret_cast<const uint4*>(x1 + at)) : nothing;
     const u32 first[4] = {up.x, down.x, up.y, down.y}, second[4] = {up.z, down.z, up.w, down.w};
 #pragma unroll
     for (int j = 0; j < TILES; j++) {
-      const uint4 b = there ? *reinterpret_cast<const uint4*>(y[j] + at) : nothing;
+      const uint4 b = there ? halves(y[j], *reinterpret_cast<const uint4*>(y[j] + at)) : nothing;
       product(sum[j], first, b.x, b.y);
       product(sum[j], second, b.z, b.w);
     }
