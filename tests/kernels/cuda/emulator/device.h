@@ -119,8 +119,14 @@ DEVICE float warp_max(float x) {
 // ------------------------------------------------------------------ waiting
 
 DEVICE void dependents_may_start() {}
-DEVICE void wait_for_previous() {}
-DEVICE void start_next_and_wait() {}
+DEVICE void wait_for_previous() {
+  emulated::current->waited = true;
+  emulated::waits++;
+}
+DEVICE void start_next_and_wait() {
+  dependents_may_start();
+  wait_for_previous();
+}
 DEVICE void named_barrier(int id, int threads) {
   if (id < 1 || id > 15 || threads % 32) emulated::fail("a barrier of ids 1 to 15, whole warps");
   emulated::barrier(id, threads);

@@ -6,7 +6,8 @@ indices, shifts). Two more ways to run find more:
 
 backward: threads and blocks in the opposite order; a result that changes with it comes from a
 missing barrier, or from blocks that depend on each other.
-checked: each access must lie within a tensor of the launch. Slow; where addresses reach kernels
+checked: each access must lie within a tensor of the launch; a dependent launch must not touch
+before its wait what may still be written. Slow; where addresses reach kernels
 otherwise (ints, in tables), `EmulatedPrograms.allow` names the tensors. The environment's
 SKEIN_EMULATOR_CHECKED=1 and SKEIN_EMULATOR_BACKWARD=1 do the same for every program.
 """
@@ -15,6 +16,7 @@ import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,12 @@ _COPIES = 2
 class _Memory(ctypes.Structure):
     """As threads.h's."""
 
-    _fields_ = (("begin", ctypes.c_void_p), ("size_bytes", ctypes.c_size_t))
+    _fields_ = (
+        ("begin", ctypes.c_void_p),
+        ("size_bytes", ctypes.c_size_t),
+        ("stored_from", ctypes.c_void_p),
+        ("stored_to", ctypes.c_void_p),
+    )
 
 
 class _LaunchData(ctypes.Structure):
@@ -52,7 +59,22 @@ class _LaunchData(ctypes.Structure):
         ("problem", ctypes.c_void_p),
         ("memory", ctypes.c_void_p),
         ("memory_count", ctypes.c_int),
+        ("dependent", ctypes.c_int),
+        ("pending", ctypes.c_void_p),
+        ("pending_count", ctypes.c_int),
     )
+
+
+@dataclass(slots=True)
+class Stream:
+    """What a card's stream knows: which memory the kernels have written that may still run.
+
+    allowed: tensors that every kernel may touch. written: (address, bytes), since the last launch
+    that was not dependent, and so waited for all before it.
+    """
+
+    allowed: list[Tensor] = field(default_factory=list)
+    written: list[tuple[int, int]] = field(default_factory=list)
 
 
 class EmulatedPrograms:
@@ -63,7 +85,7 @@ class EmulatedPrograms:
     def __init__(self, *, backward: bool = False, checked: bool = False) -> None:
         self._backward = backward
         self._checked = checked
-        self._allowed: list[Tensor] = []
+        self._stream = Stream()
 
     def __call__(
         self, sources: Sequence[str | Path], macros: Macros | None = None
@@ -74,12 +96,12 @@ class EmulatedPrograms:
             macros,
             backward=self._backward,
             checked=self._checked,
-            allowed=self._allowed,
+            stream=self._stream,
         )
 
     def allow(self, *tensors: Tensor) -> None:
         """Let every kernel touch these, whether or not they are among its arguments."""
-        self._allowed.extend(tensors)
+        self._stream.allowed.extend(tensors)
 
 
 class EmulatedProgram:
@@ -92,11 +114,11 @@ class EmulatedProgram:
         *,
         backward: bool = False,
         checked: bool = False,
-        allowed: Sequence[Tensor] = (),
+        stream: Stream | None = None,
     ) -> None:
         self.checked = checked or os.environ.get("SKEIN_EMULATOR_CHECKED") == "1"
         self.backward = backward or os.environ.get("SKEIN_EMULATOR_BACKWARD") == "1"
-        self.allowed = allowed
+        self.stream = stream or Stream()
         self._library = library_of(sources, macros or {}, checked=self.checked)
         self._loaded: dict[int, ctypes.CDLL] = {}
         self._kernels: dict[str, EmulatedKernel] = {}
@@ -149,11 +171,12 @@ class EmulatedKernel:
         dependent: bool = False,
     ) -> "EmulatedLaunch":
         """Check what a card would not check, and return what runs all blocks."""
-        del dependent  # nothing runs at the same time
         self._check(PackedArguments(arguments).kinds, arguments)
         if not 0 < block <= 1024 or min(three(grid)) < 1:
             raise CudaProblem(f"{self.name} cannot be launched with {grid} blocks of {block}.")
-        return EmulatedLaunch(self, three(grid), block, tuple(arguments), shared_bytes)
+        return EmulatedLaunch(
+            self, three(grid), block, tuple(arguments), shared_bytes, dependent=dependent
+        )
 
     def _check(self, kinds: str, arguments: Sequence[Argument]) -> None:
         if len(kinds) != len(self._kinds):
@@ -176,8 +199,11 @@ class EmulatedLaunch:
         block: int,
         arguments: tuple[Argument, ...],
         shared_bytes: int,
+        *,
+        dependent: bool,
     ) -> None:
         self._kernel = kernel
+        self._dependent = dependent
         self._sizes = (grid, block, shared_bytes)
         self._arguments = arguments
         self._packed = PackedArguments(arguments)
@@ -185,34 +211,44 @@ class EmulatedLaunch:
     def run(self) -> None:
         """Run all blocks now, on two threads where that is worth it."""
         (x, y, z), block, _ = self._sizes
+        stream = self._kernel.program.stream
+        if not self._dependent:
+            stream.written.clear()
+        before = tuple(stream.written)
         copies = _COPIES if x * y * z * block >= MANY_THREADS else 1
         if copies == 1:
-            self._run(0, 1)
+            stream.written += self._run(0, 1, before)
             return
         with ThreadPoolExecutor(copies) as pool:
-            for run in [pool.submit(self._run, i, copies) for i in range(copies)]:
-                run.result()
+            for run in [pool.submit(self._run, i, copies, before) for i in range(copies)]:
+                stream.written += run.result()
 
-    def _run(self, copy: int, copies: int) -> None:
+    def _run(
+        self, copy: int, copies: int, before: tuple[tuple[int, int], ...]
+    ) -> list[tuple[int, int]]:
+        """Run each of a copy's blocks; return what they have written, if that is checked."""
         program, name = self._kernel.program, self._kernel.name
         grid, block, shared_bytes = self._sizes
         problem = ctypes.create_string_buffer(_PROBLEM_BYTES)
         memory = self._memory()
+        pending = (_Memory * len(before))(*before)
         data = _LaunchData(
             (ctypes.c_uint * 3)(*grid),
             *(block, shared_bytes, copy, copies, int(program.backward)),
             ctypes.addressof(self._packed.pointers),
             ctypes.addressof(problem),
             ctypes.addressof(memory),
-            len(memory),
+            *(len(memory), int(self._dependent), ctypes.addressof(pending), len(before)),
         )
         if program.entry(f"run_{name}", copy)(ctypes.byref(data)):
             raise CudaProblem(f"{name}: {problem.value.decode() or 'no memory'}.")
+        stored = [(part.stored_from, part.stored_to) for part in memory if part.stored_from]
+        return [(begin, end - begin) for begin, end in stored]
 
     def _memory(self) -> ctypes.Array[_Memory]:
         """Return what the kernel may touch: arguments in their order first."""
         tensors = [a for a in self._arguments if isinstance(a, Tensor)]
-        tensors += self._kernel.program.allowed
+        tensors += self._kernel.program.stream.allowed
         own = (*self._packed.values, self._packed.pointers)
         parts = [(tensor.data_ptr(), _extent_bytes(tensor)) for tensor in tensors]
         parts += [(ctypes.addressof(part), ctypes.sizeof(part)) for part in own]

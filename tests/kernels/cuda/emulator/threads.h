@@ -51,6 +51,7 @@ struct Thread {
   void* stack_pointer;
   Copy* copies;
   int copies_open, copies_room, groups;
+  bool waited;  // for the kernel before
 };
 
 using Resolve = void (*)(unsigned lanes, void** posts);
@@ -62,9 +63,10 @@ struct Warp {
   void* post[32];
 };
 
-struct Memory {  // a tensor of the launch
+struct Memory {  // a tensor of the launch, or what kernels before have written
   const void* begin;
   size_t bytes;
+  const char *stored_from, *stored_to;  // what this launch writes there, if it is checked
 };
 
 struct Barrier {
@@ -80,8 +82,10 @@ static void* host_stack_pointer LASTING = nullptr;
 static char* stacks LASTING = nullptr;
 static void* shared_bytes LASTING = nullptr;
 static int dynamic_bytes LASTING = 0;
-static const Memory* known_memory LASTING = nullptr;
-static int known_count LASTING = 0;
+static Memory* known_memory LASTING = nullptr;
+static const Memory* pending_memory LASTING = nullptr;
+static int known_count LASTING = 0, pending_count LASTING = 0, waits LASTING = 0;
+static bool dependent LASTING = false;
 static int block_threads LASTING = 0, alive_threads LASTING = 0, warp_count LASTING = 0;
 static bool backward LASTING = false;
 static char problem[400] LASTING = {};
@@ -339,6 +343,7 @@ static void prepare_thread(int i) {
   t.index = {static_cast<unsigned>(i), 0, 0};
   t.warp = i / 32, t.lane = i % 32;
   t.copies_open = t.groups = 0;
+  t.waited = !dependent;
   // Tops that lie apart by more than the stacks' size fall into different sets of the cache.
   char* top = stacks + (i + 1) * STACK_BYTES - (i * 7 % 61) * 128;
   uintptr_t* words = reinterpret_cast<uintptr_t*>(reinterpret_cast<uintptr_t>(top) & ~uintptr_t{15});
@@ -379,8 +384,11 @@ struct Launch {  // as emulator.py's
   int backward;     // threads and blocks in the opposite order
   void** arguments;
   char* problem;    // 400 bytes
-  const Memory* memory;
+  Memory* memory;
   int memory_count;
+  int dependent;    // the kernel before may still be running
+  const Memory* pending;  // what kernels have written since all was waited for
+  int pending_count;
 };
 
 static int run(void (*kernel)(void**), const Launch* launch) {
@@ -396,6 +404,8 @@ static int run(void (*kernel)(void**), const Launch* launch) {
   grid_size = {launch->grid[0], launch->grid[1], launch->grid[2]};
   problem[0] = 0;
   known_memory = launch->memory, known_count = launch->memory_count;
+  pending_memory = launch->pending, pending_count = launch->pending_count;
+  dependent = launch->dependent, waits = 0;
   shared_bytes = nullptr, dynamic_bytes = launch->dynamic_bytes;
   if (dynamic_bytes && posix_memalign(&shared_bytes, 128, static_cast<size_t>(dynamic_bytes)))
     return 2;
@@ -408,6 +418,10 @@ static int run(void (*kernel)(void**), const Launch* launch) {
     well = run_block();
   }
   free(shared_bytes);
+  if (well && dependent && !waits && launch->first < blocks) {
+    snprintf(problem, sizeof problem, "a dependent kernel that waits for none before it");
+    well = false;
+  }
   memcpy(launch->problem, problem, sizeof problem);
   return well ? 0 : 1;
 }
