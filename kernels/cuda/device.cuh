@@ -12,6 +12,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define DEVICE __device__ __forceinline__
+#define METHOD __device__ __forceinline__  // of a struct: the emulator tells them apart
 // A kernel's head: `KERNEL(256) name(...)`, blocks of at most so many threads.
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 

@@ -10,6 +10,7 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define DEVICE static inline __attribute__((always_inline))
+#define METHOD __device__ __forceinline__
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 
 constexpr u32 ALL_LANES = 0xffffffffu;

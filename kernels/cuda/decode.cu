@@ -1,0 +1,317 @@
+// One token through RWKV-7, batch 1: five kernels a layer, one before all layers, one after. Follows
+// on device.cuh and gemv.cuh. The residual, the state and every sum are fp32.
+//
+//   embed      residual = row of the table (ln0 is folded into it)
+//   mix_in     norm, shift, six mixes; receptance, key, value and the loras' first halves
+//   recur      a block a head: the loras' second halves, the step of the state, norm, bonus, gate
+//   output     residual += output matrix * gated
+//   key        norm, shift, mix; relu(key matrix * mixed)^2
+//   value, or value_sparse: residual += value matrix * that
+//   head       norm; logits
+//
+// Of the macros, D, F, V, RW, RA, RV, RG (ranks, multiples of 8) and the Kinds KIND, LORA, HEAD_KIND
+// say what the model is; WARPS (a block of the products), VALUE_COLUMNS (outputs of a block of
+// value_sparse) and VALUE_SPLIT (warps to a row of value) how it is cut. Launched as dependent on
+// one another: what is read before the wait is weights, and state of the step before.
+
+constexpr int RANKS = RW + RA + RV + RG, THREADS = WARPS * 32;
+
+// Two kernels can be on an SM at a time: the next one's weights come while this one ends.
+#define PRODUCT_KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 32 / WARPS)
+
+// ------------------------------------------------------------------ the ends
+
+// token [1]; table [V][D] of 16 bits, fp16 or (table_is_bf16) bf16, may be in the host's memory.
+KERNEL(128) embed(const int* token, const u8* table, float* residual, long long table_is_bf16) {
+  dependents_may_start();
+  wait_for_previous();
+  const int i = blockIdx.x * 128 + threadIdx.x;
+  if (i >= D / 8) return;
+  const uint4 row = load_streamed(table + (static_cast<u64>(load_fresh(token)) * (D / 8) + i) * 16);
+  const u32 words[4] = {row.x, row.y, row.z, row.w};
+#pragma unroll
+  for (int n = 0; n < 4; n++)
+    reinterpret_cast<float2*>(residual)[4 * i + n] =
+        table_is_bf16 ? make_float2(low_bf16(words[n]), high_bf16(words[n])) : to_float2(words[n]);
+}
+
+// Rows [begin, end) of a matrix times what `mix` makes of the residual. memory: shared, so much:
+template <int K_OF> DEVICE constexpr int mixed_fours() {
+  return D / 4 + activation_bytes<K_OF, D>() / 16 + (K_OF == Q4 ? D / 4 : 0);
+}
+template <int K_OF, typename Done>
+DEVICE void multiply_mixed(Weights matrix, int begin, int end, const Mix& mix,
+                           const float* residual, float* normed, float4* memory, Done done) {
+  float4 *a = memory, *x = a + D / 4, *c = x + activation_bytes<K_OF, D>() / 16;
+  __shared__ float2 sums[WARPS];
+  typedef Rows<K_OF, D> Product;
+  typedef Mixed<K_OF, D, THREADS> Input;
+  dependents_may_start();
+  Product product;
+  product.start(matrix, begin + warp_index() * Product::R, end, WARPS * Product::R);
+  Input::prepare(mix, a, c, x);
+  wait_for_previous();
+  Input::finish(residual, a, c, x, sums, normed);
+  product.finish(x, done);
+}
+
+// matrix [V][D]; `rows` a block. logits [V].
+PRODUCT_KERNEL head(const u8* matrix, const bf16* scales, const float* residual,
+                    const float* weight, const float* bias, float* logits, long long rows) {
+  __shared__ float4 memory[mixed_fours<HEAD_KIND>()];
+  const int begin = blockIdx.x * static_cast<int>(rows);
+  multiply_mixed<HEAD_KIND>({matrix, scales}, begin, min(V, begin + static_cast<int>(rows)),
+                            {weight, bias, nullptr, nullptr}, residual, nullptr, memory,
+                            [&](int row, float y) { logits[row] = y; });
+}
+
+// ------------------------------------------------------------------ time mix
+
+// matrix [3 D][D]: receptance, key, value; lora [RANKS][D]: w1, a1, v1, g1, transposed; mixes [6][D]
+// in the order r, w, k, v, a, g; shift [D]. rkv [3][D]; hidden [RANKS]: after tanh and sigmoid.
+// `rows` of the matrix and `lora_rows` a block.
+PRODUCT_KERNEL mix_in(const u8* matrix, const bf16* scales, const u8* lora, const float* residual,
+                      const float* weight, const float* bias, const float* mixes,
+                      const float* shift, float* normed, float* rkv, float* hidden,
+                      long long rows, long long lora_rows) {
+  constexpr int FOURS = mixed_fours<KIND>(), LORA_FOURS = mixed_fours<LORA>();
+  __shared__ float4 memory[FOURS > LORA_FOURS ? FOURS : LORA_FOURS];
+  const int each = quotient_up(D, static_cast<int>(rows));
+  int tile = blockIdx.x;
+  if (tile < 3 * each) {
+    const int part = tile / each, begin = part * D + tile % each * static_cast<int>(rows);
+    const Mix mix = {weight, bias, mixes + (part ? part + 1 : 0) * D, shift};
+    multiply_mixed<KIND>({matrix, scales}, begin,
+                         min(part * D + D, begin + static_cast<int>(rows)), mix, residual, normed,
+                         memory, [&](int row, float y) { rkv[row] = y; });
+    return;
+  }
+  tile -= 3 * each;
+  const int ranks[4] = {RW, RA, RV, RG}, mix_of[4] = {1, 4, 3, 5};
+  int which = 0, first = 0;
+#pragma unroll
+  for (int i = 0; i < 3; i++) {
+    const int tiles = quotient_up(ranks[i], static_cast<int>(lora_rows));
+    if (which == i && tile >= tiles) which++, first += ranks[i], tile -= tiles;
+  }
+  const int rank = which == 0 ? RW : which == 1 ? RA : which == 2 ? RV : RG;
+  const int mixed = which == 0 ? mix_of[0] : which == 1 ? mix_of[1] : which == 2 ? mix_of[2]
+                                                                                 : mix_of[3];
+  const int begin = first + tile * static_cast<int>(lora_rows);
+  multiply_mixed<LORA>({lora, nullptr}, begin,
+                       min(first + rank, begin + static_cast<int>(lora_rows)),
+                       {weight, bias, mixes + mixed * D, shift}, residual, normed,
+                       memory, [&](int row, float y) {
+                         hidden[row] = which == 0 ? tanhf(y) : which == 3 ? sigmoid(y) : y;
+                       });
+}
+
+// The second half of a lora for one channel: eight lanes, every 16 bytes in turn.
+template <int RANK> struct Channel {
+  static constexpr int COUNT = quotient_up(RANK, 64);
+  uint4 w[at_least_1(COUNT)];
+  METHOD void start(const u8* matrix, int channel, int lane) {  // matrix [D][RANK]
+#pragma unroll
+    for (int i = 0; i < COUNT; i++)
+      if ((i * 8 + lane) * 8 < RANK)
+        w[i] = load_streamed(matrix + (static_cast<u64>(channel) * (RANK / 8) + i * 8 + lane) * 16);
+  }
+  METHOD float finish(const float4* hidden, int lane) const {  // over the eight lanes
+    float sum[2] = {};
+#pragma unroll
+    for (int i = 0; i < COUNT; i++)
+      if ((i * 8 + lane) * 8 < RANK) {
+        add_fours<LORA>(sum, w[i].x, w[i].y, hidden[(i * 8 + lane) * 2]);
+        add_fours<LORA>(sum, w[i].z, w[i].w, hidden[(i * 8 + lane) * 2 + 1]);
+      }
+    float total = sum[0] + sum[1];
+#pragma unroll
+    for (int step = 4; step; step >>= 1) total += __shfl_xor_sync(ALL_LANES, total, step);
+    return total;
+  }
+};
+
+// The sums over the 64 channels of a head, of which every eight lanes have one; the same in all.
+DEVICE float2 head_sums(float a, float b, float2* memory) {
+#pragma unroll
+  for (int step = 8; step <= 16; step <<= 1) {
+    a += __shfl_xor_sync(ALL_LANES, a, step);
+    b += __shfl_xor_sync(ALL_LANES, b, step);
+  }
+  if (lane_index() == 0) memory[warp_index()] = make_float2(a, b);
+  __syncthreads();
+  a = 0, b = 0;
+#pragma unroll
+  for (int i = 0; i < 16; i++) a += memory[i].x, b += memory[i].y;
+  return make_float2(a, b);
+}
+
+// A block a head, 512 threads: eight lanes have a channel in common, then a row (value) of the
+// state. layer: 0 makes v_first. vectors [10][D]: w0, a0, v0, k_k, k_a, r_k, ln_x's weight and bias,
+// ln1's weight and bias. state [H][64][64]; gated [D]. shift [D] becomes what `normed` says.
+extern "C" __global__ void __launch_bounds__(512, 2)
+    recur(long long layer, const float* rkv, const float* hidden, const u8* w2, const u8* a2,
+          const u8* v2, const u8* g2, const float* vectors, const float* normed, float* shift,
+          float* state, float* v_first, float* gated) {
+  __shared__ float4 loras[quotient_up(RANKS, 4)];
+  __shared__ float of_r[64], of_w[64], of_k[64], of_kk[64], of_kka[64];
+  __shared__ float2 memory[16], more[16];
+  constexpr bool GATE_EARLY = RANKS <= 576;  // else its registers are not free before the wait
+  const int t = threadIdx.x, lane = t & 7, head = blockIdx.x, channel = head * 64 + (t >> 3);
+  dependents_may_start();
+  Channel<RW> decay;
+  Channel<RA> rate;
+  Channel<RV> blend;
+  Channel<RG> gate;
+  decay.start(w2, channel, lane);
+  rate.start(a2, channel, lane);
+  blend.start(v2, channel, lane);
+  if (GATE_EARLY) gate.start(g2, channel, lane);
+  float* row = state + (static_cast<u64>(channel) * 64 + lane * 8);
+  float4 s0 = load_written4(row), s1 = load_written4(row + 4);
+  const float base = lane < 3 ? vectors[lane * D + channel] : 0.0f;
+  const float k_k = vectors[3 * D + channel], k_a = vectors[4 * D + channel];
+  const float r_k = vectors[5 * D + channel];
+  wait_for_previous();
+
+  if (t < RANKS / 4) loras[t] = load_written4(hidden + 4 * t);
+  const float r = load_written(rkv + channel);
+  float k = load_written(rkv + D + channel), v = load_written(rkv + 2 * D + channel);
+  const float first = layer ? load_written(v_first + channel) : v;
+  __syncthreads();
+  const float to_decay = decay.finish(loras, lane);
+  const float to_rate = rate.finish(loras + RW / 4, lane);
+  const float to_blend = blend.finish(loras + (RW + RA) / 4, lane);
+  if (!GATE_EARLY) gate.start(g2, channel, lane);
+
+  // Lane 0 works the decay out, lane 1 the rate, lane 2 the blend.
+  const float mine = sigmoid(base + (lane == 0 ? to_decay : lane == 1 ? to_rate : to_blend));
+  const int eight = lane_index() & 24;
+  const float w = fast_exp(-0.6065306597126334f * __shfl_sync(ALL_LANES, mine, eight));
+  const float a = __shfl_sync(ALL_LANES, mine, eight + 1);
+  const float mixing = __shfl_sync(ALL_LANES, mine, eight + 2);
+  if (layer)
+    v = fmaf(first - v, mixing, v);
+  else if (lane == 0)
+    v_first[channel] = v;
+  const float kk = k * k_k;
+  k = fmaf(k, (a - 1.0f) * k_a, k);
+  if (lane == 0) {
+    const int c = t >> 3;
+    of_r[c] = r, of_w[c] = w, of_k[c] = k, of_kk[c] = kk, of_kka[c] = kk * a;
+  }
+  const float2 sums = head_sums(kk * kk, r * k * r_k, memory);  // and a barrier
+  const float by = 1.0f / fmaxf(sums.x, 1e-24f);  // of two kk's, each of length 1
+
+  float s[8] = {s0.x, s0.y, s0.z, s0.w, s1.x, s1.y, s1.z, s1.w};
+  const int j = lane * 8;
+  float removed = 0, y = 0;
+#pragma unroll
+  for (int i = 0; i < 8; i++) removed = fmaf(s[i], of_kk[j + i], removed);
+#pragma unroll
+  for (int step = 4; step; step >>= 1) removed += __shfl_xor_sync(ALL_LANES, removed, step);
+  removed *= -by;
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    s[i] = fmaf(v, of_k[j + i], fmaf(removed, of_kka[j + i], s[i] * of_w[j + i]));
+    y = fmaf(s[i], of_r[j + i], y);
+  }
+  reinterpret_cast<float4*>(row)[0] = make_float4(s[0], s[1], s[2], s[3]);
+  reinterpret_cast<float4*>(row)[1] = make_float4(s[4], s[5], s[6], s[7]);
+#pragma unroll
+  for (int step = 4; step; step >>= 1) y += __shfl_xor_sync(ALL_LANES, y, step);
+  const float opened = gate.finish(loras + (RW + RA + RV) / 4, lane);
+
+  const float2 of_y = head_sums(y, y * y, more);
+  const float mean = of_y.x / 64.0f, variance = fmaxf(of_y.y / 64.0f - mean * mean, 0.0f);
+  if (lane == 0) {
+    const float scaled_y = (y - mean) * rsqrtf(variance + 64e-5f);
+    const float out = fmaf(scaled_y, vectors[6 * D + channel], vectors[7 * D + channel]);
+    gated[channel] = fmaf(sums.y, v, out) * opened;
+  } else if (lane == 1) {
+    const float h = load_written(normed + channel);
+    shift[channel] = fmaf(h, vectors[8 * D + channel], vectors[9 * D + channel]);
+  }
+}
+
+// ------------------------------------------------------------------ products into the residual
+
+// residual [D] += matrix [D][K] * v [K], each row by SPLIT warps; v fp32, or fp16 if HALVES.
+template <int K, int SPLIT, bool HALVES>
+DEVICE void add_product(Weights matrix, const void* v, float* residual) {
+  typedef Rows<KIND, K, SPLIT> Product;
+  __shared__ float4 x[activation_bytes<KIND, K>() / 16];
+  __shared__ float parts[WARPS][Product::R];
+  const int row = (blockIdx.x * (WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
+  const int mine = row + lane_index() / (32 / Product::R);
+  const bool writes = lane_index() % (32 / Product::R) == 0 && mine < D;
+  dependents_may_start();
+  Product product;
+  product.start(matrix, row, min(row + Product::R, D), Product::R, warp_index() % SPLIT);
+  wait_for_previous();
+  const float before = writes && warp_index() % SPLIT == 0 ? load_written(residual + mine) : 0.0f;
+#pragma unroll 4
+  for (int n = 0; n < quotient_up(K / 4, THREADS); n++) {
+    const int i = n * THREADS + threadIdx.x;
+    float4 four = make_float4(0, 0, 0, 0);
+    if (i < K / 4) {
+      if constexpr (HALVES) {
+        const float2 low = to_float2(load_written(static_cast<const u32*>(v) + 2 * i));
+        const float2 high = to_float2(load_written(static_cast<const u32*>(v) + 2 * i + 1));
+        four = make_float4(low.x, low.y, high.x, high.y);
+      } else {
+        four = load_written4(static_cast<const float*>(v) + 4 * i);
+      }
+    }
+    put_activations<KIND, K>(x, i, four, i < K / 4);
+  }
+  __syncthreads();
+  float sum = row < D ? product.next(x) : 0.0f;
+  if constexpr (SPLIT > 1) {
+    if (writes) parts[warp_index()][mine - row] = sum;
+    __syncthreads();
+    if (writes && warp_index() % SPLIT == 0)
+#pragma unroll
+      for (int i = 1; i < SPLIT; i++) sum += parts[warp_index() + i][mine - row];
+  }
+  if (writes && warp_index() % SPLIT == 0) residual[mine] = before + sum;
+}
+
+PRODUCT_KERNEL output(const u8* matrix, const bf16* scales, const float* gated, float* residual) {
+  add_product<D, 1, false>({matrix, scales}, gated, residual);
+}
+
+// ------------------------------------------------------------------ channel mix
+
+// matrix [F][D]; mix, shift [D]; activation [F] fp16.
+PRODUCT_KERNEL key(const u8* matrix, const bf16* scales, const float* residual,
+                   const float* weight, const float* bias, const float* mix, const float* shift,
+                   float* normed, half* activation, long long rows) {
+  __shared__ float4 memory[mixed_fours<KIND>()];
+  const int begin = blockIdx.x * static_cast<int>(rows);
+  multiply_mixed<KIND>({matrix, scales}, begin, min(F, begin + static_cast<int>(rows)),
+                       {weight, bias, mix, shift}, residual, normed, memory,
+                       [&](int row, float y) {
+                         y = fmaxf(y, 0.0f);
+                         activation[row] = to_half(fminf(y * y, 65504.0f));
+                       });
+}
+
+// The shift of the channel mix, by the block's first threads: `count` channels from `first` on.
+DEVICE void renew_shift(const float* normed, const float* weight, const float* bias, float* shift,
+                        int first, int count) {
+  const int c = first + threadIdx.x;
+  if (static_cast<int>(threadIdx.x) < count && c < D)
+    shift[c] = fmaf(load_written(normed + c), weight[c], bias[c]);
+}
+
+#if VALUE_SPLIT
+// Every weight is read: matrix [D][F]. weight, bias: of ln2.
+PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activation,
+                     float* residual, const float* normed, const float* weight, const float* bias,
+                     float* shift) {
+  constexpr int ROWS = WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT>::R;
+  add_product<F, VALUE_SPLIT, true>({matrix, scales}, activation, residual);
+  renew_shift(normed, weight, bias, shift, blockIdx.x * ROWS, ROWS);
+}
+#endif
