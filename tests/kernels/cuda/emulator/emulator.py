@@ -136,7 +136,8 @@ class EmulatedProgram:
         try:
             return self._loaded[copy][name]
         except AttributeError:
-            raise CudaProblem(f"The program has no kernel {name}.") from None
+            kernel = name.partition("_")[2]
+            raise CudaProblem(f"The program has no kernel {kernel}.") from None
 
 
 class EmulatedKernel:
