@@ -78,7 +78,7 @@ read_keep_shifts(const int* place, const float* att_from, const float* ffn_from,
                  float* ffn_shift, long long slot_step) {
   start_next_and_wait();
   const long long at = static_cast<long long>(blockIdx.x) * D + 8 * threadIdx.x;
-  if (8 * threadIdx.x >= D) return;
+  if (8 * threadIdx.x >= D || place[0] == 0) return;
   put(att_shift + place[1] * slot_step + at, eight_written(att_from + at));
   put(ffn_shift + place[1] * slot_step + at, eight_written(ffn_from + at));
 }

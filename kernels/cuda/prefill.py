@@ -1,0 +1,116 @@
+"""Many tokens at once through RWKV-7 on a card, into the state of a slot.
+
+Recorded as a graph for each number of tokens in BUCKETS; fewer tokens use the next one, whose
+kernels leave the room behind the text alone. Knows weights; the launches of a layer are in
+``prefill_layers``. Knows no files and no text.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from kernels.cuda.expand import Expander, part
+from kernels.cuda.prefill_layers import LayerWork, States, Tools, expanded_elements, sizes_of
+from kernels.cuda.prefill_room import Room, Rooms, pieces_of
+from kernels.cuda.products import Products, whole_sums
+from kernels.cuda.program import Programs
+
+if TYPE_CHECKING:
+    from kernels.cuda.weights import Weights
+
+_LOGIT_ROWS = 128
+"""Rows of logits that are made at once: 33 MB of a vocabulary of 65,536."""
+
+Between = Callable[[int], None]
+"""Called with the tokens that are read; what it raises ends the reading there."""
+
+
+class Graphs(Protocol):
+    """See ``engine.backends.graphs``."""
+
+    def captured(self, work: Callable[[], object]) -> Callable[[], None]:
+        """Return what repeats ``work``."""
+        ...
+
+
+class Prefill:
+    """Reads tokens into a slot's state. One thread at a time; all on torch's current stream."""
+
+    def __init__(
+        self, weights: "Weights", programs: Programs, graphs: Graphs, states: States
+    ) -> None:
+        """Compile the kernels and take the memory (``Rooms``); graphs are recorded when needed."""
+        self._weights = weights
+        self._graphs = graphs
+        self._products = Products(programs.device)
+        expanded = expanded_elements(weights)
+        self.rooms = Rooms(sizes_of(weights), programs.device, self._products.delta, expanded)
+        self._tools = Tools.on(programs, weights, self.rooms, self._products, states)
+        self._expander = Expander(programs)
+        self._recorded: dict[int, Callable[[], None]] = {}
+
+    def read(
+        self,
+        tokens: Sequence[int],
+        slot: int = 0,
+        *,
+        all_logits: bool = False,
+        between: Between | None = None,
+    ) -> Tensor:
+        """Read tokens into the slot's state; return logits fp32 [V] of the last, or [T, V] of all.
+
+        tokens: one or more, each in [0, V).
+        """
+        logits: list[Tensor] = []
+        done = 0
+        for count, bucket in pieces_of(len(tokens), self.rooms.sizes.most_tokens):
+            through_layers = self._through_layers(bucket)
+            room = self.rooms.of(bucket)
+            room.tokens[:count].copy_(torch.tensor(tokens[done : done + count], dtype=torch.int32))
+            self.rooms.place.copy_(torch.tensor((count, slot), dtype=torch.int32))
+            through_layers()
+            done += count
+            if all_logits:
+                logits.extend(self._logits_of_rows(room, count))
+            elif done == len(tokens):
+                logits.append(self._logits_of(room, -1, 1)[0])
+            if between is not None and done < len(tokens):
+                between(done)
+        return torch.cat(logits) if all_logits else logits[0]
+
+    def prepare(self, length: int) -> None:
+        """Record what reading so many tokens will need; the states stay as they are."""
+        for _, bucket in pieces_of(length, self.rooms.sizes.most_tokens):
+            self._through_layers(bucket)
+
+    def _through_layers(self, bucket: int) -> Callable[[], None]:
+        """Return what moves a bucket's tokens through all layers, recorded now or earlier."""
+        if bucket not in self._recorded:
+            work = LayerWork(self._tools, self.rooms.of(bucket), bucket)
+            self.rooms.place.zero_()  # recording runs what it records: with no tokens there
+            with whole_sums():
+                self._recorded[bucket] = self._graphs.captured(work.run)
+        return self._recorded[bucket]
+
+    def _logits_of_rows(self, room: Room, count: int) -> Iterator[Tensor]:
+        for first in range(0, count, _LOGIT_ROWS):
+            yield self._logits_of(room, first, min(_LOGIT_ROWS, count - first))
+
+    def _logits_of(self, room: Room, first: int, rows: int) -> Tensor:
+        """Return logits [rows, V] from row `first` on, or of the last token for -1."""
+        head, device = self._weights.head, room.x.device
+        normed = torch.empty(rows, head.k, dtype=torch.float16, device=device)
+        self._tools.norm_out(room, first, normed).run()
+        logits = torch.empty(rows, head.rows, dtype=torch.float32, device=device)
+        if head.kind == "fp16":
+            self._products.sums(logits, normed, head.data.T)
+            return logits
+        each = self.rooms.expanded.numel() // head.k
+        for begin in range(0, head.rows, each):
+            some = part(head, begin, min(each, head.rows - begin))
+            space = self.rooms.expanded[: some.rows * some.k].view(some.rows, some.k)
+            self._expander.bind(some, space).run()
+            self._products.sums(logits[:, begin : begin + some.rows], normed, space.T)
+        return logits

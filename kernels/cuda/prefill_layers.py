@@ -1,0 +1,256 @@
+"""The launches of reading: twelve a layer, five products by torch and seven kernels between them.
+
+Knows weights, kernels and the room they work in; what is recorded or repeated, ``prefill`` says.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from kernels.cuda.expand import Expander, shape_of
+from kernels.cuda.matrices import Matrix
+from kernels.cuda.prefill_room import CHUNK, Room, Rooms, Sizes
+from kernels.cuda.products import Products
+from kernels.cuda.program import Argument, LaunchLike, ProgramLike, Programs
+
+if TYPE_CHECKING:
+    from kernels.cuda.weights import LayerWeights, Weights
+
+SOURCES = ("wkv7_read.cuh", "wkv7_read.cu", "wkv7_scan.cu", "prefill.cu")
+RELU2_SCALE = 1 / 16
+"""relu(k)^2 is held in fp16 as a sixteenth: k may reach 1,024 then instead of 256."""
+
+_CHUNKS_OF_BLOCK = 4
+_SCAN_LOADERS = 64
+_RECORD_SHARED = 9472  # bytes that all rows of a head's state need of a record
+_RECORD_ROWS = 512  # what 16 of them need besides
+_STAGES, _FEW_STAGES = 8, 4
+_MUCH_SHARED = 96 << 10
+_RELU2_EACH = 8
+_THREADS = 256
+_EIGHT = 8
+
+Work = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Where states lie, all fp32: shifts [S, L, D], wkv [S, L, H, 64, 64]; S slots."""
+
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every bucket's work is made of."""
+
+    weights: "Weights"
+    rooms: Rooms
+    products: Products
+    states: States
+    program: ProgramLike
+    expander: Expander
+    stages: int
+    processors: int
+
+    @classmethod
+    def on(
+        cls,
+        programs: Programs,
+        weights: "Weights",
+        rooms: Rooms,
+        products: Products,
+        states: States,
+    ) -> "Tools":
+        """Compile the kernels for a model on a device."""
+        shared, processors = _card_of(programs.device)
+        stages = _STAGES if shared >= _MUCH_SHARED else _FEW_STAGES
+        program = programs(SOURCES, _macros(weights, products, stages))
+        expander = Expander(programs)
+        return cls(weights, rooms, products, states, program, expander, stages, processors)
+
+    def bind(
+        self,
+        name: str,
+        grid: int | tuple[int, int],
+        block: int,
+        *arguments: Argument,
+        shared: int = 0,
+    ) -> LaunchLike:
+        """Return a kernel on the tokens that are at hand."""
+        return self.program.kernel(name).bind(
+            grid, block, (self.rooms.place, *arguments), shared_bytes=shared, dependent=True
+        )
+
+    @property
+    def row_threads(self) -> int:
+        """Threads to a row of D numbers, eight each."""
+        return -(-self.rooms.sizes.width // (_EIGHT * 32)) * 32
+
+    def norm_out(self, room: Room, first: int, out: Tensor) -> LaunchLike:
+        """Return the last norm of rows from `first` on (or, for -1, of the last) into out."""
+        norm = self.weights.ln_out
+        delta = (room.delta, 1 / RELU2_SCALE)
+        return self.bind(
+            "read_norm_out", len(out), self.row_threads, first, room.x, *delta, *norm, out
+        )
+
+
+class LayerWork:
+    """All layers' launches for one bucket, prepared once."""
+
+    def __init__(self, tools: Tools, room: Room, bucket: int) -> None:
+        self._tools, self._room, self._bucket = tools, room, bucket
+        self._rows = max(1, min(8, bucket // 256))
+        self._blocks = -(-bucket // self._rows)
+        self._works = list(self._all())
+
+    def run(self) -> None:
+        """Launch everything."""
+        for work in self._works:
+            work()
+
+    def _all(self) -> Iterator[Work]:
+        tools, room = self._tools, self._room
+        table = tools.weights.table
+        kind = "bf16" if table.dtype == torch.bfloat16 else "fp16"
+        yield self._launch(
+            f"read_embed_{kind}", self._bucket, tools.row_threads, room.tokens, table, room.x
+        )
+        for i, layer in enumerate(tools.weights.layers):
+            yield from self._time_mix(i, layer)
+            yield from self._channel_mix(i, layer)
+        shifts, step = tools.rooms.shifts, tools.states.att_shift.stride(0)
+        yield self._launch(
+            *("read_keep_shifts", len(tools.weights.layers), tools.row_threads),
+            *(shifts[0], shifts[1], tools.states.att_shift, tools.states.ffn_shift, step),
+        )
+
+    def _time_mix(self, i: int, p: "LayerWeights") -> Iterator[Work]:
+        tools, room, bucket = self._tools, self._room, self._bucket
+        state, width = tools.states, tools.rooms.sizes.width
+        vectors = p.vectors
+        yield self._launch(
+            *("read_time_mix", self._blocks + tools.rooms.sizes.ranks, tools.row_threads),
+            *(self._rows, self._blocks, room.x, room.delta if i else None, 1 / RELU2_SCALE),
+            *(room.moved, vectors[8], vectors[9], p.mixes),
+            *(state.att_shift[:, i], state.att_shift.stride(0), tools.rooms.shifts[0, i]),
+            *(room.pair, room.mixed, bucket * width, p.lora.data, tools.rooms.folded),
+        )
+        yield from self._product(
+            room.rkv, room.mixed, p.rkv, lambda x: x.view(3, width, width).transpose(1, 2)
+        )
+        yield self._sum(room.hid, room.pair, tools.rooms.folded.T)
+        yield self._per_piece(
+            "read_activate", bucket * (tools.weights.ranks[0] + tools.weights.ranks[3]), room.hid
+        )
+        heads = (-(-bucket // (CHUNK * _CHUNKS_OF_BLOCK)), tools.rooms.sizes.heads)
+        block = 32 * _CHUNKS_OF_BLOCK
+        yield self._launch(
+            *("read_chunks", heads, block, i, room.rkv, bucket * width, room.hid),
+            *(p.w2.data, p.a2.data, p.v2.data, *vectors[:6], room.v_first, room.records),
+        )
+        yield self._scan(state.wkv[:, i], state.wkv.stride(0))
+        yield self._launch(
+            *("read_heads", heads, block, room.y, room.records, room.hid),
+            *(p.g2.data, vectors[6], vectors[7], room.gated),
+        )
+        yield from self._product(room.delta, room.gated, p.output, lambda x: x.T)
+
+    def _scan(self, wkv: Tensor, slot_step: int) -> Work:
+        tools, heads = self._tools, self._tools.rooms.sizes.heads
+        warps = next((n for n in (1, 2) if heads * 4 // n <= tools.processors), 4)
+        return self._launch(
+            *(f"read_scan_{warps}", (heads, 4 // warps), 32 * warps + _SCAN_LOADERS),
+            *(self._room.records, wkv, slot_step, self._room.y),
+            shared=tools.stages * (_RECORD_SHARED + _RECORD_ROWS * warps),
+        )
+
+    def _channel_mix(self, i: int, p: "LayerWeights") -> Iterator[Work]:
+        tools, room = self._tools, self._room
+        state = tools.states
+        yield self._launch(
+            *("read_channel_mix", self._blocks, tools.row_threads, self._rows),
+            *(room.moved, room.delta, 1.0, room.x, *p.ln2, p.ffn_mix),
+            *(state.ffn_shift[:, i], state.ffn_shift.stride(0), tools.rooms.shifts[1, i]),
+            room.ffn_in,
+        )
+        yield from self._product(room.hidden, room.ffn_in, p.key, lambda x: x.T)
+        ffn, numbers = tools.rooms.sizes.ffn, room.hidden.numel()
+        yield self._launch(
+            *("read_relu2", -(-numbers // (_EIGHT * _THREADS * _RELU2_EACH)), _THREADS),
+            *(room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
+        )
+        turn = (lambda x: x) if p.value.by_input else (lambda x: x.T)
+        yield from self._product(room.delta, room.hidden, p.value, turn)
+
+    def _product(
+        self, out: Tensor, x: Tensor, matrix: Matrix, turn: Callable[[Tensor], Tensor]
+    ) -> Iterator[Work]:
+        """out = x times the matrix' values, as `turn` wants them to lie; expanded before."""
+        values = matrix.data
+        if matrix.kind != "fp16":
+            shape = shape_of(matrix)
+            values = self._tools.rooms.expanded[: shape[0] * shape[1]].view(shape)
+            yield self._tools.expander.bind(matrix, values).run
+        yield self._sum(out, x, turn(values))
+
+    def _sum(self, out: Tensor, x: Tensor, weights: Tensor) -> Work:
+        def work() -> None:
+            self._tools.products.sums(out, x, weights)
+
+        return work
+
+    def _launch(
+        self,
+        name: str,
+        grid: int | tuple[int, int],
+        block: int,
+        *arguments: Argument,
+        shared: int = 0,
+    ) -> Work:
+        return self._tools.bind(name, grid, block, *arguments, shared=shared).run
+
+    def _per_piece(self, name: str, numbers: int, *arguments: Argument) -> Work:
+        return self._launch(name, max(1, -(-numbers // (_EIGHT * _THREADS))), _THREADS, *arguments)
+
+
+def sizes_of(weights: "Weights") -> Sizes:
+    """Return what decides the memory."""
+    layer = weights.layers[0]
+    return Sizes(
+        len(weights.layers), layer.key.k, layer.key.rows, sum(weights.ranks), weights.head.rows
+    )
+
+
+def expanded_elements(weights: "Weights") -> int:
+    """Return the elements of the largest matrix of a layer, if any has to be expanded; or 0."""
+    matrices = [m for p in weights.layers for m in (p.rkv, p.output, p.key, p.value)]
+    if all(m.kind == "fp16" for m in (*matrices, weights.head)):
+        return 0
+    return max(m.rows * m.k for m in matrices)
+
+
+def _macros(weights: "Weights", products: Products, stages: int) -> dict[str, int | str | None]:
+    ranks = zip("WAVG", weights.ranks, strict=True)
+    return {
+        "D": weights.head.k,
+        **{f"R{letter}": rank for letter, rank in ranks},
+        "STAGES": stages,
+        "LORA": "bf16" if weights.layers[0].lora.kind == "bf16" else "half",
+        "DELTA": "float" if products.delta == torch.float32 else "half",
+    }
+
+
+def _card_of(device: torch.device) -> tuple[int, int]:
+    """Return (bytes of shared memory that a block can have, processors)."""
+    if device.type != "cuda":
+        return 0, 1
+    card = torch.cuda.get_device_properties(device)
+    old = (card.major, card.minor) < (8, 0)
+    return (0 if old else _MUCH_SHARED), card.multi_processor_count

@@ -1,0 +1,173 @@
+"""The memory in which many tokens are read: one set of arrays for all lengths, places shared by
+what does not live at the same time.
+
+Knows sizes; knows no kernels and no weights' values.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CHUNK = 16
+HEAD = 64
+RECORD_BYTES = 11648
+"""What the chunk of a head leaves for the way through the chunks: see wkv7_read.cuh."""
+
+MOST_TOKENS = 4096
+MOST_NUMBERS = 5 << 20
+"""Tokens times width that are read at once: about 40 bytes each."""
+
+BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+"""Numbers of tokens for which a graph may be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of a model: layers, width, ffn's rows, all four ranks together, vocabulary."""
+
+    layers: int
+    width: int
+    ffn: int
+    ranks: int
+    vocab: int
+
+    @property
+    def heads(self) -> int:
+        """Heads of 64."""
+        return self.width // HEAD
+
+    @property
+    def most_tokens(self) -> int:
+        """Return how many tokens are read at once, at most: one of BUCKETS."""
+        fits = [n for n in BUCKETS if n * self.width <= MOST_NUMBERS]
+        return fits[-1] if fits else BUCKETS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Arrays for T tokens (D wide, F = ffn's rows, all ranks R); chunks = T / 16.
+
+    x, moved: the residual and where it goes, fp32 [T, D]. delta: what is to be added [T, D].
+    pair: h and dx, fp16 [T, 2 D]; mixed: of r, k, v [3, T, D]. hid [T, R]; rkv [3, T, D].
+    records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated, ffn_in: [T, D].
+    hidden: [T, F]. v_first: [T, D]. All fp16 where nothing is said.
+
+    pair and mixed share their memory with y, gated and ffn_in; rkv and records with hidden.
+    """
+
+    tokens: Tensor
+    x: Tensor
+    moved: Tensor
+    delta: Tensor
+    pair: Tensor
+    mixed: Tensor
+    hid: Tensor
+    rkv: Tensor
+    records: Tensor
+    y: Tensor
+    gated: Tensor
+    ffn_in: Tensor
+    hidden: Tensor
+    v_first: Tensor
+
+
+class Rooms:
+    """The memory, and its arrays for any number of tokens that fits.
+
+    place: int32 [2]: how many tokens are there, and whose state (see wkv7_read.cuh).
+    shifts: the layers' last inputs on their way out, fp32 [2, L, D]. folded: fp16 [R, 2 D].
+    expanded: fp16, for one matrix of another type; empty if there is none.
+    """
+
+    def __init__(
+        self, sizes: Sizes, device: torch.device, delta: torch.dtype, expanded: int
+    ) -> None:
+        self.sizes = sizes
+        self._delta = delta
+        parts = _bytes(sizes, sizes.most_tokens, delta)
+        self._memory = {
+            name: torch.zeros(size, dtype=torch.uint8, device=device)
+            for name, size in parts.items()
+        }
+        self.place = torch.zeros(2, dtype=torch.int32, device=device)
+        shape = (2, sizes.layers, sizes.width)
+        self.shifts = torch.zeros(shape, dtype=torch.float32, device=device)
+        fp16 = {"dtype": torch.float16, "device": device}
+        self.folded = torch.empty(sizes.ranks, 2 * sizes.width, **fp16)
+        self.expanded = torch.empty(expanded, **fp16)
+        self.row = torch.empty(1, sizes.width, **fp16)
+        self.logits = torch.empty(1, sizes.vocab, dtype=torch.float32, device=device)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        others = (self.place, self.shifts, self.folded, self.expanded, self.row, self.logits)
+        return sum(x.nbytes for x in (*self._memory.values(), *others))
+
+    def of(self, tokens: int) -> Room:
+        """Return the arrays of so many tokens, a multiple of 16."""
+        d, heads, chunks = self.sizes.width, self.sizes.heads, tokens // CHUNK
+        plane = 2 * tokens * d
+
+        def at(name: str, first: int, dtype: torch.dtype, *shape: int) -> Tensor:
+            size = torch.Size(shape).numel() * dtype.itemsize
+            return self._memory[name][first : first + size].view(dtype).view(shape)
+
+        half = torch.float16
+        return Room(
+            tokens=at("tokens", 0, torch.int32, tokens),
+            x=at("x", 0, torch.float32, tokens, d),
+            moved=at("moved", 0, torch.float32, tokens, d),
+            delta=at("delta", 0, self._delta, tokens, d),
+            pair=at("mixes", 0, half, tokens, 2 * d),
+            mixed=at("mixes", 2 * plane, half, 3, tokens, d),
+            hid=at("hid", 0, half, tokens, self.sizes.ranks),
+            rkv=at("products", 0, half, 3, tokens, d),
+            records=at("products", 3 * plane, torch.uint8, chunks, heads, RECORD_BYTES),
+            y=at("mixes", 0, half, chunks, heads, 4, 32, 8),
+            gated=at("mixes", plane, half, tokens, d),
+            ffn_in=at("mixes", 2 * plane, half, tokens, d),
+            hidden=at("products", 0, half, tokens, self.sizes.ffn),
+            v_first=at("v_first", 0, half, tokens, d),
+        )
+
+
+def room_bytes(sizes: Sizes, expanded: int, delta: torch.dtype = torch.float32) -> int:
+    """Return what ``Rooms`` takes. expanded: elements of the largest matrix that is not fp16."""
+    shifts = 2 * sizes.layers * sizes.width * 4
+    rows = 2 * sizes.width + 4 * sizes.vocab + 8
+    folded = 4 * sizes.ranks * sizes.width
+    parts = _bytes(sizes, sizes.most_tokens, delta).values()
+    return sum(parts) + shifts + rows + folded + 2 * expanded
+
+
+def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
+    numbers = tokens * sizes.width
+    records = tokens // CHUNK * sizes.heads * RECORD_BYTES
+    return {
+        "tokens": 4 * tokens,
+        "x": 4 * numbers,
+        "moved": 4 * numbers,
+        "delta": delta.itemsize * numbers,
+        "mixes": 10 * numbers,
+        "hid": 2 * tokens * sizes.ranks,
+        "products": max(6 * numbers + records, 2 * tokens * sizes.ffn),
+        "v_first": 2 * numbers,
+    }
+
+
+def pieces_of(length: int, most: int) -> list[tuple[int, int]]:
+    """Return (tokens, bucket) of each piece in which so many tokens are read.
+
+    A last piece that fills more than three quarters of a bucket takes it; a shorter one is cut,
+    since what a bucket has too much costs as much as text.
+    """
+    pieces = []
+    while length > 0:
+        bucket = next((b for b in BUCKETS if b >= min(length, most)), most)
+        if bucket > BUCKETS[3] and 4 * length < 3 * bucket:
+            bucket //= 2
+        pieces.append((min(length, bucket), bucket))
+        length -= bucket
+    return pieces
