@@ -9,15 +9,16 @@
 //   value, or value_sparse: residual += value matrix * that
 //   head       norm; logits
 //
-// Of the macros, D, F, V, RW, RA, RV, RG (ranks, multiples of 8) and the Kinds KIND, LORA, HEAD_KIND
-// say what the model is; WARPS (a block of the products), VALUE_COLUMNS (outputs of a block of
+// Of the macros, WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples of 8) and the Kinds
+// KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), VALUE_COLUMNS (outputs of a block of
 // value_sparse) and VALUE_SPLIT (warps to a row of value) how it is cut. Launched as dependent on
 // one another: what is read before the wait is weights, and state of the step before.
 
-constexpr int RANKS = RW + RA + RV + RG, THREADS = WARPS * 32;
+constexpr int D = WIDTH, F = FFN, V = VOCAB, RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G;
+constexpr int RANKS = RW + RA + RV + RG, THREADS = BLOCK_WARPS * 32;
 
 // Two kernels can be on an SM at a time: the next one's weights come while this one ends.
-#define PRODUCT_KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 32 / WARPS)
+#define PRODUCT_KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 32 / BLOCK_WARPS)
 
 // ------------------------------------------------------------------ the ends
 
@@ -43,12 +44,12 @@ template <int K_OF, typename Done>
 DEVICE void multiply_mixed(Weights matrix, int begin, int end, const Mix& mix,
                            const float* residual, float* normed, float4* memory, Done done) {
   float4 *a = memory, *x = a + D / 4, *c = x + activation_bytes<K_OF, D>() / 16;
-  __shared__ float2 sums[WARPS];
+  __shared__ float2 sums[BLOCK_WARPS];
   typedef Rows<K_OF, D> Product;
   typedef Mixed<K_OF, D, THREADS> Input;
   dependents_may_start();
   Product product;
-  product.start(matrix, begin + warp_index() * Product::R, end, WARPS * Product::R);
+  product.start(matrix, begin + warp_index() * Product::R, end, BLOCK_WARPS * Product::R);
   Input::prepare(mix, a, c, x);
   wait_for_previous();
   Input::finish(residual, a, c, x, sums, normed);
@@ -241,8 +242,8 @@ template <int K, int SPLIT, bool HALVES>
 DEVICE void add_product(Weights matrix, const void* v, float* residual) {
   typedef Rows<KIND, K, SPLIT> Product;
   __shared__ float4 x[activation_bytes<KIND, K>() / 16];
-  __shared__ float parts[WARPS][Product::R];
-  const int row = (blockIdx.x * (WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
+  __shared__ float parts[BLOCK_WARPS][Product::R];
+  const int row = (blockIdx.x * (BLOCK_WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
   const int mine = row + lane_index() / (32 / Product::R);
   const bool writes = lane_index() % (32 / Product::R) == 0 && mine < D;
   dependents_may_start();
@@ -310,7 +311,7 @@ DEVICE void renew_shift(const float* normed, const float* weight, const float* b
 PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activation,
                      float* residual, const float* normed, const float* weight, const float* bias,
                      float* shift) {
-  constexpr int ROWS = WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT>::R;
+  constexpr int ROWS = BLOCK_WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT>::R;
   add_product<F, VALUE_SPLIT, true>({matrix, scales}, activation, residual);
   renew_shift(normed, weight, bias, shift, blockIdx.x * ROWS, ROWS);
 }

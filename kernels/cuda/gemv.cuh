@@ -274,13 +274,13 @@ template <int OF, int K, int SPLIT = 1> struct Rows {
 // ------------------------------------------------------------------ the norm before a product
 
 // Σ over the block of two numbers a thread. memory: two floats a warp.
-template <int WARPS_> DEVICE float2 block_sums(float a, float b, float2* memory) {
+template <int BLOCK_OF> DEVICE float2 block_sums(float a, float b, float2* memory) {
   a = warp_sum(a), b = warp_sum(b);
   if (lane_index() == 0) memory[warp_index()] = make_float2(a, b);
   __syncthreads();
   a = 0, b = 0;
 #pragma unroll
-  for (int i = 0; i < WARPS_; i++) a += memory[i].x, b += memory[i].y;
+  for (int i = 0; i < BLOCK_OF; i++) a += memory[i].x, b += memory[i].y;
   return make_float2(a, b);
 }
 

@@ -70,7 +70,7 @@ extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 2)
   constexpr int C = VALUE_COLUMNS, COLUMNS = Row::COLUMNS, SLOTS = Row::SLOTS;
   constexpr int GROUPS = F / GROUP, TURNS = quotient_up(GROUPS, VALUE_WARPS);
   constexpr int LISTED = TURNS < 8 ? TURNS : 8;  // groups in a list
-  constexpr int AHEAD = 8;                       // rows that a lane has asked for
+  constexpr int DEEP = KIND == INT8 ? 6 : 8;      // rows that a lane has asked for
   __shared__ u32 list[VALUE_WARPS][LISTED * GROUP];
   __shared__ uint4 scale_memory[scaled(KIND) ? GROUPS * C / 8 : 1];
   __shared__ float parts[VALUE_WARPS][C];
@@ -112,17 +112,17 @@ extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 2)
       n += __popc(others);
     }
     __syncwarp();
-    Row rows[AHEAD];
-    u32 what[AHEAD];
+    Row rows[DEEP];
+    u32 what[DEEP];
 #pragma unroll
-    for (int u = 0; u < AHEAD; u++)
+    for (int u = 0; u < DEEP; u++)
       if (u * SLOTS + slot < n) {
         what[u] = mine[u * SLOTS + slot];
         rows[u].fetch(matrix, what[u] >> 16, byte);
       }
-    for (int at = slot; at < n; at += AHEAD * SLOTS) {
+    for (int at = slot; at < n; at += DEEP * SLOTS) {
 #pragma unroll
-      for (int u = 0; u < AHEAD; u++) {
+      for (int u = 0; u < DEEP; u++) {
         if (at + u * SLOTS >= n) break;
         const u32 entry = what[u];
         const float by = to_float(half{static_cast<u16>(entry)});
@@ -137,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 2)
           }
         }
         rows[u].add(sum, by, of);
-        const int next = at + (u + AHEAD) * SLOTS;
+        const int next = at + (u + DEEP) * SLOTS;
         if (next < n) {
           what[u] = mine[next];
           rows[u].fetch(matrix, what[u] >> 16, byte);

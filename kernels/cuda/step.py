@@ -1,0 +1,299 @@
+"""One token of one chat through the kernels of decode.cu: five launches a layer, and two.
+
+Knows weights, buffers and launches; knows no file, no graph and no sampler. The launches go to
+torch's current stream, so a caller can capture them in a CUDA graph.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kernels.cuda.matrices import KIND_NUMBERS, Kind, Matrix
+from kernels.cuda.program import LaunchLike, ProgramLike, Programs
+from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
+
+SOURCES = ("gemv.cuh", "decode.cu")
+SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
+_EMBED_THREADS = 128
+_RECUR_THREADS = 512
+_VALUE_THREADS = 512
+_ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
+_DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How the products are cut for a card: what tuning chooses.
+
+    warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
+    that follows. ahead: loads of 16 bytes that a lane has under way. columns: outputs of a block
+    of the sparse value product. split: warps to a row of the dense one. head_turns: blocks of the
+    head one after the other.
+    """
+
+    warps: int = 8
+    blocks: int = 2
+    ahead: int = 8
+    columns: int = 16
+    split: int = 1
+    head_turns: int = 4
+
+
+def default_cut(sizes: Sizes, kind: Kind) -> Cut:
+    """Return what is good on a card of about 132 SMs."""
+    columns = 8 if sizes.width <= 1024 and kind != "q4" else 16 if sizes.width <= 2560 else 32
+    split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
+    return Cut(columns=columns, split=split)
+
+
+def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
+    """Return what is worth measuring on a card, the default first. Each costs a compilation."""
+    best = default_cut(sizes, kind)
+    shapes = [(8, 2, 8), (8, 2, 4), (8, 4, 8), (16, 1, 8), (4, 4, 8), (8, 3, 4)]
+    cuts = [replace(best, warps=w, blocks=b, ahead=a) for w, b, a in shapes]
+    for columns in (best.columns // 2, best.columns * 2):
+        if columns >= (16 if kind == "q4" else 8) and sizes.width % columns == 0 and columns <= 32:
+            cuts.append(replace(best, columns=columns))
+    return cuts
+
+
+def suits_dense(sizes: Sizes) -> bool:
+    """Tell whether value matrices that do not lie by input can be served."""
+    return 4 * sizes.ffn <= _DENSE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class StepBuffers:
+    """What a step reads and writes, at fixed places on the device. State as in engine.state.
+
+    token: int32 [1]. att_shift, ffn_shift: fp32 [L, D]. wkv: fp32 [L, H, 64, 64].
+    logits: fp32 [V].
+    """
+
+    token: Tensor
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+    logits: Tensor
+
+    @classmethod
+    def zeros(cls, sizes: Sizes, device: torch.device) -> "StepBuffers":
+        """Return buffers of a chat that has read nothing."""
+        layers, width, heads = sizes.layers, sizes.width, sizes.heads
+
+        def fp32(*shape: int) -> Tensor:
+            return torch.zeros(*shape, dtype=torch.float32, device=device)
+
+        return cls(
+            torch.zeros(1, dtype=torch.int32, device=device),
+            fp32(layers, width),
+            fp32(layers, heads, HEAD_SIZE, HEAD_SIZE),
+            fp32(layers, width),
+            fp32(sizes.vocab),
+        )
+
+
+class _Scratch:
+    """Between the kernels of a step. fp32, but `activation`: fp16 [F]."""
+
+    def __init__(self, sizes: Sizes, device: torch.device) -> None:
+        def fp32(count: int) -> Tensor:
+            return torch.zeros(count, dtype=torch.float32, device=device)
+
+        width = sizes.width
+        self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
+        self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
+        self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
+
+
+class Step:
+    """The launches of one token, bound once; `run` issues them all.
+
+    The first does not depend on what the stream did before, so that a state may be put into the
+    buffers right before; all others do.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        programs: Programs,
+        buffers: StepBuffers,
+        cut: Cut | None = None,
+        *,
+        processors: int | None = None,
+        skip: bool = True,
+    ) -> None:
+        """processors: SMs of the card, asked for if None. skip: zeros are left out where they can
+        be. Raises CudaProblem when the kernels cannot be compiled.
+        """
+        self._weights = weights
+        self._buffers = buffers
+        self.cut = cut or default_cut(weights.sizes, weights.kind)
+        self._slots = self.cut.blocks * (processors or _processors(programs.device))
+        self._skip = int(skip)
+        self._sparse = weights.layers[0].value.by_input
+        self._scratch = _Scratch(weights.sizes, programs.device)
+        sources = SPARSE_SOURCES if self._sparse else SOURCES
+        self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._launches = [self._embed()]
+        for i, layer in enumerate(weights.layers):
+            self._launches += [
+                self._mix_in(layer, i),
+                self._recur(layer, i),
+                self._output(layer),
+                self._key(layer, i),
+                self._value(layer, i),
+            ]
+        self._launches.append(self._head())
+
+    def run(self) -> None:
+        """Read the token in the buffers: advance the state there and write the logits."""
+        for launch in self._launches:
+            launch.run()
+
+    @property
+    def launches(self) -> list[LaunchLike]:
+        """What `run` launches, in order."""
+        return self._launches
+
+    def _bind(self, name: str, blocks: int, threads: int, arguments: list[object]) -> LaunchLike:
+        kernel = self._program.kernel(name)
+        return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
+
+    def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
+        return self._bind(name, blocks, 32 * self.cut.warps, arguments)
+
+    def _embed(self) -> LaunchLike:
+        table, width = self._weights.table, self._weights.sizes.width
+        blocks = -(-width // (8 * _EMBED_THREADS))
+        is_bf16 = int(table.dtype == torch.bfloat16)
+        address = _DeviceView(table)
+        arguments = [self._buffers.token, address.value, self._scratch.residual, is_bf16]
+        return self._bind("embed", blocks, _EMBED_THREADS, arguments)
+
+    def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
+        scratch, matrix = self._scratch, layer.projections
+        rows, lora_rows, blocks = self._mix_in_cut()
+        return self._product(
+            "mix_in",
+            blocks,
+            [
+                *(matrix.data, matrix.scales, layer.lora_in.data, scratch.residual),
+                *(layer.ln1[0], layer.ln1[1], layer.mixes, self._buffers.att_shift[i]),
+                *(scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
+            ],
+        )
+
+    def _mix_in_cut(self) -> tuple[int, int, int]:
+        """Return rows of a block, those of a block of loras, and the blocks: few enough to fit."""
+        weights = self._weights
+        width, ranks = weights.sizes.width, weights.sizes.held_ranks
+        step = rows_at_once(weights.kind, width, self.cut.ahead)
+        lora_step = rows_at_once(weights.lora_kind, width, self.cut.ahead)
+        rows = step
+        while True:
+            lora_rows = max(lora_step, _rounded(rows, lora_step))
+            blocks = 3 * -(-width // rows) + sum(-(-rank // lora_rows) for rank in ranks)
+            if blocks <= self._slots or rows >= width:
+                return rows, lora_rows, blocks
+            rows += step
+
+    def _recur(self, layer: LayerWeights, i: int) -> LaunchLike:
+        scratch, buffers = self._scratch, self._buffers
+        return self._bind(
+            "recur",
+            self._weights.sizes.heads,
+            _RECUR_THREADS,
+            [
+                *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated),
+            ],
+        )
+
+    def _output(self, layer: LayerWeights) -> LaunchLike:
+        width = self._weights.sizes.width
+        rows = self.cut.warps * rows_at_once(self._weights.kind, width, self.cut.ahead)
+        scratch, matrix = self._scratch, layer.output
+        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual]
+        return self._product("output", -(-width // rows), arguments)
+
+    def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
+        sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.key
+        step = rows_at_once(self._weights.kind, sizes.width, self.cut.ahead)
+        rows = _rounded(-(-sizes.ffn // self._slots), step)
+        return self._product(
+            "key",
+            -(-sizes.ffn // rows),
+            [
+                *(matrix.data, matrix.scales, scratch.residual, layer.ln2[0], layer.ln2[1]),
+                *(layer.x_k, self._buffers.ffn_shift[i], scratch.normed, scratch.activation, rows),
+            ],
+        )
+
+    def _value(self, layer: LayerWeights, i: int) -> LaunchLike:
+        sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.value
+        arguments: list[object] = [
+            *(matrix.data, matrix.scales, scratch.activation, scratch.residual, scratch.normed),
+            *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
+        ]
+        if self._sparse:
+            blocks = sizes.width // self.cut.columns
+            return self._bind("value_sparse", blocks, _VALUE_THREADS, [*arguments, self._skip])
+        at_once = rows_at_once(self._weights.kind, sizes.ffn // self.cut.split, self.cut.ahead)
+        rows = self.cut.warps // self.cut.split * at_once
+        return self._product("value", -(-sizes.width // rows), arguments)
+
+    def _head(self) -> LaunchLike:
+        weights = self._weights
+        head, width = weights.head, weights.sizes.width
+        step = rows_at_once(head.kind, width, self.cut.ahead)
+        rows = _rounded(-(-head.rows // (self._slots * self.cut.head_turns)), step)
+        return self._product(
+            "head",
+            -(-head.rows // rows),
+            [
+                *(head.data, head.scales, self._scratch.residual),
+                *(weights.ln_out[0], weights.ln_out[1], self._buffers.logits, rows),
+            ],
+        )
+
+
+def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
+    """Return what decode.cu is compiled with."""
+    sizes = weights.sizes
+    w, a, v, g = sizes.held_ranks
+    value: Matrix = weights.layers[0].value
+    return {
+        **{"WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
+        **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
+        "KIND": KIND_NUMBERS[weights.kind],
+        "LORA": KIND_NUMBERS[weights.lora_kind],
+        "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
+        "BLOCK_WARPS": cut.warps,
+        "AHEAD": cut.ahead,
+        "VALUE_COLUMNS": cut.columns,
+        "VALUE_SPLIT": 0 if value.by_input else cut.split,
+    }
+
+
+def rows_at_once(kind: Kind, k: int, ahead: int) -> int:
+    """Return Rows::R of gemv.cuh for rows (or parts of rows) of k weights."""
+    loads = -(-(k // _ELEMENTS[kind]) // 32)
+    each = -(-loads // -(-loads // ahead))
+    return 4 if 4 * each <= ahead else 2 if 2 * each <= ahead else 1
+
+
+def _rounded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
+def _processors(device: torch.device) -> int:
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+class _DeviceView:
+    """A table as the kernel's argument: pinned host memory has the same address on the card."""
+
+    def __init__(self, table: Tensor) -> None:
+        self.value = table
