@@ -1,0 +1,266 @@
+"""One token of each of many chats on a card, every weight read once: the host of ``rows.cu``.
+
+Knows weights, kernels and where states lie; knows nothing of text, chats or graphs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Matrix
+
+if TYPE_CHECKING:
+    from kernels.cuda.program import Argument, LaunchLike, Programs
+    from kernels.cuda.weights import LayerWeights, Weights
+
+SOURCES = ("gemv.cuh", "rows_product.cuh", "rows.cu")
+BUCKETS = (8, 16, 32, 64)
+"""Numbers of rows that have kernels of their own; fewer rows leave the rest of a bucket empty."""
+MOST_ROWS = BUCKETS[-1]
+
+_EMBED_THREADS = 128
+_RECUR_THREADS = 256
+_BY_INPUT_THREADS = 128
+_BY_INPUT_WARPS = 4
+_FILLED_BLOCKS = 128
+"""Blocks from which on a card has enough to do."""
+
+
+class States(Protocol):
+    """Where states lie, all fp32: shifts [S, L, D], wkv [S, L, H, 64, 64]; S slots."""
+
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How the kernels cut their work; see ``rows.cu``.
+
+    side, deep: warps of a block beside each other and along k; tiles: of 16 weight rows a warp;
+    output_split, value_split: blocks along k; group: rows of a block of the recurrence (2, 4, 8).
+    """
+
+    side: int
+    deep: int
+    tiles: int
+    output_split: int
+    value_split: int
+    group: int
+
+    @property
+    def block_rows(self) -> int:
+        """Weight rows of a block."""
+        return 16 * self.tiles * self.side
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block of the products."""
+        return 32 * self.side * self.deep
+
+
+def bucket_of(rows: int) -> int:
+    """Return the bucket that serves so many rows, 1 to MOST_ROWS."""
+    return next(bucket for bucket in BUCKETS if bucket >= rows)
+
+
+def cut_of(width: int, ffn: int, rows: int, *, by_input: bool) -> Cut:
+    """Return a cut that fills a large card: about 8 warps for each of its 132 processors."""
+    small, large = width <= 1024, width >= 4096
+    side, deep, tiles = (2, 4, 1) if small else (2, 2, 2) if large else (2, 4, 2)
+    tall = 16 * tiles * side
+    blocks = width // 64 if by_input else -(-width // tall)
+    along = _BY_INPUT_WARPS if by_input else deep
+    group = 8 if rows > 8 else 4
+    if width < 2048:
+        group //= 2
+    return Cut(
+        *(side, deep, tiles),
+        output_split=_split(-(-width // tall), width // GROUP // deep),
+        value_split=_split(blocks, ffn // GROUP // along),
+        group=group,
+    )
+
+
+def cuts(width: int, ffn: int, rows: int, *, by_input: bool) -> Iterator[Cut]:
+    """Yield cuts worth measuring, the likely best first."""
+    first = cut_of(width, ffn, rows, by_input=by_input)
+    yield first
+    for side, deep, tiles in ((1, 8, 1), (1, 4, 2), (2, 4, 1), (2, 2, 2), (2, 4, 2), (4, 2, 1)):
+        if (side, deep, tiles) != (first.side, first.deep, first.tiles):
+            output = _split(-(-width // (16 * tiles * side)), width // GROUP // deep)
+            yield Cut(side, deep, tiles, output, first.value_split, first.group)
+
+
+def _split(blocks: int, most: int) -> int:
+    """Return in how many parts each of so many blocks is cut to fill the card, `most` at most."""
+    wanted = -(-_FILLED_BLOCKS // blocks)
+    return max(1, min(wanted, most, 16))
+
+
+class RowBuffers:
+    """What a step of many rows works in, for the largest bucket in use; smaller ones share it.
+
+    tokens, slots: int32 [rows], what each row reads and where its state lies (below 0: no such
+    row); logits: fp32 [rows, V].
+    """
+
+    def __init__(self, weights: "Weights", rows: int, device: torch.device) -> None:
+        sizes = weights.sizes
+        d = sizes.width
+
+        def zeros(*size: int, dtype: torch.dtype = torch.float16) -> Tensor:
+            return torch.zeros(*size, dtype=dtype, device=device)
+
+        self.rows = rows
+        self.tokens = zeros(rows, dtype=torch.int32)
+        self.slots = torch.full((rows,), -1, dtype=torch.int32, device=device)
+        self.logits = zeros(rows, sizes.vocab, dtype=torch.float32)
+        self.residual = zeros(rows, d, dtype=torch.float32)
+        self.parts = zeros(16 * rows * d, dtype=torch.float32)
+        self.mixed = zeros(6 * rows * d)
+        self.rkv = zeros(rows, 3 * d, dtype=torch.float32)
+        self.hidden = zeros(rows, sum(sizes.held_ranks))
+        self.v_first = zeros(rows, d, dtype=torch.float32)
+        self.gated = zeros(rows, d)
+        self.activation = zeros(rows, sizes.ffn)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the card."""
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, Tensor))
+
+
+class RowsStep:
+    """The launches of one token for each row of a bucket."""
+
+    def __init__(
+        self,
+        weights: "Weights",
+        programs: "Programs",
+        states: States,
+        buffers: RowBuffers,
+        rows: int,
+        cut: Cut | None = None,
+    ) -> None:
+        """rows: one of BUCKETS, at most the buffers'. Compiles; raises CudaProblem."""
+        if rows not in BUCKETS or rows > buffers.rows:
+            raise ValueError(f"no step of {rows} rows")
+        self.rows = rows
+        self.logits = buffers.logits[:rows]
+        self._weights, self._states, self._buffers = weights, states, buffers
+        by_input = weights.layers[0].value.by_input
+        self._sizes = weights.sizes
+        width, ffn = self._sizes.width, self._sizes.ffn
+        self.cut = cut or cut_of(width, ffn, rows, by_input=by_input)
+        self._program = programs(SOURCES, self._macros())
+        self._launches = list(self._bound())
+
+    def run(self) -> None:
+        """Launch all kernels on torch's current stream: tokens, slots and states to logits."""
+        for launch in self._launches:
+            launch.run()
+
+    def __len__(self) -> int:
+        return len(self._launches)
+
+    def _macros(self) -> dict[str, int | str | None]:
+        weights, sizes, cut = self._weights, self._sizes, self.cut
+        w, a, v, g = sizes.held_ranks
+        return {
+            **{"ROWS": self.rows, "WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
+            **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
+            "MATRIX_KIND": KIND_NUMBERS[weights.kind],
+            "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
+            "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
+            **{"SIDE": cut.side, "DEEP": cut.deep, "WARP_TILES": cut.tiles},
+            **{"OUTPUT_SPLIT": cut.output_split, "VALUE_SPLIT": cut.value_split},
+            **{"GROUP_ROWS": cut.group, "AHEAD": 8},
+        }
+
+    def _bind(
+        self, name: str, grid: int | tuple[int, int], block: int, arguments: "Sequence[Argument]"
+    ) -> "LaunchLike":
+        kernel = self._program.kernel(f"rows_{name}")
+        # The first one waits for all before: the states that the others read early are there then.
+        return kernel.bind(grid, block, arguments, dependent=name != "embed")
+
+    def _bound(self) -> "Iterator[LaunchLike]":
+        weights, at = self._weights, self._buffers
+        table = weights.table
+        yield self._bind(
+            *("embed", self.rows, _EMBED_THREADS),
+            (at.tokens, at.slots, table, at.residual, int(table.dtype == torch.bfloat16)),
+        )
+        for i, layer in enumerate(weights.layers):
+            yield from self._layer(i, layer)
+        yield self._mix("mix_head", self.cut.value_split, weights.ln_out, at.mixed)
+        yield self._product("head", weights.head, at.mixed, at.logits)
+
+    def _layer(self, i: int, layer: "LayerWeights") -> "Iterator[LaunchLike]":
+        at, cut, states = self._buffers, self.cut, self._states
+        yield self._mix(
+            *("mix_in", cut.value_split if i else 0, layer.ln1),
+            *(layer.mixes, *_of_layer(states.att_shift, i), at.mixed),
+        )
+        yield self._bind(
+            "in",
+            3 * _tiles(self._sizes.width, cut)
+            + sum(_tiles(rank, cut) for rank in self._sizes.held_ranks),
+            cut.threads,
+            (layer.projections.data, layer.projections.scales, layer.lora_in.data, at.mixed, at.rkv, at.hidden),
+        )
+        yield self._bind(
+            *("recur", (self._sizes.width // 64, self.rows // cut.group), _RECUR_THREADS),
+            (
+                *(i, at.slots, at.rkv, at.hidden, *layer.lora_out, layer.vectors),
+                *(*_of_layer(states.wkv, i), at.v_first, at.gated),
+            ),
+        )
+        yield self._product("output", layer.output, at.gated, at.parts, cut.output_split)
+        yield self._mix(
+            *("mix_key", cut.output_split, layer.ln2),
+            *(layer.x_k, *_of_layer(states.ffn_shift, i), at.mixed),
+        )
+        yield self._product("key", layer.key, at.mixed, at.activation)
+        yield self._value(layer.value)
+
+    def _mix(
+        self, name: str, parts: int, norm: Tensor, *others: "Argument"
+    ) -> "LaunchLike":
+        at = self._buffers
+        threads = 512 if self._sizes.width > 1024 else 256
+        return self._bind(
+            *(name, self.rows, threads),
+            (at.slots, at.residual, at.parts, parts, norm[0], norm[1], *others),
+        )
+
+    def _product(
+        self, name: str, matrix: Matrix, x: Tensor, out: Tensor, split: int = 1
+    ) -> "LaunchLike":
+        return self._bind(
+            *(name, (_tiles(matrix.rows, self.cut), split), self.cut.threads),
+            (matrix.data, matrix.scales, x, out),
+        )
+
+    def _value(self, matrix: Matrix) -> "LaunchLike":
+        at, split = self._buffers, self.cut.value_split
+        if not matrix.by_input:
+            return self._product("value", matrix, at.activation, at.parts, split)
+        return self._bind(
+            *("value_by_input", (matrix.rows // 64, split), _BY_INPUT_THREADS),
+            (matrix.data, matrix.scales, at.activation, at.parts),
+        )
+
+
+def _tiles(rows: int, cut: Cut) -> int:
+    return -(-rows // cut.block_rows)
+
+
+def _of_layer(pool: Tensor, layer: int) -> tuple[Tensor, int]:
+    """Return a layer's part of all slots [S, L, ...], and the numbers from one slot to the next."""
+    return pool[:, layer], pool.stride(0)

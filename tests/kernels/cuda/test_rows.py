@@ -1,0 +1,153 @@
+"""Steps of many rows, run by the emulator, against float64: every kind of weights, rows that join
+and leave, idle rows, both layouts of the value matrix."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from kernels.cuda.quantize import Quantizer
+from kernels.cuda.rows import Cut, RowBuffers, RowsStep, bucket_of, cut_of, cuts
+from kernels.cuda.weights import LayerWeights, Sizes, WeightType, build
+from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
+from tests.reference import Reference, ReferenceState
+from tests.tiny import tiny_weights
+
+CPU = torch.device("cpu")
+VOCAB = 264
+RANKS = (16, 24, 8, 40)
+
+
+class Model:
+    """A tiny model as the card has it, and the same values in float64."""
+
+    def __init__(self, kind: WeightType, *, by_input: bool, width: int = 128) -> None:
+        z = tiny_weights(width=width, vocab=VOCAB, ranks=RANKS, seed=3)
+        sizes = Sizes(2, width, z["blocks.0.ffn.key.weight"].shape[0], VOCAB, RANKS)
+        quantizer = Quantizer(EmulatedPrograms())
+        self.weights = build(sizes, kind, quantizer, CPU, z, sparse=by_input, pinned=False)
+        self.z = dict(z)
+        for i, layer in enumerate(self.weights.layers):
+            self._keep(f"blocks.{i}.", layer)
+        self.z["head.weight"] = self.weights.head.expanded()
+        table = self.weights.table
+        self.reference = Reference(self.z)
+        self.reference.z["emb.weight"] = table.double().numpy()  # ln0 is in it
+        self.reference.z["blocks.0.ln0.weight"] = np.ones(width)
+        self.reference.z["blocks.0.ln0.bias"] = np.zeros(width)
+        norm = self.reference._norm
+        self.reference._norm = (
+            lambda x, name: x if name == "blocks.0.ln0" else norm(x, name)
+        )
+
+    def _keep(self, block: str, layer: LayerWeights) -> None:
+        """Take a layer's values as the card has them."""
+        names = [f"{block}att.{name}.weight" for name in ("receptance", "key", "value")]
+        for name, values in zip(names, layer.projections.expanded().chunk(3), strict=True):
+            self.z[name] = values
+        self.z[f"{block}att.output.weight"] = layer.output.expanded()
+        self.z[f"{block}ffn.key.weight"] = layer.key.expanded()
+        self.z[f"{block}ffn.value.weight"] = layer.value.expanded()
+        for letter in "wavg":
+            for half in "12":
+                name = f"{block}att.{letter}{half}"
+                if name in self.z:
+                    dtype = layer.lora_in.data.dtype
+                    self.z[name] = self.z[name].to(dtype).float()
+
+    def pools(self, slots: int) -> Any:
+        width = self.weights.sizes.width
+        return SimpleNamespace(
+            att_shift=torch.zeros(slots, 2, width),
+            wkv=torch.zeros(slots, 2, width // 64, 64, 64),
+            ffn_shift=torch.zeros(slots, 2, width),
+        )
+
+
+def run(
+    model: Model, step: RowsStep, buffers: RowBuffers, tokens: list[int], slots: list[int]
+) -> Tensor:
+    buffers.slots.fill_(-1)
+    buffers.slots[: len(slots)] = torch.tensor(slots, dtype=torch.int32)
+    buffers.tokens[: len(tokens)] = torch.tensor(tokens, dtype=torch.int32)
+    step.run()
+    return step.logits[: len(slots)].clone()
+
+
+def far(got: Tensor, wanted: np.ndarray) -> float:
+    """Return the largest difference in standard deviations of the logits."""
+    return float(np.abs(got.double().numpy() - wanted).max() / wanted.std())
+
+
+SMALL = Cut(side=1, deep=2, tiles=1, output_split=1, value_split=2, group=2)
+SEVERAL = Cut(side=2, deep=2, tiles=2, output_split=2, value_split=3, group=8)
+
+
+@pytest.mark.parametrize("by_input", [False, True])
+@pytest.mark.parametrize("kind", ["fp16", "bf16", "int8", "q4"])
+@pytest.mark.parametrize(("rows", "cut"), [(8, SMALL), (16, SEVERAL)])
+def test_rows_against_float64(kind: WeightType, rows: int, cut: Cut, by_input: bool) -> None:
+    model = Model(kind, by_input=by_input)
+    states, programs = model.pools(6), EmulatedPrograms(backward=rows == 8)
+    buffers = RowBuffers(model.weights, 16, CPU)
+    step = RowsStep(model.weights, programs, states, buffers, rows, cut)
+    truth = {slot: model.reference.new_state() for slot in (5, 2, 0)}
+    for tokens, slots in (([7, 30], [5, 2]), ([9, 8, 250], [2, -1, 5]), ([1, 2, 3], [0, 5, 2])):
+        got = run(model, step, buffers, tokens, slots)
+        for row, (token, slot) in enumerate(zip(tokens, slots, strict=True)):
+            if slot >= 0:
+                wanted = model.reference.forward([token], truth[slot])[0]
+                print(kind, rows, by_input, far(got[row], wanted))
+                assert far(got[row], wanted) < 6e-3
+    for slot, state in truth.items():
+        same_state(states, slot, state)
+    assert not states.wkv[[1, 3, 4]].any()
+
+
+def same_state(states: Any, slot: int, truth: ReferenceState) -> None:
+    for name in ("att_shift", "wkv", "ffn_shift"):
+        wanted = torch.from_numpy(getattr(truth, name))
+        torch.testing.assert_close(
+            getattr(states, name)[slot].double(), wanted, atol=6e-3 * float(wanted.std()), rtol=6e-3
+        )
+
+
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    model = Model("fp16", by_input=True)
+    programs = EmulatedPrograms()
+    buffers = RowBuffers(model.weights, 8, CPU)
+    results = []
+    for tokens, slots in (([5], [0]), ([5, 6, 7, 8, 9], [0, 1, 2, 3, 4])):
+        states = model.pools(5)
+        step = RowsStep(model.weights, programs, states, buffers, 8, SMALL)
+        results.append((run(model, step, buffers, tokens, slots)[0], states.wkv[0].clone()))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_every_access_is_within_its_tensor() -> None:
+    model = Model("int8", by_input=True)
+    buffers = RowBuffers(model.weights, 8, CPU)
+    programs = EmulatedPrograms(checked=True)
+    step = RowsStep(model.weights, programs, model.pools(3), buffers, 8, SMALL)
+    # One row: what is written is known as one span, and states of layers lie between slots.
+    got = run(model, step, buffers, [4], [2])
+    assert bool(torch.isfinite(got).all())
+
+
+def test_buckets_and_cuts() -> None:
+    assert [bucket_of(n) for n in (1, 8, 9, 32, 33)] == [8, 8, 16, 32, 64]
+    for width, ffn in ((128, 512), (768, 3072), (1024, 4096), (2048, 8192), (4096, 16384)):
+        for rows in (8, 64):
+            for by_input in (False, True):
+                all_cuts = list(cuts(width, ffn, rows, by_input=by_input))
+                assert all_cuts[0] == cut_of(width, ffn, rows, by_input=by_input)
+                for cut in all_cuts:
+                    assert cut.threads <= 1024
+                    assert rows % cut.group == 0
+                    assert 1 <= cut.value_split <= 16
+    assert replace(SMALL, side=2).block_rows == 32
