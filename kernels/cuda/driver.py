@@ -18,6 +18,7 @@ _SUCCESS = 0
 _PROGRAMMATIC_STREAM_SERIALIZATION = 6  # CUlaunchAttributeID
 _MAX_DYNAMIC_SHARED_BYTES = 8  # CUfunction_attribute
 _REGISTERS, _LOCAL_BYTES, _SHARED_BYTES = 4, 3, 1
+_SHARED_CARVEOUT, _AS_MUCH_AS_THERE_IS = 9, 100
 
 
 class LaunchAttribute(ctypes.Structure):
@@ -111,7 +112,10 @@ class Card:
             result = self.driver.library.cuModuleGetFunction(
                 ctypes.byref(function), module, name.encode()
             )
-        self.driver.check(result, f"finding the kernel {name}")
+            self.driver.check(result, f"finding the kernel {name}")
+            # One split of L1 and shared memory for all: kernels of different splits cannot be on
+            # an SM together, so that a dependent one could not begin early.
+            self.driver.call("FuncSetAttribute", function, _SHARED_CARVEOUT, _AS_MUCH_AS_THERE_IS)
         return function
 
     def allow_shared(self, function: ctypes.c_void_p, size_bytes: int) -> None:
