@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kernels.cuda.expand import Expander, part
-from kernels.cuda.prefill_layers import LayerWork, States, Tools, expanded_elements, sizes_of
+from kernels.cuda.prefill_layers import LayerWork, States, Tools, expanded_elements
 from kernels.cuda.prefill_room import Room, Rooms, pieces_of
 from kernels.cuda.products import Products, whole_sums
 from kernels.cuda.program import Programs
@@ -46,7 +46,7 @@ class Prefill:
         self._graphs = graphs
         self._products = Products(programs.device)
         expanded = expanded_elements(weights)
-        self.rooms = Rooms(sizes_of(weights), programs.device, self._products.delta, expanded)
+        self.rooms = Rooms(weights.sizes, programs.device, self._products.delta, expanded)
         self._tools = Tools.on(programs, weights, self.rooms, self._products, states)
         self._expander = Expander(programs)
         self._recorded: dict[int, Callable[[], None]] = {}
@@ -65,7 +65,7 @@ class Prefill:
         """
         logits: list[Tensor] = []
         done = 0
-        for count, bucket in pieces_of(len(tokens), self.rooms.sizes.most_tokens):
+        for count, bucket in pieces_of(len(tokens), self.rooms.most_tokens):
             through_layers = self._through_layers(bucket)
             room = self.rooms.of(bucket)
             room.tokens[:count].copy_(torch.tensor(tokens[done : done + count], dtype=torch.int32))
@@ -82,7 +82,7 @@ class Prefill:
 
     def prepare(self, length: int) -> None:
         """Record what reading so many tokens will need; the states stay as they are."""
-        for _, bucket in pieces_of(length, self.rooms.sizes.most_tokens):
+        for _, bucket in pieces_of(length, self.rooms.most_tokens):
             self._through_layers(bucket)
 
     def _through_layers(self, bucket: int) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kernels.cuda.expand import Expander, shape_of
 from kernels.cuda.matrices import Matrix
-from kernels.cuda.prefill_room import CHUNK, Room, Rooms, Sizes
+from kernels.cuda.prefill_room import CHUNK, Room, Rooms
 from kernels.cuda.products import Products
 from kernels.cuda.program import Argument, LaunchLike, ProgramLike, Programs
 
@@ -94,10 +94,10 @@ class Tools:
 
     def norm_out(self, room: Room, first: int, out: Tensor) -> LaunchLike:
         """Return the last norm of rows from `first` on (or, for -1, of the last) into out."""
-        norm = self.weights.ln_out
-        delta = (room.delta, 1 / RELU2_SCALE)
+        weight, bias = self.weights.ln_out
         return self.bind(
-            "read_norm_out", len(out), self.row_threads, first, room.x, *delta, *norm, out
+            *("read_norm_out", len(out), self.row_threads),
+            *(first, room.x, room.delta, 1 / RELU2_SCALE, weight, bias, out),
         )
 
 
@@ -134,31 +134,30 @@ class LayerWork:
     def _time_mix(self, i: int, p: "LayerWeights") -> Iterator[Work]:
         tools, room, bucket = self._tools, self._room, self._bucket
         state, width = tools.states, tools.rooms.sizes.width
-        vectors = p.vectors
+        ranks, vectors = tools.rooms.sizes.held_ranks, p.vectors
+        w2, a2, v2, g2 = p.lora_out
         yield self._launch(
-            *("read_time_mix", self._blocks + tools.rooms.sizes.ranks, tools.row_threads),
+            *("read_time_mix", self._blocks + sum(ranks), tools.row_threads),
             *(self._rows, self._blocks, room.x, room.delta if i else None, 1 / RELU2_SCALE),
-            *(room.moved, vectors[8], vectors[9], p.mixes),
+            *(room.moved, p.ln1[0], p.ln1[1], p.mixes),
             *(state.att_shift[:, i], state.att_shift.stride(0), tools.rooms.shifts[0, i]),
-            *(room.pair, room.mixed, bucket * width, p.lora.data, tools.rooms.folded),
+            *(room.pair, room.mixed, bucket * width, p.lora_in.data, tools.rooms.folded),
         )
         yield from self._product(
-            room.rkv, room.mixed, p.rkv, lambda x: x.view(3, width, width).transpose(1, 2)
+            room.rkv, room.mixed, p.projections, lambda x: x.view(3, width, width).transpose(1, 2)
         )
         yield self._sum(room.hid, room.pair, tools.rooms.folded.T)
-        yield self._per_piece(
-            "read_activate", bucket * (tools.weights.ranks[0] + tools.weights.ranks[3]), room.hid
-        )
+        yield self._per_piece("read_activate", bucket * (ranks[0] + ranks[3]), room.hid)
         heads = (-(-bucket // (CHUNK * _CHUNKS_OF_BLOCK)), tools.rooms.sizes.heads)
         block = 32 * _CHUNKS_OF_BLOCK
         yield self._launch(
             *("read_chunks", heads, block, i, room.rkv, bucket * width, room.hid),
-            *(p.w2.data, p.a2.data, p.v2.data, *vectors[:6], room.v_first, room.records),
+            *(w2, a2, v2, *vectors[:6], room.v_first, room.records),
         )
         yield self._scan(state.wkv[:, i], state.wkv.stride(0))
         yield self._launch(
             *("read_heads", heads, block, room.y, room.records, room.hid),
-            *(p.g2.data, vectors[6], vectors[7], room.gated),
+            *(g2, vectors[6], vectors[7], room.gated),
         )
         yield from self._product(room.delta, room.gated, p.output, lambda x: x.T)
 
@@ -176,7 +175,7 @@ class LayerWork:
         state = tools.states
         yield self._launch(
             *("read_channel_mix", self._blocks, tools.row_threads, self._rows),
-            *(room.moved, room.delta, 1.0, room.x, *p.ln2, p.ffn_mix),
+            *(room.moved, room.delta, 1.0, room.x, p.ln2[0], p.ln2[1], p.x_k),
             *(state.ffn_shift[:, i], state.ffn_shift.stride(0), tools.rooms.shifts[1, i]),
             room.ffn_in,
         )
@@ -220,29 +219,21 @@ class LayerWork:
         return self._launch(name, max(1, -(-numbers // (_EIGHT * _THREADS))), _THREADS, *arguments)
 
 
-def sizes_of(weights: "Weights") -> Sizes:
-    """Return what decides the memory."""
-    layer = weights.layers[0]
-    return Sizes(
-        len(weights.layers), layer.key.k, layer.key.rows, sum(weights.ranks), weights.head.rows
-    )
-
-
 def expanded_elements(weights: "Weights") -> int:
     """Return the elements of the largest matrix of a layer, if any has to be expanded; or 0."""
-    matrices = [m for p in weights.layers for m in (p.rkv, p.output, p.key, p.value)]
+    matrices = [m for p in weights.layers for m in (p.projections, p.output, p.key, p.value)]
     if all(m.kind == "fp16" for m in (*matrices, weights.head)):
         return 0
     return max(m.rows * m.k for m in matrices)
 
 
 def _macros(weights: "Weights", products: Products, stages: int) -> dict[str, int | str | None]:
-    ranks = zip("WAVG", weights.ranks, strict=True)
+    ranks = zip("WAVG", weights.sizes.held_ranks, strict=True)
     return {
-        "D": weights.head.k,
+        "D": weights.sizes.width,
         **{f"R{letter}": rank for letter, rank in ranks},
         "STAGES": stages,
-        "LORA": "bf16" if weights.layers[0].lora.kind == "bf16" else "half",
+        "LORA": "bf16" if weights.lora_kind == "bf16" else "half",
         "DELTA": "float" if products.delta == torch.float32 else "half",
     }
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kernels.cuda.weights import Sizes
+
 CHUNK = 16
-HEAD = 64
 RECORD_BYTES = 11648
 """What the chunk of a head leaves for the way through the chunks: see wkv7_read.cuh."""
 
-MOST_TOKENS = 4096
 MOST_NUMBERS = 5 << 20
 """Tokens times width that are read at once: about 40 bytes each."""
 
@@ -22,26 +22,10 @@ BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Numbers of tokens for which a graph may be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Of a model: layers, width, ffn's rows, all four ranks together, vocabulary."""
-
-    layers: int
-    width: int
-    ffn: int
-    ranks: int
-    vocab: int
-
-    @property
-    def heads(self) -> int:
-        """Heads of 64."""
-        return self.width // HEAD
-
-    @property
-    def most_tokens(self) -> int:
-        """Return how many tokens are read at once, at most: one of BUCKETS."""
-        fits = [n for n in BUCKETS if n * self.width <= MOST_NUMBERS]
-        return fits[-1] if fits else BUCKETS[0]
+def most_tokens(width: int) -> int:
+    """Return how many tokens a model of this width reads at once, at most: one of BUCKETS."""
+    fits = [n for n in BUCKETS if n * width <= MOST_NUMBERS]
+    return fits[-1] if fits else BUCKETS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +68,9 @@ class Rooms:
         self, sizes: Sizes, device: torch.device, delta: torch.dtype, expanded: int
     ) -> None:
         self.sizes = sizes
+        self.most_tokens = most_tokens(sizes.width)
         self._delta = delta
-        parts = _bytes(sizes, sizes.most_tokens, delta)
+        parts = _bytes(sizes, self.most_tokens, delta)
         self._memory = {
             name: torch.zeros(size, dtype=torch.uint8, device=device)
             for name, size in parts.items()
@@ -94,15 +79,13 @@ class Rooms:
         shape = (2, sizes.layers, sizes.width)
         self.shifts = torch.zeros(shape, dtype=torch.float32, device=device)
         fp16 = {"dtype": torch.float16, "device": device}
-        self.folded = torch.empty(sizes.ranks, 2 * sizes.width, **fp16)
+        self.folded = torch.empty(sum(sizes.held_ranks), 2 * sizes.width, **fp16)
         self.expanded = torch.empty(expanded, **fp16)
-        self.row = torch.empty(1, sizes.width, **fp16)
-        self.logits = torch.empty(1, sizes.vocab, dtype=torch.float32, device=device)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        others = (self.place, self.shifts, self.folded, self.expanded, self.row, self.logits)
+        others = (self.place, self.shifts, self.folded, self.expanded)
         return sum(x.nbytes for x in (*self._memory.values(), *others))
 
     def of(self, tokens: int) -> Room:
@@ -122,7 +105,7 @@ class Rooms:
             delta=at("delta", 0, self._delta, tokens, d),
             pair=at("mixes", 0, half, tokens, 2 * d),
             mixed=at("mixes", 2 * plane, half, 3, tokens, d),
-            hid=at("hid", 0, half, tokens, self.sizes.ranks),
+            hid=at("hid", 0, half, tokens, sum(self.sizes.held_ranks)),
             rkv=at("products", 0, half, 3, tokens, d),
             records=at("products", 3 * plane, torch.uint8, chunks, heads, RECORD_BYTES),
             y=at("mixes", 0, half, chunks, heads, 4, 32, 8),
@@ -136,10 +119,9 @@ class Rooms:
 def room_bytes(sizes: Sizes, expanded: int, delta: torch.dtype = torch.float32) -> int:
     """Return what ``Rooms`` takes. expanded: elements of the largest matrix that is not fp16."""
     shifts = 2 * sizes.layers * sizes.width * 4
-    rows = 2 * sizes.width + 4 * sizes.vocab + 8
-    folded = 4 * sizes.ranks * sizes.width
-    parts = _bytes(sizes, sizes.most_tokens, delta).values()
-    return sum(parts) + shifts + rows + folded + 2 * expanded
+    folded = 4 * sum(sizes.held_ranks) * sizes.width
+    parts = _bytes(sizes, most_tokens(sizes.width), delta).values()
+    return sum(parts) + 8 + shifts + folded + 2 * expanded
 
 
 def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
@@ -151,7 +133,7 @@ def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
         "moved": 4 * numbers,
         "delta": delta.itemsize * numbers,
         "mixes": 10 * numbers,
-        "hid": 2 * tokens * sizes.ranks,
+        "hid": 2 * tokens * sum(sizes.held_ranks),
         "products": max(6 * numbers + records, 2 * tokens * sizes.ffn),
         "v_first": 2 * numbers,
     }

@@ -16,7 +16,12 @@ TENSORS = torch.float16
 
 
 def program() -> EmulatedProgram:
-    macros = {"D": WIDTH, "STAGES": STAGES, "LORA": "half", **{f"R{name}": n for name, n in RANKS.items()}}
+    macros = {
+        "D": WIDTH,
+        "STAGES": STAGES,
+        "LORA": "half",
+        **{f"R{name}": n for name, n in RANKS.items()},
+    }
     return EmulatedProgram(["wkv7_read.cuh", "wkv7_read.cu", "wkv7_scan.cu"], macros)
 
 
