@@ -69,7 +69,10 @@ extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 2)
   typedef ValueRow<KIND> Row;
   constexpr int C = VALUE_COLUMNS, COLUMNS = Row::COLUMNS, SLOTS = Row::SLOTS;
   constexpr int GROUPS = F / GROUP, TURNS = quotient_up(GROUPS, VALUE_WARPS);
-  constexpr int LISTED = TURNS < 8 ? TURNS : 8;  // groups in a list
+  // Groups in a list: eight, or as many as static shared memory (48 KiB) has room for.
+  constexpr int ROOM = 49152 - (scaled(KIND) ? GROUPS * C * 2 : 0) - VALUE_WARPS * C * 4;
+  constexpr int FIT = ROOM / (VALUE_WARPS * GROUP * 4), MOST = FIT < 8 ? FIT : 8;
+  constexpr int LISTED = TURNS < MOST ? TURNS : MOST;
   constexpr int DEEP = KIND == INT8 ? 6 : 8;      // rows that a lane has asked for
   __shared__ u32 list[VALUE_WARPS][LISTED * GROUP];
   __shared__ uint4 scale_memory[scaled(KIND) ? GROUPS * C / 8 : 1];
