@@ -15,7 +15,13 @@ from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.sampling import uncounted_ids
 from engine.needs import CARD_WEIGHTS, suits_native
-from engine.strategy import NATIVE_WEIGHTS, Stage, Strategy, refuse_unsupported
+from engine.strategy import (
+    NATIVE_WEIGHTS,
+    Stage,
+    Strategy,
+    refuse_unsupported,
+    smaller_on_card,
+)
 from engine.templates import Template, load_templates, template_for
 from engine.tokenizer import Tokenizer, load_tokenizer
 
@@ -144,7 +150,7 @@ def load_backend(
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
             "Close other programs, or choose a strategy with smaller weights.",
-            _smaller(strategy),
+            smaller_on_card(strategy),
         ) from error
     except RuntimeError as error:
         raise EngineError(
@@ -225,13 +231,6 @@ def _open_on_card(
             "Skein's engine for NVIDIA cards could not start on this card; PyTorch computes on "
             f"the card instead, more slowly. The log has the details ({_first_line(error)})."
         )
-
-
-def _smaller(strategy: Strategy) -> str:
-    """Return the strategy with the next smaller weights on the same card, or ""."""
-    following = {"fp32": "fp16", "fp16": "int8", "bf16": "int8", "int8": "q4"}
-    weights = following.get(strategy.card_weights, "")
-    return f"{strategy.stages[0].device} {weights}" if weights else ""
 
 
 def _first_line(error: BaseException) -> str:

@@ -220,6 +220,13 @@ def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = Tr
     return None
 
 
+def smaller_on_card(strategy: Strategy) -> str:
+    """Return the strategy with the next smaller weights on the same card; "" for others."""
+    following = {"fp32": "fp16", "fp16": "int8", "bf16": "int8", "int8": "q4"}
+    weights = following.get(strategy.card_weights, "")
+    return f"{strategy.stages[0].device} {weights}" if weights else ""
+
+
 def _without_stream(stage: Stage) -> Stage:
     return Stage(stage.device, stage.weights, stage.layers)
 

@@ -5,7 +5,7 @@ any size loads with a few MB of main memory. Knows files, LoRAs and devices; kno
 the weights mean.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -25,6 +25,8 @@ _DTYPES = {
     "fp64": torch.float64,
 }
 _PIECE_BYTES = 16 << 20
+_MOST_ELEMENTS = 32 << 20  # of a tensor that are on the card before they are put in their place
+_ROW_STEP = 64
 
 
 class Source(Protocol):
@@ -34,10 +36,10 @@ class Source(Protocol):
         """Return all names."""
         ...
 
-    def tensor(self, name: str) -> Tensor:
-        """Return one tensor on the card, in its canonical shape and the file's type.
+    def pieces(self, name: str) -> Iterator[tuple[int, Tensor]]:
+        """Yield a tensor on the card, in the file's type: whole, or large ones by rows.
 
-        It is fresh: the source keeps nothing. Raises KeyError, DamagedFile, or Cancelled.
+        Each with its first row, in order. Raises KeyError, DamagedFile, or Cancelled.
         """
         ...
 
@@ -72,19 +74,30 @@ class FileSource:
         """See ``Source``."""
         return self._checkpoint.entries
 
-    def tensor(self, name: str) -> Tensor:
+    def pieces(self, name: str) -> Iterator[tuple[int, Tensor]]:
         """See ``Source``. What a LoRA changes comes as fp32."""
+        rows, *others = self._checkpoint.entries[name].shape
+        row = torch.Size(others).numel()
+        at_once = rows
+        if others and name.endswith(".weight"):
+            at_once = max(_ROW_STEP, _MOST_ELEMENTS // row // _ROW_STEP * _ROW_STEP)
+        for first in range(0, rows, at_once):
+            count = min(at_once, rows - first)
+            yield first, self._rows(name, first * row, (count, *others))
+
+    def _rows(self, name: str, begin: int, shape: tuple[int, ...]) -> Tensor:
+        """Return the elements from ``begin`` on, on the card."""
         entry = self._checkpoint.entries[name]
         changed = self._loras is not None and name in self._loras
         source = _DTYPES[entry.dtype]
         narrow = torch.float32 if changed or source == torch.float64 else source
-        result = torch.empty(tuple(entry.shape), dtype=narrow, device=self._device)
+        result = torch.empty(shape, dtype=narrow, device=self._device)
         flat = result.view(-1)
         step = _PIECE_BYTES // source.itemsize
         for start in range(0, flat.numel(), step):
             if self._cancelled():
                 raise Cancelled
-            self._fill(name, source, start, flat[start : start + step])
+            self._fill(name, source, begin + start, flat[start : start + step])
         self._require_finite(name, flat)
         return result
 

@@ -28,6 +28,7 @@ class CardSampler:
     """The card's sampler and who uses it: one reply at a time."""
 
     device: DeviceSampler
+    uncounted: frozenset[int]
     owner: "CardWriter | None" = None
 
 

@@ -7,7 +7,7 @@ row of the first matrix of the channel mix a component against it.
 
 import math
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -46,6 +46,10 @@ class RandomSource:
     def tensor(self, name: str) -> Tensor:
         """Return one tensor on the device."""
         return self._makers[name]().to(self._dtype).contiguous()
+
+    def pieces(self, name: str) -> Iterator[tuple[int, Tensor]]:
+        """Yield the tensor in one piece."""
+        yield 0, self.tensor(name)
 
     def _rng(self, key: str) -> torch.Generator:
         return torch.Generator(self._device).manual_seed(zlib.crc32(key.encode()) + self._seed)

@@ -33,7 +33,7 @@ class Chain:
             device = DeviceSampler(programs, VOCAB, 1, 1, programs.device, sampler.uncounted)
             slots = torch.zeros(1, dtype=torch.int32)
             self._launches = device.bind(self.logits.view(1, -1), slots, self._token)
-            self._card = CardSampler(device)
+            self._card = CardSampler(device, sampler.uncounted)
         return self._card
 
     def place(self, token: int | None, state: State) -> None:
