@@ -32,9 +32,20 @@ _FILLED_BLOCKS = 128
 class States(Protocol):
     """Where states lie, all fp32: shifts [S, L, D], wkv [S, L, H, 64, 64]; S slots."""
 
-    att_shift: Tensor
-    wkv: Tensor
-    ffn_shift: Tensor
+    @property
+    def att_shift(self) -> Tensor:
+        """What the time mix read last, by slot."""
+        ...
+
+    @property
+    def wkv(self) -> Tensor:
+        """The recurrence's matrices, by slot."""
+        ...
+
+    @property
+    def ffn_shift(self) -> Tensor:
+        """What the channel mix read last, by slot."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
