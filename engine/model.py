@@ -13,8 +13,8 @@ from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
-from engine.sampling import uncounted_ids
 from engine.needs import CARD_WEIGHTS, suits_native
+from engine.sampling import uncounted_ids
 from engine.strategy import (
     NATIVE_WEIGHTS,
     Stage,

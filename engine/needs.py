@@ -69,7 +69,7 @@ class DeviceNeed:
 
 
 def layer_bytes(shape: "ModelShape", weights: str, *, on_card: bool = False) -> int:
-    """Bytes of one layer with its matrices in type ``weights``; on_card: in our engine for cards."""
+    """Bytes of one layer with matrices in type ``weights``; on_card: in our engine for cards."""
     held = held_as(shape, weights)
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
     each = BYTES_PER_WEIGHT["fp16"] if on_card else _sensitive_bytes(held)

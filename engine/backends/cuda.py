@@ -99,7 +99,7 @@ class CudaBackend:
         return builder.finish()
 
     def _prepare(self, cache: "Path | None") -> None:
-        """Take the memory that work needs, choose shapes, record a step: what can fail does here."""
+        """Take memory, choose shapes, record a step: what can fail does so here."""
         shape, device = self.info.shape, self._device
         self._slots = StateSlots(shape, device, 1)
         self._token = torch.zeros(1, dtype=torch.int32, device=device)

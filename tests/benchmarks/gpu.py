@@ -95,9 +95,9 @@ def _short(value: object) -> object:
 
 def machine(run: Run) -> None:
     """Tell what this is, and how fast its memory is read."""
-    from tests.benchmarks.gpu_tools import read_bandwidth
-
     from importlib import metadata
+
+    from tests.benchmarks.gpu_tools import read_bandwidth
 
     def version(name: str) -> str:
         try:
@@ -167,8 +167,9 @@ def main() -> int:
     wanted = asked.only.split(",") if asked.only else list(every)
     if unknown := set(wanted) - set(every):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {list(every)}")
-    with run.part("machine"):
-        machine(run)
+    if torch.cuda.is_available():
+        with run.part("machine"):
+            machine(run)
     for name in every:
         if name in wanted and run.enough(10, name):
             with run.part(name):

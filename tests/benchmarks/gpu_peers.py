@@ -1,4 +1,4 @@
-"""Others on the same card in the same run, where their packages can be imported. A section of ``gpu.py``."""
+"""Others on the same card in the same run, where their packages are. A section of ``gpu.py``."""
 
 import os
 import tempfile
@@ -51,7 +51,7 @@ def _rwkv(run: "Run") -> None:
             path.unlink()
 
 
-def _loop_ms(model: Any, state: Any, count: int = 30) -> float:  # noqa: ANN401 - the package's
+def _loop_ms(model: Any, state: Any, count: int = 30) -> float:
     for _ in range(5):
         _, state = model.forward([7], state)
     torch.cuda.synchronize()

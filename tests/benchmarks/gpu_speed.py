@@ -17,6 +17,7 @@ from tests.benchmarks.gpu_tools import (
     opened,
     programs,
     source_of,
+    synchronize,
     tokens_of,
     wall_ms,
 )
@@ -46,7 +47,7 @@ def compiling(run: "Run") -> None:
         began = time.perf_counter()
         with opened("0.1B", "int8") as backend:
             backend.forward(tokens_of(600), backend.new_state())
-            torch.cuda.synchronize()
+            synchronize()
             run.row("compile", again=again, seconds=time.perf_counter() - began)
 
 
@@ -67,7 +68,7 @@ def _decode(run: "Run", size: str, weights: str, active: float, backend: "CudaBa
     before = time.perf_counter()
     for _ in range(100):
         replay()
-    torch.cuda.synchronize()
+    synchronize()
     back_to_back = (time.perf_counter() - before) * 10
     greedy = _written_ms(backend, state, logits, GREEDY)
     drawn = _written_ms(backend, state, logits, CHAT)
@@ -98,42 +99,40 @@ def _written_ms(
     writer = backend.writer(Sampler(params, backend.info.shape.vocab))
     for _ in range(10):
         logits = writer.read(writer.draw(logits), state)
-    torch.cuda.synchronize()
+    synchronize()
     began = time.perf_counter()
     for _ in range(count):
         logits = writer.read(writer.draw(logits), state)
-    torch.cuda.synchronize()
+    synchronize()
     return (time.perf_counter() - began) * 1e3 / count
 
 
 def prefill(run: "Run") -> None:
     """Tokens a second of reading 512 and 4,096 tokens, the wall's."""
     for size, weights in _each(run, "prefill"):
-        with run.part("prefill", size=size, type=weights):
-            with opened(size, weights) as backend:
-                for length in (512, 4096):
-                    tokens, state = tokens_of(length), backend.new_state()
-                    torch.cuda.reset_peak_memory_stats()
-                    held = torch.cuda.memory_allocated()
-                    ms = wall_ms(lambda t=tokens, s=state: backend.forward(t, s), 7, 3)
-                    run.row(
-                        "prefill",
-                        label=f"prefill {length} {weights}",
-                        size=size,
-                        value=length / ms * 1e3,
-                        ms=ms,
-                        workspace_mb=(torch.cuda.max_memory_allocated() - held) / 1e6,
-                    )
+        with run.part("prefill", size=size, type=weights), opened(size, weights) as backend:
+            for length in (512, 4096):
+                tokens, state = tokens_of(length), backend.new_state()
+                torch.cuda.reset_peak_memory_stats()
+                held = torch.cuda.memory_allocated()
+                ms = wall_ms(lambda t=tokens, s=state: backend.forward(t, s), 7, 3)
+                run.row(
+                    "prefill",
+                    label=f"prefill {length} {weights}",
+                    size=size,
+                    value=length / ms * 1e3,
+                    ms=ms,
+                    workspace_mb=(torch.cuda.max_memory_allocated() - held) / 1e6,
+                )
 
 
 def batch(run: "Run") -> None:
     """Tokens a second of many chats at once, greedy, with the tokens on the host after each step."""
     for size, weights in _each(run, "batch"):
-        with run.part("batch", size=size, type=weights):
-            with opened(size, weights) as backend:
-                for rows in (2, 4, 8, 16, 32, 64):
-                    if run.left_s > 5:
-                        _batch(run, size, weights, rows, backend)
+        with run.part("batch", size=size, type=weights), opened(size, weights) as backend:
+            for rows in (2, 4, 8, 16, 32, 64):
+                if run.left_s > 5:
+                    _batch(run, size, weights, rows, backend)
 
 
 def _batch(run: "Run", size: str, weights: str, rows: int, backend: "CudaBackend") -> None:
@@ -176,7 +175,7 @@ def sampler(run: "Run") -> None:
             with run.part("sampler", way=name):
                 writer = backend.writer(Sampler(params, backend.info.shape.vocab))
                 writer.read(writer.draw(logits), state)
-                both = device_ms(backend.drawing_replay(), 60, 10)
+                both = device_ms(backend.step_and_draw, 60, 10)
                 run.row("sampler", way=name, step_ms=alone, added_us=(both - alone) * 1e3)
 
 
@@ -240,7 +239,7 @@ def load(run: "Run") -> None:
                     seconds = time.perf_counter() - began
                     loaded = free - torch.cuda.mem_get_info()[0]
                     backend.forward(tokens_of(2000), backend.new_state())
-                    torch.cuda.synchronize()
+                    synchronize()
                     used = free - torch.cuda.mem_get_info()[0]
                     shape = info.shape
                     planned = shape.layers * layer_bytes(shape, weights, on_card=True)

@@ -1,25 +1,35 @@
 """What the sections of ``gpu.py`` share: clocks of a card, random models on it, its bandwidth."""
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from engine.checkpoint import ModelShape
+from engine.checkpoint import ModelShape, Ranks
 from engine.strategy import Strategy
 from tests.benchmarks.random_model import RandomSource, random_info
 
 if TYPE_CHECKING:
     from engine.backends.cuda import CudaBackend
+    from kernels.cuda.program import Programs
 
 _READ_BYTES = 4 << 30
+TINY = ModelShape(3, 128, 512, 320, 64, Ranks(16, 24, 8, 32))
+CACHE = Path(tempfile.gettempdir()) / "skein-gpu-benchmark"
+ON_CARD = torch.cuda.is_available()
+"""Without a card the emulator of the tests runs the tiny size: to try the script itself."""
 
 
 def device_ms(work: Callable[[], object], rounds: int = 30, warm: int = 5) -> float:
     """Return the median of device milliseconds of one call."""
+    if not ON_CARD:
+        return wall_ms(work, 1, 0)
     for _ in range(warm):
         work()
     pairs = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(rounds)]
@@ -37,12 +47,23 @@ def wall_ms(work: Callable[[], object], rounds: int = 7, warm: int = 2) -> float
         work()
     taken = []
     for _ in range(rounds):
-        torch.cuda.synchronize()
+        synchronize()
         began = time.perf_counter()
         work()
-        torch.cuda.synchronize()
+        synchronize()
         taken.append((time.perf_counter() - began) * 1e3)
     return statistics.median(taken)
+
+
+def synchronize() -> None:
+    """Wait for the card."""
+    if ON_CARD:
+        torch.cuda.synchronize()
+
+
+def shape_of(size: str) -> ModelShape:
+    """Return the shape of a released size, or of "tiny"."""
+    return TINY if size == "tiny" else ModelShape.released(size)
 
 
 def read_bandwidth() -> float:
@@ -56,26 +77,40 @@ def read_bandwidth() -> float:
     return max(data.nbytes / device_ms(way, 15) * 1e3 for way in ways)
 
 
-def programs() -> object:
+@cache
+def programs() -> "Programs":
     """Return what compiles for this card, as the engine uses it."""
+    if not ON_CARD:
+        from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
+
+        return EmulatedPrograms()
     from engine.backends.cuda import programs_for
 
-    return programs_for(torch.device("cuda", torch.cuda.current_device()))
+    return programs_for(torch.device("cuda", torch.cuda.current_device()), CACHE)
 
 
 def source_of(size: str, active: float = 0.2) -> RandomSource:
     """Return the weights of a random model of a released size."""
-    return RandomSource(ModelShape.released(size), active)
+    return RandomSource(shape_of(size), active, "cuda" if ON_CARD else "cpu")
 
 
 @contextmanager
-def opened(size: str, weights: str, active: float = 0.2) -> "Iterator[CudaBackend]":
-    """Give the engine with a random model in it; free it afterwards."""
+def opened(
+    size: str,
+    weights: str,
+    active: float = 0.2,
+    *,
+    source: RandomSource | None = None,
+    **options: object,
+) -> "Iterator[CudaBackend]":
+    """Give the engine with a random model in it; free it afterwards. options: the backend's."""
     from engine.backends.cuda import CudaBackend
 
-    info = random_info(ModelShape.released(size), size)
+    source = source or source_of(size, active)
+    info = random_info(source.shape, size)
     strategy = Strategy.parse(f"cuda {weights}")
-    backend = CudaBackend(info, strategy, source_of(size, active), programs())
+    options = {"cache": CACHE if ON_CARD else None, **options}
+    backend = CudaBackend(info, strategy, source, programs(), **options)  # type: ignore[arg-type]
     try:
         yield backend
     finally:
@@ -91,4 +126,4 @@ def tokens_of(count: int, vocab: int = 65000, seed: int = 1) -> list[int]:
 def floor_ms(backend: "CudaBackend", bandwidth: float) -> float:
     """Return the milliseconds of reading all weights and the state once, and writing the state."""
     state = 2 * backend.info.shape.state_bytes
-    return (backend.resident_bytes + state) / bandwidth * 1e3
+    return (backend.card_bytes + state) / bandwidth * 1e3

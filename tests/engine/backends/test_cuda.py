@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.backends.cuda import CudaBackend, serves
 from engine.backends.card_source import FileSource
+from engine.backends.cuda import CudaBackend, serves
 from engine.backends.graphs import NoGraphs
 from engine.checkpoint import ModelShape, Ranks, inspect, open_checkpoint
 from engine.errors import Cancelled, EngineError, NotEnoughMemory, StateMismatch
@@ -48,13 +48,13 @@ def backend(checkpoint: Path) -> Iterator[CudaBackend]:
 
 
 @pytest.fixture(scope="module")
-def expected(checkpoint: Path):  # noqa: ANN201
+def expected(checkpoint: Path):
     truth = Reference(torch.load(checkpoint, weights_only=True))
     state = truth.new_state()
     return truth.forward(TOKENS, state), state
 
 
-def test_logits_and_state_are_those_of_the_equations(backend: CudaBackend, expected) -> None:  # noqa: ANN001
+def test_logits_and_state_are_those_of_the_equations(backend: CudaBackend, expected) -> None:
     logits, truth = expected
     together, apart = backend.new_state(), backend.new_state()
     read = backend.forward(TOKENS, together, all_logits=True)
@@ -69,7 +69,7 @@ def test_logits_and_state_are_those_of_the_equations(backend: CudaBackend, expec
 
 
 @pytest.mark.parametrize(("weights", "bound"), [("int8", 0.15), ("q4", 1.0), ("bf16", 0.1)])
-def test_other_types_are_near(checkpoint: Path, expected, weights: str, bound: float) -> None:  # noqa: ANN001
+def test_other_types_are_near(checkpoint: Path, expected, weights: str, bound: float) -> None:
     backend = load(checkpoint, f"cuda {weights}")
     logits, _ = expected
     read = backend.forward(TOKENS, backend.new_state(), all_logits=True)
@@ -128,7 +128,7 @@ def test_batch_rows_are_the_single_rows(backend: CudaBackend, count: int) -> Non
     single = [state.clone() for state in states]
     for ids in (range(5, 5 + count), range(9, 9 + count)):
         batch = backend.forward_batch([[token] for token in ids], states)
-        for row in (0, 1, count - 1):
+        for row in sorted({0, 1, count - 1}):
             logits = backend.forward([ids[row]], single[row])
             assert deviation(logits.double().numpy(), batch[row]) < 6e-3
             assert deviation(single[row].wkv.double().numpy(), states[row].wkv) < 6e-3
@@ -230,7 +230,13 @@ def test_a_reply_is_written_as_by_hand(backend: CudaBackend, params: SamplingPar
         own = backend.forward([tokens[-1]], by_hand)
     drawer = Sampler(params, VOCAB)
     generation = Generation(
-        backend, Letters(), drawer, state, logits, stop_tokens=(), max_tokens=9  # type: ignore[arg-type]
+        backend,
+        Letters(),
+        drawer,
+        state,
+        logits,
+        stop_tokens=(),
+        max_tokens=9,  # type: ignore[arg-type]
     )
     list(generation.run(lambda: False))
     assert generation.tokens == tokens
@@ -254,7 +260,6 @@ def test_what_it_serves() -> None:
 def test_resident_bytes_are_those_of_the_weights(checkpoint: Path) -> None:
     info = inspect(checkpoint)
     backend = load(checkpoint)
-    on_card = info.parameters - info.shape.embedding_parameters
-    assert backend.resident_bytes == pytest.approx(2 * on_card, rel=0.1)
+    assert backend.resident_bytes == pytest.approx(2 * info.parameters, rel=0.06)
     backend.close()
     gc.collect()
