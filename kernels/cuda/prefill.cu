@@ -268,8 +268,11 @@ KERNEL(256) read_activate(const int* place, half* hid) {
   put(at, x);
 }
 
-// x [T, width], in place: scale relu(x)^2. A thread has `times` of eight, 256 threads apart.
-KERNEL(256) read_relu2(const int* place, half* x, long long width, float scale, long long times) {
+// to [T, width] = scale relu(x)^2; x may be what it is written to. A thread has `times` of eight,
+// 256 threads apart.
+template <typename T>
+DEVICE void relu2(const int* place, const T* x, half* to, long long width, float scale,
+                  long long times) {
   start_next_and_wait();
   const long long end = place[0] * width;
   long long i = (static_cast<long long>(blockIdx.x) * 256 * times + threadIdx.x) * 8;
@@ -282,8 +285,16 @@ KERNEL(256) read_relu2(const int* place, half* x, long long width, float scale, 
       const float y = fmaxf(v.x[j], 0.0f);
       v.x[j] = fminf(y * y * scale, LARGEST);
     }
-    put(x + i, v);
+    put(to + i, v);
   }
+}
+KERNEL(256) read_relu2_fp16(const int* place, const half* x, half* to, long long width, float scale,
+                            long long times) {
+  relu2(place, x, to, width, scale, times);
+}
+KERNEL(256) read_relu2_fp32(const int* place, const float* x, half* to, long long width,
+                            float scale, long long times) {
+  relu2(place, x, to, width, scale, times);
 }
 
 // ------------------------------------------------------------------ after the recurrence

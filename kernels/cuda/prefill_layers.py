@@ -179,11 +179,12 @@ class LayerWork:
             *(state.ffn_shift[:, i], state.ffn_shift.stride(0), tools.rooms.shifts[1, i]),
             room.ffn_in,
         )
-        yield from self._product(room.hidden, room.ffn_in, p.key, lambda x: x.T)
-        ffn, numbers = tools.rooms.sizes.ffn, room.hidden.numel()
+        yield from self._product(room.sums, room.ffn_in, p.key, lambda x: x.T)
+        ffn, numbers = tools.rooms.sizes.ffn, room.sums.numel()
+        kind = "fp32" if room.sums.dtype == torch.float32 else "fp16"
         yield self._launch(
-            *("read_relu2", -(-numbers // (_EIGHT * _THREADS * _RELU2_EACH)), _THREADS),
-            *(room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
+            *(f"read_relu2_{kind}", -(-numbers // (_EIGHT * _THREADS * _RELU2_EACH)), _THREADS),
+            *(room.sums, room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
         )
         turn = (lambda x: x) if p.value.by_input else (lambda x: x.T)
         yield from self._product(room.delta, room.hidden, p.value, turn)

@@ -18,6 +18,10 @@ RECORD_BYTES = 11648
 MOST_NUMBERS = 5 << 20
 """Tokens times width that are read at once: about 40 bytes each."""
 
+EXACT_WIDTH = 2048
+"""Up to this width the channel mix' hidden numbers wait for their square in fp32: its rounding in
+fp16 is a sixth of all error. Wider models have more to lose by the traffic than by the error."""
+
 BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Numbers of tokens for which a graph may be recorded."""
 
@@ -28,6 +32,11 @@ def most_tokens(width: int) -> int:
     return fits[-1] if fits else BUCKETS[0]
 
 
+def sums_type(width: int, delta: torch.dtype) -> torch.dtype:
+    """Return the type in which sums of the key product wait; delta: what products can leave."""
+    return delta if width <= EXACT_WIDTH else torch.float16
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Arrays for T tokens (D wide, F = ffn's rows, all ranks R); chunks = T / 16.
@@ -35,9 +44,11 @@ class Room:
     x, moved: the residual and where it goes, fp32 [T, D]. delta: what is to be added [T, D].
     pair: h and dx, fp16 [T, 2 D]; mixed: of r, k, v [3, T, D]. hid [T, R]; rkv [3, T, D].
     records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated, ffn_in: [T, D].
-    hidden: [T, F]. v_first: [T, D]. All fp16 where nothing is said.
+    sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it.
+    v_first: [T, D]. All fp16 where nothing is said.
 
-    pair and mixed share their memory with y, gated and ffn_in; rkv and records with hidden.
+    pair and mixed share their memory with y, gated and ffn_in, and these with hidden if it is not
+    sums; rkv and records share theirs with sums.
     """
 
     tokens: Tensor
@@ -52,6 +63,7 @@ class Room:
     y: Tensor
     gated: Tensor
     ffn_in: Tensor
+    sums: Tensor
     hidden: Tensor
     v_first: Tensor
 
@@ -98,6 +110,8 @@ class Rooms:
             return self._memory[name][first : first + size].view(dtype).view(shape)
 
         half = torch.float16
+        exact = sums_type(self.sizes.width, self._delta)
+        sums = at("products", 0, exact, tokens, self.sizes.ffn)
         return Room(
             tokens=at("tokens", 0, torch.int32, tokens),
             x=at("x", 0, torch.float32, tokens, d),
@@ -111,7 +125,8 @@ class Rooms:
             y=at("mixes", 0, half, chunks, heads, 4, 32, 8),
             gated=at("mixes", plane, half, tokens, d),
             ffn_in=at("mixes", 2 * plane, half, tokens, d),
-            hidden=at("products", 0, half, tokens, self.sizes.ffn),
+            sums=sums,
+            hidden=sums if exact == half else at("mixes", 0, half, tokens, self.sizes.ffn),
             v_first=at("v_first", 0, half, tokens, d),
         )
 
@@ -127,14 +142,15 @@ def room_bytes(sizes: Sizes, expanded: int, delta: torch.dtype = torch.float32) 
 def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
     numbers = tokens * sizes.width
     records = tokens // CHUNK * sizes.heads * RECORD_BYTES
+    sums = sums_type(sizes.width, delta).itemsize
     return {
         "tokens": 4 * tokens,
         "x": 4 * numbers,
         "moved": 4 * numbers,
         "delta": delta.itemsize * numbers,
-        "mixes": 10 * numbers,
+        "mixes": max(10 * numbers, 2 * tokens * sizes.ffn),
         "hid": 2 * tokens * sum(sizes.held_ranks),
-        "products": max(6 * numbers + records, 2 * tokens * sizes.ffn),
+        "products": max(6 * numbers + records, sums * tokens * sizes.ffn),
         "v_first": 2 * numbers,
     }
 

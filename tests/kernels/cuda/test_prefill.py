@@ -165,3 +165,13 @@ def test_a_reading_that_is_ended_has_read_whole_pieces(monkeypatch: pytest.Monke
         reading.read(text(50), 0, between=stop)
     reading.read(text(50)[:32], 1)
     assert torch.equal(states.wkv[0], states.wkv[1])
+
+
+def test_wide_models_square_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernels.cuda.prefill_room.EXACT_WIDTH", 64)
+    model, states = make(), new_states()
+    reference = Reference(model.tensors)
+    logits = reference.forward(text(20), reference.new_state())
+    reading = prefill(model, states)
+    assert reading.rooms.of(32).sums.dtype == torch.float16
+    assert error(logits, reading.read(text(20), all_logits=True)) < 2.5e-3
