@@ -76,7 +76,7 @@ def _measured(weights: "Weights", programs: "Programs", buffers: StepBuffers) ->
         if best_ms < float("inf") and time.monotonic() - began > TUNING_SECONDS:
             break
         try:
-            ms = _milliseconds(Step(weights, programs, buffers, cut), programs.device)
+            ms = milliseconds(Step(weights, programs, buffers, cut), programs.device)
         except CudaProblem as problem:
             _log.warning("%s cannot be launched: %s", cut, problem)
             continue
@@ -86,7 +86,7 @@ def _measured(weights: "Weights", programs: "Programs", buffers: StepBuffers) ->
     return best
 
 
-def _milliseconds(step: Step, device: torch.device) -> float:
+def milliseconds(step: Step, device: torch.device) -> float:
     """Return the least of a few times of a step, its graph replayed in a row."""
     replay = CudaGraphs(device).captured(step.run)
     times = []

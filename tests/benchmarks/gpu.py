@@ -134,6 +134,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "check": gpu_checks.check,
         "wkv": gpu_checks.recurrence,
         "decode": gpu_speed.decode,
+        "tune": gpu_speed.tune,
         "prefill": gpu_speed.prefill,
         "batch": gpu_speed.batch,
         "sampler": gpu_speed.sampler,
@@ -164,7 +165,7 @@ def main() -> int:
         asked.out,
     )
     every = sections()
-    wanted = asked.only.split(",") if asked.only else list(every)
+    wanted = asked.only.split(",") if asked.only else [name for name in every if name != "tune"]
     if unknown := set(wanted) - set(every):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {list(every)}")
     if torch.cuda.is_available():

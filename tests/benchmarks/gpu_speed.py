@@ -12,6 +12,7 @@ import torch
 from engine.sampling import Sampler
 from engine.sampling_params import SamplingParams
 from tests.benchmarks.gpu_tools import (
+    ON_CARD,
     device_ms,
     floor_ms,
     opened,
@@ -46,7 +47,7 @@ def compiling(run: "Run") -> None:
     for again in (False, True):
         began = time.perf_counter()
         with opened("0.1B", "int8") as backend:
-            backend.forward(tokens_of(600), backend.new_state())
+            backend.forward(tokens_of(600, backend.info.shape.vocab), backend.new_state())
             synchronize()
             run.row("compile", again=again, seconds=time.perf_counter() - began)
 
@@ -55,21 +56,22 @@ def decode(run: "Run") -> None:
     """Milliseconds a token at batch 1: the graph alone, and greedy to the host."""
     for size, weights in _each(run, "decode"):
         for active in run.actives:
-            with run.part("decode", size=size, type=weights, active=active):
-                with opened(size, weights, active) as backend:
-                    _decode(run, size, weights, active, backend)
+            part = run.part("decode", size=size, type=weights, active=active)
+            with part, opened(size, weights, active) as backend:
+                _decode(run, size, weights, active, backend)
 
 
 def _decode(run: "Run", size: str, weights: str, active: float, backend: "CudaBackend") -> None:
     state = backend.new_state()
-    logits = backend.forward(tokens_of(64), state)
+    logits = backend.forward(tokens_of(64, backend.info.shape.vocab), state)
     replay = backend.step_replay(state)
     step = device_ms(replay, 60, 10)
     before = time.perf_counter()
-    for _ in range(100):
+    count = 100 if ON_CARD else 3
+    for _ in range(count):
         replay()
     synchronize()
-    back_to_back = (time.perf_counter() - before) * 10
+    back_to_back = (time.perf_counter() - before) * 1e3 / count
     greedy = _written_ms(backend, state, logits, GREEDY)
     drawn = _written_ms(backend, state, logits, CHAT)
     floor = floor_ms(backend, run.bandwidth) if run.bandwidth else 0.0
@@ -93,11 +95,11 @@ def _written_ms(
     state: "State",
     logits: torch.Tensor,
     params: SamplingParams,
-    count: int = 100,
+    count: int = 100 if ON_CARD else 3,
 ) -> float:
     """Return milliseconds a token of drawing and reading in turns."""
     writer = backend.writer(Sampler(params, backend.info.shape.vocab))
-    for _ in range(10):
+    for _ in range(count // 10):
         logits = writer.read(writer.draw(logits), state)
     synchronize()
     began = time.perf_counter()
@@ -107,13 +109,45 @@ def _written_ms(
     return (time.perf_counter() - began) * 1e3 / count
 
 
+def tune(run: "Run") -> None:
+    """Milliseconds of a step by how its products are cut, and by layout of the value matrices.
+
+    Many compilations: only where it is asked for by name.
+    """
+    from engine.backends.card_tuning import milliseconds
+    from kernels.cuda.step import Step, StepBuffers, candidates, suits_dense
+
+    for size, weights in _each(run, "tune"):
+        for by_input in (True, False):
+            options = {"by_input": by_input, "cache": None}
+            part = run.part("tune", size=size, type=weights, by_input=by_input)
+            with part, opened(size, weights, run.actives[0], **options) as backend:
+                held = backend._weights
+                if not by_input and not suits_dense(held.sizes):
+                    continue
+                buffers = StepBuffers.zeros(held.sizes, programs().device)
+                for cut in candidates(held.sizes, held.kind):
+                    began = time.perf_counter()
+                    ms = milliseconds(Step(held, programs(), buffers, cut), programs().device)
+                    run.row(
+                        "tune",
+                        size=size,
+                        type=weights,
+                        by_input=by_input,
+                        cut=str(cut),
+                        ms=ms,
+                        took_s=time.perf_counter() - began,
+                    )
+
+
 def prefill(run: "Run") -> None:
     """Tokens a second of reading 512 and 4,096 tokens, the wall's."""
     for size, weights in _each(run, "prefill"):
         with run.part("prefill", size=size, type=weights), opened(size, weights) as backend:
             for length in (512, 4096):
-                tokens, state = tokens_of(length), backend.new_state()
-                torch.cuda.reset_peak_memory_stats()
+                tokens, state = tokens_of(length, backend.info.shape.vocab), backend.new_state()
+                if ON_CARD:
+                    torch.cuda.reset_peak_memory_stats()
                 held = torch.cuda.memory_allocated()
                 ms = wall_ms(lambda t=tokens, s=state: backend.forward(t, s), 7, 3)
                 run.row(
@@ -127,7 +161,7 @@ def prefill(run: "Run") -> None:
 
 
 def batch(run: "Run") -> None:
-    """Tokens a second of many chats at once, greedy, with the tokens on the host after each step."""
+    """Tokens a second of many chats at once, greedy, tokens on the host after each step."""
     for size, weights in _each(run, "batch"):
         with run.part("batch", size=size, type=weights), opened(size, weights) as backend:
             for rows in (2, 4, 8, 16, 32, 64):
@@ -137,7 +171,7 @@ def batch(run: "Run") -> None:
 
 def _batch(run: "Run", size: str, weights: str, rows: int, backend: "CudaBackend") -> None:
     states = [backend.new_state() for _ in range(rows)]
-    tokens = [[token] for token in tokens_of(rows)]
+    tokens = [[token] for token in tokens_of(rows, backend.info.shape.vocab)]
     for state in states:
         for tensor in state.tensors().values():
             tensor.normal_(std=0.1)
@@ -167,9 +201,9 @@ def sampler(run: "Run") -> None:
         "top-p, top-k": CHAT,
         "everything": SamplingParams(top_p=1.0, presence_penalty=0, frequency_penalty=0, seed=1),
     }
-    with opened("0.1B", "int8") as backend:
+    with opened(run.sizes[0], "int8") as backend:
         state = backend.new_state()
-        logits = backend.forward(tokens_of(64), state)
+        logits = backend.forward(tokens_of(64, backend.info.shape.vocab), state)
         alone = device_ms(backend.step_replay(state), 60, 10)
         for name, params in ways.items():
             with run.part("sampler", way=name):
@@ -195,11 +229,21 @@ def whole_path(run: "Run") -> None:
     for size, weights in _each(run, "whole"):
         with run.part("whole", size=size, type=weights), opened(size, weights) as backend:
             state = backend.new_state()
-            logits = backend.forward(tokens_of(64), state)
+            logits = backend.forward(tokens_of(64, backend.info.shape.vocab), state)
             step = device_ms(backend.step_replay(state), 40, 5)
-            drawer = Sampler(CHAT, backend.info.shape.vocab, unused=range(65530, 65536))
+            drawer = Sampler(
+                CHAT,
+                backend.info.shape.vocab,
+                unused=range(backend.info.shape.vocab - 6, backend.info.shape.vocab),
+            )
             generation = Generation(
-                backend, _Numbers(), drawer, state, logits, max_tokens=330, stop_tokens=()
+                backend,
+                _Numbers(),
+                drawer,
+                state,
+                logits,
+                max_tokens=330 if ON_CARD else 40,
+                stop_tokens=(),
             )
             text, times = io.StringIO(), []
             for token in generation.run(lambda: False):
@@ -226,7 +270,7 @@ def load(run: "Run") -> None:
 
     programs()
     with tempfile.TemporaryDirectory() as folder:
-        for size in [size for size in run.sizes if size in ("0.4B", "1.5B", "2.9B")]:
+        for size in [size for size in run.sizes if size in ("tiny", "0.4B", "1.5B", "2.9B")]:
             if not run.enough(40, "load", size=size):
                 break
             path = write_random_pth(Path(folder) / f"{size}.pth", source_of(size))
@@ -238,7 +282,7 @@ def load(run: "Run") -> None:
                     backend = open_on_card(info, Strategy.parse(f"cuda {weights}"))
                     seconds = time.perf_counter() - began
                     loaded = free - torch.cuda.mem_get_info()[0]
-                    backend.forward(tokens_of(2000), backend.new_state())
+                    backend.forward(tokens_of(2000, backend.info.shape.vocab), backend.new_state())
                     synchronize()
                     used = free - torch.cuda.mem_get_info()[0]
                     shape = info.shape

@@ -113,7 +113,9 @@ def test_chats_in_turns_do_not_disturb_each_other(backend: CudaBackend) -> None:
     alone = [backend.new_state() for _ in range(2)]
     turns = [backend.new_state() for _ in range(2)]
     texts = TOKENS[:6], TOKENS[6:12]
-    expected = [[backend.forward([t], s) for t in text] for text, s in zip(texts, alone)]
+    expected = [
+        [backend.forward([t], s) for t in text] for text, s in zip(texts, alone, strict=True)
+    ]
     got = [[backend.forward([texts[i][t]], turns[i]) for i in range(2)] for t in range(6)]
     for row in range(2):
         assert all(torch.equal(expected[row][t], got[t][row]) for t in range(6))
