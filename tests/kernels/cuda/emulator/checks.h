@@ -81,9 +81,9 @@ UNCHECKED static bool may_touch(const char* at, size_t size, bool stores) {
     Memory& m = known_memory[tensor];
     if (within(at, size, m.begin, m.bytes)) {
       last_touched = tensor;
-      if (stores) {
-        if (!m.stored_from || at < m.stored_from) m.stored_from = at;
-        if (at + size > m.stored_to) m.stored_to = at + size;
+      if (stores && m.stored) {
+        const size_t offset = static_cast<size_t>(at - static_cast<const char*>(m.begin));
+        m.stored[offset / STORED_BYTES] = m.stored[(offset + size - 1) / STORED_BYTES] = 1;
       }
       if (!current->waited) check_early(at, size, stores);
       return true;

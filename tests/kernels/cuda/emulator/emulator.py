@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kernels.cuda.arguments import Argument, CudaProblem, PackedArguments, three
@@ -29,9 +31,11 @@ from tests.kernels.cuda.emulator.build import copy_of, library_of
 MANY_THREADS = 1 << 14
 """Threads of a launch from which two of the host's are worth their start."""
 
+Marks = NDArray[np.uint8]
 Macros = Mapping[str, int | str | None]
 _PROBLEM_BYTES = 400
 _COPIES = 2
+_STORED_BYTES = 64
 
 
 class _Memory(ctypes.Structure):
@@ -40,8 +44,7 @@ class _Memory(ctypes.Structure):
     _fields_ = (
         ("begin", ctypes.c_void_p),
         ("size_bytes", ctypes.c_size_t),
-        ("stored_from", ctypes.c_void_p),
-        ("stored_to", ctypes.c_void_p),
+        ("stored", ctypes.c_void_p),
     )
 
 
@@ -231,7 +234,9 @@ class EmulatedLaunch:
         program, name = self._kernel.program, self._kernel.name
         grid, block, shared_bytes = self._sizes
         problem = ctypes.create_string_buffer(_PROBLEM_BYTES)
-        memory = self._memory()
+        tensors = self._tensors()
+        stored = [_marks(tensor) for tensor in tensors] if program.checked else []
+        memory = self._memory(tensors, stored)
         pending = (_Memory * len(before))(*before)
         data = _LaunchData(
             (ctypes.c_uint * 3)(*grid),
@@ -243,17 +248,37 @@ class EmulatedLaunch:
         )
         if program.entry(f"run_{name}", copy)(ctypes.byref(data)):
             raise CudaProblem(f"{name}: {problem.value.decode() or 'no memory'}.")
-        stored = [(part.stored_from, part.stored_to) for part in memory if part.stored_from]
-        return [(begin, end - begin) for begin, end in stored]
+        return [
+            (tensor.data_ptr() + begin * _STORED_BYTES, (end - begin) * _STORED_BYTES)
+            for tensor, marks in zip(tensors, stored, strict=False)
+            for begin, end in _runs(marks)
+        ]
 
-    def _memory(self) -> ctypes.Array[_Memory]:
-        """Return what the kernel may touch: arguments in their order first."""
-        tensors = [a for a in self._arguments if isinstance(a, Tensor)]
-        tensors += self._kernel.program.stream.allowed
+    def _tensors(self) -> list[Tensor]:
+        """Return the arguments' tensors in their order, and those that all may touch."""
+        own = [a for a in self._arguments if isinstance(a, Tensor)]
+        return own + self._kernel.program.stream.allowed
+
+    def _memory(self, tensors: list[Tensor], stored: list[Marks]) -> ctypes.Array[_Memory]:
+        """Return what the kernel may touch: tensors (writes are marked) and the arguments."""
+        places = [marks.ctypes.data for marks in stored] or [0] * len(tensors)
         own = (*self._packed.values, self._packed.pointers)
-        parts = [(tensor.data_ptr(), _extent_bytes(tensor)) for tensor in tensors]
-        parts += [(ctypes.addressof(part), ctypes.sizeof(part)) for part in own]
+        parts = [
+            (tensor.data_ptr(), _extent_bytes(tensor), place)
+            for tensor, place in zip(tensors, places, strict=True)
+        ]
+        parts += [(ctypes.addressof(part), ctypes.sizeof(part), 0) for part in own]
         return (_Memory * len(parts))(*parts)
+
+
+def _marks(tensor: Tensor) -> Marks:
+    return np.zeros(_extent_bytes(tensor) // _STORED_BYTES + 1, np.uint8)
+
+
+def _runs(marks: Marks) -> list[tuple[int, int]]:
+    """Return where marks begin and end."""
+    edges = np.flatnonzero(np.diff(marks, prepend=0, append=0))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
 def _extent_bytes(tensor: Tensor) -> int:

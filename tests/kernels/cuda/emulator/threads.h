@@ -63,10 +63,12 @@ struct Warp {
   void* post[32];
 };
 
+constexpr int STORED_BYTES = 64;  // as emulator.py's
+
 struct Memory {  // a tensor of the launch, or what kernels before have written
   const void* begin;
   size_t bytes;
-  const char *stored_from, *stored_to;  // what this launch writes there, if it is checked
+  unsigned char* stored;  // 1 for each STORED_BYTES where this launch writes, if it is checked
 };
 
 struct Barrier {
