@@ -28,10 +28,13 @@ class CudaGraphs:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pool: tuple[int, int] | None = None
+        self._side: torch.cuda.Stream | None = None  # one: cuBLAS keeps memory for each stream
 
     def captured(self, work: Work) -> Callable[[], None]:
         """See ``Graphs``. The first runs load modules and let cuBLAS choose."""
-        side = torch.cuda.Stream(self._device)
+        if self._side is None:
+            self._side = torch.cuda.Stream(self._device)
+        side = self._side
         side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(side):
             work()

@@ -1,5 +1,5 @@
-// Weights of 16 bits out of the layouts of matrices.py: what a matrix product wants. Follows on
-// device.cuh. A thread has 16 neighbours as they lie; `pieces` of 16 in all. Scales are bf16 for
+// Weights of 16 bits out of the layouts of matrices.py: what a matrix product wants; and logits of
+// one token without them. Follows on device.cuh. A thread has 16 neighbours as they lie; `pieces` of 16 in all. Scales are bf16 for
 // groups of 64 inputs: along a row, or (`by_input`, where the rows are neighbours) across.
 
 DEVICE int signed_byte(u32 word, int i) { return static_cast<int>(word << (24 - 8 * i)) >> 24; }
@@ -75,3 +75,63 @@ KERNEL(256) expand_bf16(const u8* data, const bf16*, half* out, long long pieces
                    halves_of_pair(v.w));
   }
 }
+
+// ------------------------------------------------------------------ logits
+
+// logits [rows] = matrix [rows, k] x [k]; a warp has a row.
+template <typename Kind>
+DEVICE void multiply(const u8* data, const bf16* scales, const half* x, float* logits,
+                     long long rows, long long k) {
+  __shared__ float levels[16];
+  if (threadIdx.x < 16) levels[threadIdx.x] = static_cast<float>(LEVELS[threadIdx.x]);
+  __syncthreads();
+  start_next_and_wait();
+  const long long row = static_cast<long long>(blockIdx.x) * 8 + warp_index();
+  if (row >= rows) return;
+  const long long pieces = k / 16, first = row * pieces;
+  float sum = 0;
+#pragma unroll 4
+  for (long long i = lane_index(); i < pieces; i += 32) {
+    float w[16], part = 0;
+    Kind::unpack(w, data, first + i, levels);
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      const uint4 v = load_written16(x + 16 * i + 8 * j);
+      const u32 words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+      for (int n = 0; n < 4; n++) {
+        part = fmaf(low_half(words[n]), w[8 * j + 2 * n], part);
+        part = fmaf(high_half(words[n]), w[8 * j + 2 * n + 1], part);
+      }
+    }
+    sum = fmaf(part, scales ? to_float(scales[(first + i) / 4]) : 1.0f, sum);
+  }
+  sum = warp_sum(sum);
+  if (lane_index() == 0) logits[row] = sum;
+}
+
+struct Bf16 {
+  static __device__ __forceinline__ void unpack(float (&x)[16], const u8* data, long long piece,
+                                                const float*) {
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      const uint4 v = load_streamed(data + 32 * piece + 16 * j);
+      const u32 words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+      for (int n = 0; n < 4; n++) {
+        x[8 * j + 2 * n] = low_bf16(words[n]);
+        x[8 * j + 2 * n + 1] = high_bf16(words[n]);
+      }
+    }
+  }
+};
+
+#define LOGITS(NAME, KIND)                                                                       \
+  KERNEL(256)                                                                                    \
+  logits_##NAME(const u8* data, const bf16* scales, const half* x, float* logits,                \
+                long long rows, long long k) {                                                   \
+    multiply<KIND>(data, scales, x, logits, rows, k);                                            \
+  }
+LOGITS(int8, Int8)
+LOGITS(q4, Q4)
+LOGITS(bf16, Bf16)

@@ -10,6 +10,7 @@ from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 
 _PIECE = 16
 _THREADS = 256
+_ROWS = 8  # of a block, when there is one vector only
 
 
 class Expander:
@@ -29,6 +30,18 @@ class Expander:
             -(-pieces // _THREADS),
             _THREADS,
             (matrix.data, matrix.scales, out, pieces, rows),
+            dependent=True,
+        )
+
+    def bind_row(self, matrix: Matrix, x: Tensor, out: Tensor) -> LaunchLike:
+        """Return what fills out [rows] fp32 with the matrix times x [k] fp16, without memory.
+
+        matrix: bf16, int8 or q4 that does not lie by input.
+        """
+        return self._program.kernel(f"logits_{matrix.kind}").bind(
+            -(-matrix.rows // _ROWS),
+            _THREADS,
+            (matrix.data, matrix.scales, x, out, matrix.rows, matrix.k),
             dependent=True,
         )
 

@@ -107,6 +107,9 @@ class Prefill:
         if head.kind == "fp16":
             self._products.sums(logits, normed, head.data.T)
             return logits
+        if rows == 1:
+            self._expander.bind_row(head, normed, logits).run()
+            return logits
         each = self.rooms.expanded.numel() // head.k
         for begin in range(0, head.rows, each):
             some = part(head, begin, min(each, head.rows - begin))

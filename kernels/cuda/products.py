@@ -19,11 +19,13 @@ class Products:
         self.delta = torch.float32 if self._leaves_sums(device) else torch.float16
 
     def sums(self, out: Tensor, x: Tensor, weights: Tensor) -> None:
-        """Fill out [T, N] or [B, T, N] fp16 or fp32 with x [.., T, K] weights [.., K, N]."""
+        """Fill out with x weights: [T, N], fp16 or ``delta``, with [T, K] [K, N]; or B of them, fp16."""
         if not self._on_card:
             out.copy_(x.float() @ weights.float())
+        elif x.dim() == 3:
+            torch.bmm(x, weights, out=out)
         elif out.dtype == x.dtype:
-            torch.matmul(x, weights, out=out)
+            torch.mm(x, weights, out=out)
         else:
             torch.mm(x, weights, out_dtype=out.dtype, out=out)
 

@@ -134,6 +134,16 @@ def test_expanded_weights_are_their_values(kind: WeightType, by_input: bool) -> 
     assert torch.equal(out, wanted.half())
 
 
+@pytest.mark.parametrize("kind", ["int8", "q4", "bf16"])
+def test_one_row_needs_no_expanded_weights(kind: WeightType) -> None:
+    programs = EmulatedPrograms()
+    rng = torch.Generator().manual_seed(0)
+    matrix = Quantizer(programs).matrix(torch.randn(130, 192, generator=rng), kind)
+    x, out = torch.randn(192, generator=rng).half(), torch.full((130,), torch.nan)
+    Expander(programs).bind_row(matrix, x, out).run()
+    assert torch.allclose(out, matrix.expanded() @ x.float(), atol=1e-4)
+
+
 def test_pieces_waste_little_and_are_known() -> None:
     assert pieces_of(512, 4096) == [(512, 512)]
     assert pieces_of(4096, 1024) == [(1024, 1024)] * 4
