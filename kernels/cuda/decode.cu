@@ -10,7 +10,8 @@
 //   head       norm; logits
 //
 // Of the macros, WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples of 8) and the Kinds
-// KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), VALUE_COLUMNS (outputs of a block of
+// KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), RESIDENT_WARPS (of
+// an SM, by registers), VALUE_COLUMNS (outputs of a block of
 // value_sparse) and VALUE_SPLIT (warps to a row of value) how it is cut. Launched as dependent on
 // one another: what is read before the wait is weights, and state of the step before.
 
@@ -18,7 +19,11 @@ constexpr int D = WIDTH, F = FFN, V = VOCAB, RW = RANK_W, RA = RANK_A, RV = RANK
 constexpr int RANKS = RW + RA + RV + RG, THREADS = BLOCK_WARPS * 32;
 
 // Two kernels can be on an SM at a time: the next one's weights come while this one ends.
-#define PRODUCT_KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 32 / BLOCK_WARPS)
+#define PRODUCT_KERNEL \
+  extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_WARPS / BLOCK_WARPS)
+
+// Rows at a time of the products that end in the residual: all blocks are to be there at once.
+constexpr int ADDED_ROWS = D >= 4096 ? 2 : 1;
 
 // ------------------------------------------------------------------ the ends
 
@@ -240,7 +245,7 @@ extern "C" __global__ void __launch_bounds__(512, 2)
 // residual [D] += matrix [D][K] * v [K], each row by SPLIT warps; v fp32, or fp16 if HALVES.
 template <int K, int SPLIT, bool HALVES>
 DEVICE void add_product(Weights matrix, const void* v, float* residual) {
-  typedef Rows<KIND, K, SPLIT> Product;
+  typedef Rows<KIND, K, SPLIT, ADDED_ROWS> Product;
   __shared__ float4 x[activation_bytes<KIND, K>() / 16];
   __shared__ float parts[BLOCK_WARPS][Product::R];
   const int row = (blockIdx.x * (BLOCK_WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
@@ -311,7 +316,7 @@ DEVICE void renew_shift(const float* normed, const float* weight, const float* b
 PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activation,
                      float* residual, const float* normed, const float* weight, const float* bias,
                      float* shift) {
-  constexpr int ROWS = BLOCK_WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT>::R;
+  constexpr int ROWS = BLOCK_WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT, ADDED_ROWS>::R;
   add_product<F, VALUE_SPLIT, true>({matrix, scales}, activation, residual);
   renew_shift(normed, weight, bias, shift, blockIdx.x * ROWS, ROWS);
 }

@@ -165,14 +165,15 @@ template <int R> DEVICE float warp_sums(float (&v)[R]) {
   return v[0];
 }
 
-// The rows `row`, `row` + stride, ... below `end` of a matrix [*, K], each R of them at a time, by
-// one warp. SPLIT warps share a row: part `split` of it is this warp's.
-template <int OF, int K, int SPLIT = 1> struct Rows {
+// The rows `row`, `row` + stride, ... below `end` of a matrix [*, K], each R <= MOST at a time, by
+// one warp, MOST a power of 2. SPLIT warps share a row: part `split` of it is this warp's.
+template <int OF, int K, int SPLIT = 1, int MOST = 4> struct Rows {
   static constexpr int E = elements(OF), PIECES = K / E / SPLIT;
   static constexpr int LOADS = quotient_up(PIECES, 32);      // of a lane and row
   static constexpr int PARTS = quotient_up(LOADS, AHEAD);    // in which a row is read
   static constexpr int B = quotient_up(LOADS, PARTS);        // loads of a part
-  static constexpr int R = 4 * B <= AHEAD ? 4 : 2 * B <= AHEAD ? 2 : 1;  // rows at a time
+  static constexpr int FIT = 4 * B <= AHEAD ? 4 : 2 * B <= AHEAD ? 2 : 1;
+  static constexpr int R = FIT < MOST ? FIT : MOST;          // rows at a time
   static constexpr bool EVEN = PIECES == PARTS * B * 32;
   static_assert(K % (GROUP * SPLIT) == 0, "whole groups");
 

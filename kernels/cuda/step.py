@@ -27,14 +27,15 @@ class Cut:
     """How the products are cut for a card: what tuning chooses.
 
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
-    that follows. ahead: loads of 16 bytes that a lane has under way. columns: outputs of a block
-    of the sparse value product. split: warps to a row of the dense one. head_turns: blocks of the
-    head one after the other.
+    that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
+    registers of an SM are to suffice for. columns: outputs of a block of the sparse value product.
+    split: warps to a row of the dense one. head_turns: blocks of the head one after the other.
     """
 
     warps: int = 8
     blocks: int = 2
     ahead: int = 8
+    resident: int = 32
     columns: int = 16
     split: int = 1
     head_turns: int = 4
@@ -44,18 +45,24 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     """Return what is good on a card of about 132 SMs."""
     columns = 8 if sizes.width <= 1024 and kind != "q4" else 16 if sizes.width <= 2560 else 32
     split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
-    return Cut(columns=columns, split=split)
+    resident = 24 if kind in ("int8", "q4") else 32  # scales take registers too
+    return Cut(resident=resident, columns=columns, split=split)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
     """Return what is worth measuring on a card, the default first. Each costs a compilation."""
     best = default_cut(sizes, kind)
-    shapes = [(8, 2, 8), (8, 2, 4), (8, 4, 8), (16, 1, 8), (4, 4, 8), (8, 3, 4)]
-    cuts = [replace(best, warps=w, blocks=b, ahead=a) for w, b, a in shapes]
-    for columns in (best.columns // 2, best.columns * 2):
-        if columns >= (16 if kind == "q4" else 8) and sizes.width % columns == 0 and columns <= 32:
-            cuts.append(replace(best, columns=columns))
-    return cuts
+    shapes = [(8, 4, 4, 32), (8, 2, 4, 32), (8, 3, 8, 24), (16, 1, 8, 32), (4, 4, 8, 24)]
+    if best.resident != 24:
+        shapes.insert(0, (8, 4, 8, 32))
+    cuts = [best] + [
+        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
+        for warps, blocks, ahead, resident in shapes
+    ]
+    least = 16 if kind == "q4" else 8
+    around = [best.columns // 2, best.columns * 2]
+    fit = [c for c in around if least <= c <= 32 and sizes.width % c == 0]
+    return cuts + [replace(best, columns=columns) for columns in fit]
 
 
 def suits_dense(sizes: Sizes) -> bool:
@@ -168,8 +175,8 @@ class Step:
         table, width = self._weights.table, self._weights.sizes.width
         blocks = -(-width // (8 * _EMBED_THREADS))
         is_bf16 = int(table.dtype == torch.bfloat16)
-        address = _DeviceView(table)
-        arguments = [self._buffers.token, address.value, self._scratch.residual, is_bf16]
+        # Pinned host memory has the same address on the card.
+        arguments = [self._buffers.token, table, self._scratch.residual, is_bf16]
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
@@ -213,7 +220,7 @@ class Step:
 
     def _output(self, layer: LayerWeights) -> LaunchLike:
         width = self._weights.sizes.width
-        rows = self.cut.warps * rows_at_once(self._weights.kind, width, self.cut.ahead)
+        rows = self.cut.warps * self._added_rows(width)
         scratch, matrix = self._scratch, layer.output
         arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual]
         return self._product("output", -(-width // rows), arguments)
@@ -240,9 +247,13 @@ class Step:
         if self._sparse:
             blocks = sizes.width // self.cut.columns
             return self._bind("value_sparse", blocks, _VALUE_THREADS, [*arguments, self._skip])
-        at_once = rows_at_once(self._weights.kind, sizes.ffn // self.cut.split, self.cut.ahead)
-        rows = self.cut.warps // self.cut.split * at_once
+        rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
         return self._product("value", -(-sizes.width // rows), arguments)
+
+    def _added_rows(self, k: int) -> int:
+        """Return the rows at a time of the products that end in the residual, as in decode.cu."""
+        most = 2 if self._weights.sizes.width >= 4096 else 1
+        return min(most, rows_at_once(self._weights.kind, k, self.cut.ahead))
 
     def _head(self) -> LaunchLike:
         weights = self._weights
@@ -272,6 +283,7 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
         "BLOCK_WARPS": cut.warps,
         "AHEAD": cut.ahead,
+        "RESIDENT_WARPS": cut.resident,
         "VALUE_COLUMNS": cut.columns,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
@@ -290,10 +302,3 @@ def _rounded(count: int, step: int) -> int:
 
 def _processors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
-
-
-class _DeviceView:
-    """A table as the kernel's argument: pinned host memory has the same address on the card."""
-
-    def __init__(self, table: Tensor) -> None:
-        self.value = table

@@ -3,7 +3,6 @@
 Knows BlinkDL's names and the layouts that the kernels read; knows no file and no backend.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -282,12 +281,13 @@ def build(
     quantizer: Quantizer,
     device: torch.device,
     tensors: dict[str, Tensor],
-    **options: bool,
+    *,
+    sparse: bool = True,
+    pinned: bool = True,
 ) -> Weights:
     """Build from a whole checkpoint in memory: for tests and benchmarks."""
-    builder = WeightsBuilder(sizes, weight_type, quantizer, device, **options)
-    order: Callable[[str], bool] = lambda name: ".ln0." not in name  # noqa: E731
-    for name in sorted(tensors, key=order):
+    builder = WeightsBuilder(sizes, weight_type, quantizer, device, sparse=sparse, pinned=pinned)
+    for name in sorted(tensors, key=lambda name: ".ln0." not in name):
         builder.take(name, tensors[name])
     return builder.finish()
 

@@ -23,16 +23,18 @@ TOKENS = (5, 100, 7, 100, 11)
 WITHIN = {"fp16": 3e-3, "bf16": 2e-2, "int8": 3e-3, "q4": 4e-1}
 
 
+TINY = Sizes(3, 128, 512, 300, (32, 32, 32, 64))
+GOSLING = Sizes(2, 256, 768, 300, (24, 16, 8, 44))
+ODD = Sizes(2, 320, 960, 290, (32, 32, 24, 56))
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     kind: WeightType
     sparse: bool
-    sizes: Sizes = Sizes(3, 128, 512, 300, (32, 32, 32, 64))
+    sizes: Sizes = TINY
     cut: Cut | None = None
 
-
-GOSLING = Sizes(2, 256, 768, 300, (24, 16, 8, 44))
-ODD = Sizes(2, 320, 960, 290, (32, 32, 24, 56))
 
 CASES = [
     *(Case(kind, sparse) for kind in ("fp16", "bf16", "int8", "q4") for sparse in (False, True)),
