@@ -127,7 +127,7 @@ def _driver() -> str:
 
 def sections() -> dict[str, Callable[[Run], None]]:
     """Return the sections by name, in the order in which they run."""
-    from tests.benchmarks import gpu_checks, gpu_peers, gpu_speed
+    from tests.benchmarks import gpu_checks, gpu_parts, gpu_peers, gpu_speed
 
     return {
         "compile": gpu_speed.compiling,
@@ -135,6 +135,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "wkv": gpu_checks.recurrence,
         "decode": gpu_speed.decode,
         "tune": gpu_speed.tune,
+        "parts": gpu_parts.parts,
         "prefill": gpu_speed.prefill,
         "batch": gpu_speed.batch,
         "sampler": gpu_speed.sampler,
@@ -165,7 +166,11 @@ def main() -> int:
         asked.out,
     )
     every = sections()
-    wanted = asked.only.split(",") if asked.only else [name for name in every if name != "tune"]
+    wanted = (
+        asked.only.split(",")
+        if asked.only
+        else [name for name in every if name not in ("tune", "parts")]
+    )
     if unknown := set(wanted) - set(every):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {list(every)}")
     if torch.cuda.is_available():

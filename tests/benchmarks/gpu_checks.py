@@ -1,5 +1,6 @@
 """Is the engine for cards right? Sections of ``gpu.py``; the truth is ``PlainModel`` in fp32."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -188,7 +189,8 @@ def sanitize(run: "Run") -> None:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=max(30.0, min(150.0, run.left_s - 5)),
+                env={**os.environ, "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"},
+                timeout=max(30.0, run.left_s * (0.55 if tool == "memcheck" else 0.95)),
             )
             tail = (done.stdout + done.stderr).strip().splitlines()[-12:]
             run.verdict("sanitize", done.returncode == 0, tool=tool, tail="\n".join(tail)[-900:])
