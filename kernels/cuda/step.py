@@ -143,6 +143,7 @@ class Step:
         self._scratch = _Scratch(weights.sizes, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
         self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._names: list[str] = []
         self._launches = [self._embed()]
         for i, layer in enumerate(weights.layers):
             self._launches += [
@@ -160,11 +161,12 @@ class Step:
             launch.run()
 
     @property
-    def launches(self) -> list[LaunchLike]:
-        """What `run` launches, in order."""
-        return self._launches
+    def launches(self) -> list[tuple[str, LaunchLike]]:
+        """What `run` launches, in order, by the kernels' names."""
+        return list(zip(self._names, self._launches, strict=True))
 
     def _bind(self, name: str, blocks: int, threads: int, arguments: list[object]) -> LaunchLike:
+        self._names.append(name)
         kernel = self._program.kernel(name)
         return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
 
@@ -301,4 +303,6 @@ def _rounded(count: int, step: int) -> int:
 
 
 def _processors(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 4
     return torch.cuda.get_device_properties(device).multi_processor_count
