@@ -1,5 +1,8 @@
 """One token of each of many chats on a card, every weight read once: the host of ``rows.cu``.
 
+A row's logits are those of a single step up to rounding: what enters a product is rounded to fp16
+(2^-11) and sums are fp32 in another order; measured at most 1.3e-3 of the logits' standard
+deviation from float64. They depend neither on the other rows nor on the row's place.
 Knows weights, kernels and where states lie; knows nothing of text, chats or graphs.
 """
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from kernels.cuda.program import Argument, LaunchLike, Programs
     from kernels.cuda.weights import LayerWeights, Weights
 
-SOURCES = ("gemv.cuh", "rows_product.cuh", "rows.cu")
+SOURCES = ("gemv.cuh", "rows_product.cuh", "rows.cu", "rows_recur.cu")
 BUCKETS = (8, 16, 32, 64)
 """Numbers of rows that have kernels of their own; fewer rows leave the rest of a bucket empty."""
 MOST_ROWS = BUCKETS[-1]
@@ -25,8 +28,9 @@ _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _BY_INPUT_THREADS = 128
 _BY_INPUT_WARPS = 4
-_FILLED_BLOCKS = 128
-"""Blocks from which on a card has enough to do."""
+_BLOCKS_AT_ONCE = 264
+"""On a card of 132 processors."""
+_MOST_PARTS = 16
 
 
 class States(Protocol):
@@ -108,9 +112,13 @@ def cuts(width: int, ffn: int, rows: int, *, by_input: bool) -> Iterator[Cut]:
 
 
 def _split(blocks: int, most: int) -> int:
-    """Return in how many parts each of so many blocks is cut to fill the card, `most` at most."""
-    wanted = -(-_FILLED_BLOCKS // blocks)
-    return max(1, min(wanted, most, 16))
+    """Return in how many parts each of so many blocks is cut along k, `most` at most.
+
+    What is cut more has fewer turns, as long as all blocks are on the card at once; but each part
+    has to be added.
+    """
+    parts = range(1, max(1, min(most, _MOST_PARTS, _BLOCKS_AT_ONCE // blocks)) + 1)
+    return min(parts, key=lambda count: -(-most // count) + count / 10)
 
 
 class RowBuffers:
@@ -132,7 +140,7 @@ class RowBuffers:
         self.slots = torch.full((rows,), -1, dtype=torch.int32, device=device)
         self.logits = zeros(rows, sizes.vocab, dtype=torch.float32)
         self.residual = zeros(rows, d, dtype=torch.float32)
-        self.parts = zeros(16 * rows * d, dtype=torch.float32)
+        self.parts = zeros(_MOST_PARTS * rows * d, dtype=torch.float32)
         self.mixed = zeros(6 * rows * d)
         self.rkv = zeros(rows, 3 * d, dtype=torch.float32)
         self.hidden = zeros(rows, sum(sizes.held_ranks))
@@ -223,7 +231,14 @@ class RowsStep:
             3 * _tiles(self._sizes.width, cut)
             + sum(_tiles(rank, cut) for rank in self._sizes.held_ranks),
             cut.threads,
-            (layer.projections.data, layer.projections.scales, layer.lora_in.data, at.mixed, at.rkv, at.hidden),
+            (
+                layer.projections.data,
+                layer.projections.scales,
+                layer.lora_in.data,
+                at.mixed,
+                at.rkv,
+                at.hidden,
+            ),
         )
         yield self._bind(
             *("recur", (self._sizes.width // 64, self.rows // cut.group), _RECUR_THREADS),
@@ -240,9 +255,7 @@ class RowsStep:
         yield self._product("key", layer.key, at.mixed, at.activation)
         yield self._value(layer.value)
 
-    def _mix(
-        self, name: str, parts: int, norm: Tensor, *others: "Argument"
-    ) -> "LaunchLike":
+    def _mix(self, name: str, parts: int, norm: Tensor, *others: "Argument") -> "LaunchLike":
         at = self._buffers
         threads = 512 if self._sizes.width > 1024 else 256
         return self._bind(

@@ -82,9 +82,9 @@ template <int KIND> DEVICE void fetch_activations(u32 (&pair)[8], const half* x)
   pair[4] = b.x, pair[5] = b.y, pair[6] = b.z, pair[7] = b.w;
 }
 
-// sum += the weights' rows `first` + 16 m + g and + 8 times the activations' rows 8 n + .., over the
-// chunks (64 of k) begin, begin + step, ... below end, by one warp. Rows from `rows` on are the last
-// one's. x [>= 8 NT, K]. Waits for the kernel before, once the first weights are under way.
+// sum += the weights' rows `first` + 16 m + g and + 8 times the activations' rows 8 n + .., over
+// the chunks (64 of k) begin, begin + step, ... below end, by one warp. Rows from `rows` on are the
+// last one's. x [>= 8 NT, K]. Waits for the kernel before, once the first weights are under way.
 template <int KIND, int K, int MT, int NT>
 DEVICE void multiply(float (&sum)[MT][NT][4], Weights w, int first, int rows, const half* x,
                      int begin, int end, int step) {
@@ -258,9 +258,9 @@ DEVICE void multiply_by_input(float (&sum)[4][NT][4], Weights w, int first, cons
 
 // ------------------------------------------------------------------ the shares of warps
 
-// Adds the sums of WK warps, one after the other, in shared memory [NT * 8][TILE + 4], TILE = 16 MT:
-// from there to done(row of the tile, activation row, value), by these warps. BY_INPUT: how the sums
-// lie. warp: which of them this is. The whole block comes here, each of its SIDEs with its memory.
+// Adds the sums of WK warps, one after the other, in shared memory [8 NT][TILE + 4], TILE = 16 MT:
+// from there to done(row of the tile, activation row, value), by these warps. BY_INPUT: how the
+// sums lie. warp: which of them this is. The whole block comes here, each side with its memory.
 template <int MT, int NT, int WK, bool BY_INPUT, typename Done>
 DEVICE void gather_shares(const float (&sum)[MT][NT][4], float* memory, int warp, Done done) {
   constexpr int TILE = 16 * MT, STRIDE = TILE + 4;

@@ -17,7 +17,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernels.cuda.program import Launch, Programs
+    from kernels.cuda.program import LaunchLike, Programs
 
 SEGMENT = 512
 """Logits that one block looks at; rows of the scratch are padded to a multiple of it."""
@@ -95,7 +95,7 @@ class DeviceSampler:
         self.vocab, self.slots, self.rows = vocab, slots, rows
         self._segments = -(-vocab // SEGMENT)
         padded = self._segments * SEGMENT
-        self._program = programs(["device.cuh", "sampler.cu"], {"VOCAB": vocab})
+        self._program = programs(["sampler.cu", "sampler_pick.cu"], {"VOCAB": vocab})
 
         def zeros(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*size, dtype=dtype, device=device)
@@ -161,7 +161,7 @@ class DeviceSampler:
         self._counts[slot, seen.to(self._device)] = amounts
         self._drawn[slot] = -1
 
-    def bind(self, logits: Tensor, row_slots: Tensor, tokens: Tensor) -> "list[Launch]":
+    def bind(self, logits: Tensor, row_slots: Tensor, tokens: Tensor) -> "list[LaunchLike]":
         """Return the launches that draw for every row of logits, to be run in this order.
 
         logits: fp32 [R, V], left as they are; row_slots: int32 [R] on the card, each row's slot,

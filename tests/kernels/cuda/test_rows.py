@@ -40,9 +40,7 @@ class Model:
         self.reference.z["blocks.0.ln0.weight"] = np.ones(width)
         self.reference.z["blocks.0.ln0.bias"] = np.zeros(width)
         norm = self.reference._norm
-        self.reference._norm = (
-            lambda x, name: x if name == "blocks.0.ln0" else norm(x, name)
-        )
+        self.reference._norm = lambda x, name: x if name == "blocks.0.ln0" else norm(x, name)
 
     def _keep(self, block: str, layer: LayerWeights) -> None:
         """Take a layer's values as the card has them."""
@@ -88,8 +86,10 @@ SEVERAL = Cut(side=2, deep=2, tiles=2, output_split=2, value_split=3, group=8)
 
 
 @pytest.mark.parametrize("by_input", [False, True])
-@pytest.mark.parametrize("kind", ["fp16", "bf16", "int8", "q4"])
-@pytest.mark.parametrize(("rows", "cut"), [(8, SMALL), (16, SEVERAL)])
+@pytest.mark.parametrize(
+    ("kind", "rows", "cut"),
+    [("fp16", 8, SMALL), ("bf16", 16, SEVERAL), ("int8", 16, SEVERAL), ("q4", 8, SMALL)],
+)
 def test_rows_against_float64(kind: WeightType, rows: int, cut: Cut, by_input: bool) -> None:
     model = Model(kind, by_input=by_input)
     states, programs = model.pools(6), EmulatedPrograms(backward=rows == 8)
@@ -101,18 +101,34 @@ def test_rows_against_float64(kind: WeightType, rows: int, cut: Cut, by_input: b
         for row, (token, slot) in enumerate(zip(tokens, slots, strict=True)):
             if slot >= 0:
                 wanted = model.reference.forward([token], truth[slot])[0]
-                print(kind, rows, by_input, far(got[row], wanted))
-                assert far(got[row], wanted) < 6e-3
+                assert far(got[row], wanted) < 3e-3
     for slot, state in truth.items():
         same_state(states, slot, state)
     assert not states.wkv[[1, 3, 4]].any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "width", "by_input"),
+    [("fp16", 64, 192, True), ("int8", 32, 192, False)],
+)
+def test_large_buckets(kind: WeightType, rows: int, width: int, by_input: bool) -> None:
+    model = Model(kind, by_input=by_input, width=width)
+    states = model.pools(rows)
+    buffers = RowBuffers(model.weights, rows, CPU)
+    step = RowsStep(model.weights, EmulatedPrograms(), states, buffers, rows)
+    slots = [rows - 1 - i for i in range(rows - 3)]
+    got = run(model, step, buffers, [3 * i + 1 for i in range(rows - 3)], slots)
+    for row in (0, 7, 9, rows // 2 + 1, rows - 4):
+        state = model.reference.new_state()
+        assert far(got[row], model.reference.forward([3 * row + 1], state)[0]) < 3e-3
+        same_state(states, slots[row], state)
 
 
 def same_state(states: Any, slot: int, truth: ReferenceState) -> None:
     for name in ("att_shift", "wkv", "ffn_shift"):
         wanted = torch.from_numpy(getattr(truth, name))
         torch.testing.assert_close(
-            getattr(states, name)[slot].double(), wanted, atol=6e-3 * float(wanted.std()), rtol=6e-3
+            getattr(states, name)[slot].double(), wanted, atol=1e-2 * float(wanted.std()), rtol=3e-3
         )
 
 
