@@ -109,7 +109,7 @@ class FileSource:
             fetched.synchronize()
         view = buffer[:size]
         offset = start * source.itemsize
-        self._checkpoint.read_into(name, memoryview(view.numpy()), offset, size)
+        self._checkpoint.read_into(name, view.numpy().data, offset, size)
         values = view.view(source)
         if self._loras is not None:
             values = self._loras.changed(name, values, start)

@@ -29,6 +29,7 @@ from engine.strategy import Strategy, smaller_on_card
 from kernels.cuda import sampler as card_sampling
 from kernels.cuda import weights as card_weights
 from kernels.cuda.prefill import Prefill
+from kernels.cuda.prefill_layers import States
 from kernels.cuda.program import CardPrograms, CubinCache, CudaProblem, Programs, missing
 from kernels.cuda.quantize import Quantizer
 from kernels.cuda.step import Step, StepBuffers
@@ -109,7 +110,8 @@ class CudaBackend:
         cut = chosen_cut(self._weights, self._programs, buffers, cache)
         processors = None if device.type == "cuda" else 4
         self._step = Step(self._weights, self._programs, buffers, cut, processors=processors)
-        self._prefill = Prefill(self._weights, self._programs, self._graphs, self._slots)
+        states = States(self._slots.att_shift, self._slots.wkv, self._slots.ffn_shift)
+        self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
         self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
         self._step_graph = self._graphs.captured(self._step.run)
         self._card_sampler: CardSampler | None = None

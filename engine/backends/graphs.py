@@ -4,7 +4,7 @@ Knows CUDA graphs; what is recorded is given as a function that only touches fix
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -27,7 +27,7 @@ class CudaGraphs:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._pool: tuple[int, int] | None = None
+        self._pool: Any = None  # torch's handle of memory that all graphs share
         self._side: torch.cuda.Stream | None = None  # one: cuBLAS keeps memory for each stream
 
     def captured(self, work: Work) -> Callable[[], None]:

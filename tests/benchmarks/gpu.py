@@ -218,7 +218,8 @@ def _figure(label: str, size: str, value: float) -> str:
     goal = None
     for name, goals in _GOALS.items():
         if label.startswith(name):
-            goal = dict(zip(SIZES, goals, strict=True)).get(size)
+            by_size: dict[str, float | None] = dict(zip(SIZES, goals, strict=True))
+            goal = by_size.get(size)
     shown = f"{value:.3f}" if value < 100 else f"{value / 1e3:.1f}k"
     if goal is None:
         return shown

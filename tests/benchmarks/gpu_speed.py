@@ -238,7 +238,7 @@ def whole_path(run: "Run") -> None:
             )
             generation = Generation(
                 backend,
-                _Numbers(),
+                _Numbers(),  # type: ignore[arg-type]
                 drawer,
                 state,
                 logits,

@@ -233,12 +233,12 @@ def test_a_reply_is_written_as_by_hand(backend: CudaBackend, params: SamplingPar
     drawer = Sampler(params, VOCAB)
     generation = Generation(
         backend,
-        Letters(),
+        Letters(),  # type: ignore[arg-type]
         drawer,
         state,
         logits,
         stop_tokens=(),
-        max_tokens=9,  # type: ignore[arg-type]
+        max_tokens=9,
     )
     list(generation.run(lambda: False))
     assert generation.tokens == tokens
