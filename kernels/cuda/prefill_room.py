@@ -48,7 +48,8 @@ class Room:
     v_first: [T, D]. All fp16 where nothing is said.
 
     pair and mixed share their memory with y, gated and ffn_in, and these with hidden if it is not
-    sums; rkv and records share theirs with sums.
+    sums; rkv and records share theirs with sums, with delta (which lies behind fp16 sums) and, at
+    the end, with ``Rooms.folded``.
     """
 
     tokens: Tensor
@@ -91,13 +92,14 @@ class Rooms:
         shape = (2, sizes.layers, sizes.width)
         self.shifts = torch.zeros(shape, dtype=torch.float32, device=device)
         fp16 = {"dtype": torch.float16, "device": device}
-        self.folded = torch.empty(sum(sizes.held_ranks), 2 * sizes.width, **fp16)
+        last = self._memory["products"][-_folded_bytes(sizes) :]
+        self.folded = last.view(torch.float16).view(-1, 2 * sizes.width)
         self.expanded = torch.empty(expanded, **fp16)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        others = (self.place, self.shifts, self.folded, self.expanded)
+        others = (self.place, self.shifts, self.expanded)
         return sum(x.nbytes for x in (*self._memory.values(), *others))
 
     def of(self, tokens: int) -> Room:
@@ -116,7 +118,7 @@ class Rooms:
             tokens=at("tokens", 0, torch.int32, tokens),
             x=at("x", 0, torch.float32, tokens, d),
             moved=at("moved", 0, torch.float32, tokens, d),
-            delta=at("delta", 0, self._delta, tokens, d),
+            delta=at("products", 2 * tokens * self.sizes.ffn, self._delta, tokens, d),
             pair=at("mixes", 0, half, tokens, 2 * d),
             mixed=at("mixes", 2 * plane, half, 3, tokens, d),
             hid=at("hid", 0, half, tokens, sum(self.sizes.held_ranks)),
@@ -134,23 +136,32 @@ class Rooms:
 def room_bytes(sizes: Sizes, expanded: int, delta: torch.dtype = torch.float32) -> int:
     """Return what ``Rooms`` takes. expanded: elements of the largest matrix that is not fp16."""
     shifts = 2 * sizes.layers * sizes.width * 4
-    folded = 4 * sum(sizes.held_ranks) * sizes.width
     parts = _bytes(sizes, most_tokens(sizes.width), delta).values()
-    return sum(parts) + 8 + shifts + folded + 2 * expanded
+    return sum(parts) + 8 + shifts + 2 * expanded
+
+
+def _folded_bytes(sizes: Sizes) -> int:
+    return 4 * sum(sizes.held_ranks) * sizes.width
 
 
 def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
     numbers = tokens * sizes.width
     records = tokens // CHUNK * sizes.heads * RECORD_BYTES
     sums = sums_type(sizes.width, delta).itemsize
+    delta_end = 2 * tokens * sizes.ffn + delta.itemsize * numbers
+    products = (
+        6 * numbers + records,
+        sums * tokens * sizes.ffn,
+        delta_end + _folded_bytes(sizes),
+        6 * numbers + _folded_bytes(sizes),
+    )
     return {
         "tokens": 4 * tokens,
         "x": 4 * numbers,
         "moved": 4 * numbers,
-        "delta": delta.itemsize * numbers,
         "mixes": max(10 * numbers, 2 * tokens * sizes.ffn),
         "hid": 2 * tokens * sum(sizes.held_ranks),
-        "products": max(6 * numbers + records, sums * tokens * sizes.ffn),
+        "products": max(products),
         "v_first": 2 * numbers,
     }
 

@@ -19,7 +19,7 @@ class Products:
         self.delta = torch.float32 if self._leaves_sums(device) else torch.float16
 
     def sums(self, out: Tensor, x: Tensor, weights: Tensor) -> None:
-        """Fill out with x weights: [T, N], fp16 or ``delta``, with [T, K] [K, N]; or B of them, fp16."""
+        """Fill out [T, N] with x [T, K] weights [K, N]: fp16 or ``delta``; B of such: fp16."""
         if not self._on_card:
             out.copy_(x.float() @ weights.float())
         elif x.dim() == 3:
