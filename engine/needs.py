@@ -31,7 +31,9 @@ _NARROW = 256  # kNarrow of kernels/cpu/model.h
 
 CARD_WEIGHTS = ("fp16", "bf16", "int8", "q4")  # what our engine for cards holds matrices in
 CARD_CAPABILITY = (7, 5)  # the oldest card that it is compiled for
-CARD_WORKSPACE_BYTES = 300_000_000  # its buffers for reading, besides the driver's context
+_CARD_PIECES = tuple(1 << i for i in range(4, 13))  # tokens that it reads at once: the most
+_CARD_MOST_NUMBERS = 5 << 20  # of them, times the width, that fit (kernels/cuda/prefill_room.py)
+_CARD_BYTES_PER_NUMBER = 38
 
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
@@ -134,6 +136,17 @@ def activation_bytes(shape: "ModelShape", kind: str) -> int:
     return read_chunk(kind) * (READ_ROWS * shape.width + 2 * shape.ffn) * 4
 
 
+def card_workspace_bytes(shape: "ModelShape", weights: str) -> int:
+    """Bytes of our engine for cards besides weights, states and the driver's context.
+
+    At most 300 MB: what is read at once shrinks with the width.
+    """
+    fits = [n for n in _CARD_PIECES if n * shape.width <= _CARD_MOST_NUMBERS]
+    reading = (fits or _CARD_PIECES)[-1 if fits else 0] * shape.width * _CARD_BYTES_PER_NUMBER
+    expanded = 0 if held_as(shape, weights) == "fp16" else 2 * shape.width * shape.ffn
+    return reading + expanded
+
+
 def find_gpu(hardware: Hardware, stage: Stage) -> Gpu | None:
     """Return the usable GPU that a stage names, or None."""
     same = (gpu for gpu in hardware.usable_gpus if gpu.kind == stage.kind)
@@ -181,7 +194,11 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     native = strategy.native_weights if hardware.native else ""
     weights[home] = weights.get(home, 0) + embedding_bytes(shape, native)
     return tuple(
-        _need(shape, hardware, device, weights[place], layers.get(place), on_card=on_card)
+        _need(
+            *(shape, hardware, device, weights[place], layers.get(place)),
+            on_card=on_card,
+            weight_type=placement[0].weights,
+        )
         for place, device in names.items()
     )
 
@@ -194,13 +211,14 @@ def _need(
     layers: int | None,
     *,
     on_card: bool,
+    weight_type: str,
 ) -> DeviceNeed:
     """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
     empty = empty_need(hardware, device)
     kind = Stage(device, "fp32").kind
     activations = 0 if layers is None else activation_bytes(shape, kind)
     if on_card and layers is not None:
-        activations = CARD_WORKSPACE_BYTES
+        activations = card_workspace_bytes(shape, weight_type)
     return DeviceNeed(
         empty.device,
         weights,

@@ -265,7 +265,7 @@ def load(run: "Run") -> None:
     """Load from a file, by type: seconds, gigabytes of the file a second, memory as planned."""
     from engine.backends.cuda import open_on_card
     from engine.checkpoint import inspect
-    from engine.needs import CARD_WORKSPACE_BYTES, head_bytes, layer_bytes
+    from engine.needs import card_workspace_bytes, head_bytes, layer_bytes
     from engine.strategy import Strategy
 
     programs()
@@ -297,7 +297,7 @@ def load(run: "Run") -> None:
                         resident_mb=backend.resident_bytes / 1e6,
                         loaded_mb=loaded / 1e6,
                         used_mb=used / 1e6,
-                        planned_mb=(planned + CARD_WORKSPACE_BYTES) / 1e6,
+                        planned_mb=(planned + card_workspace_bytes(shape, weights)) / 1e6,
                     )
                     backend.close()
             path.unlink()

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from engine.backends.card_source import FileSource
-from engine.backends.cuda import CudaBackend, serves
+from engine.backends.cuda import CudaBackend, serves, sizes_of
 from engine.backends.graphs import NoGraphs
 from engine.checkpoint import ModelShape, Ranks, inspect, open_checkpoint
 from engine.errors import Cancelled, EngineError, NotEnoughMemory, StateMismatch
 from engine.generate import Generation
+from engine.needs import card_workspace_bytes
+from engine.plan import RELEASED
 from engine.sampling import Sampler
 from engine.sampling_params import SamplingParams
 from engine.state import State
@@ -265,3 +267,13 @@ def test_resident_bytes_are_those_of_the_weights(checkpoint: Path) -> None:
     assert backend.resident_bytes == pytest.approx(2 * info.parameters, rel=0.06)
     backend.close()
     gc.collect()
+
+
+@pytest.mark.parametrize("label", RELEASED)
+@pytest.mark.parametrize("weights", ["fp16", "int8"])
+def test_the_planned_workspace_is_what_reading_takes(label: str, weights: str) -> None:
+    shape = ModelShape.released(label)
+    expanded = 0 if weights == "fp16" else shape.width * shape.ffn
+    taken = prefill_room.room_bytes(sizes_of(shape), expanded)
+    assert card_workspace_bytes(shape, weights) == pytest.approx(taken, rel=0.05)
+    assert taken < 300e6
