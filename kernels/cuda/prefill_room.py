@@ -25,6 +25,9 @@ fp16 is a sixth of all error. Wider models have more to lose by the traffic than
 BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Numbers of tokens for which a graph may be recorded."""
 
+PIECE_COST = 256
+"""What a piece costs whatever its length, in tokens: all weights are read, all kernels launched."""
+
 
 def most_tokens(width: int) -> int:
     """Return how many tokens a model of this width reads at once, at most: one of BUCKETS."""
@@ -169,14 +172,23 @@ def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
 def pieces_of(length: int, most: int) -> list[tuple[int, int]]:
     """Return (tokens, bucket) of each piece in which so many tokens are read.
 
-    A last piece that fills more than three quarters of a bucket takes it; a shorter one is cut,
-    since what a bucket has too much costs as much as text.
+    What is left of whole pieces of `most` is filled up to a bucket or cut, whichever costs less.
     """
-    pieces = []
-    while length > 0:
-        bucket = next((b for b in BUCKETS if b >= min(length, most)), most)
-        if bucket > BUCKETS[3] and 4 * length < 3 * bucket:
-            bucket //= 2
-        pieces.append((min(length, bucket), bucket))
-        length -= bucket
-    return pieces
+    whole, rest = divmod(length, most)
+    return [(most, most)] * whole + _cheapest(rest, most)[1]
+
+
+def _cheapest(length: int, most: int) -> tuple[int, list[tuple[int, int]]]:
+    """Return (cost in tokens, pieces) of fewer tokens than `most`."""
+    if length == 0:
+        return 0, []
+    bucket = next(b for b in (*BUCKETS, most) if b >= length)
+    filled = PIECE_COST + bucket
+    smaller = [b for b in BUCKETS if b < bucket]
+    if not smaller:
+        return filled, [(length, bucket)]
+    cost, pieces = _cheapest(length - smaller[-1], most)
+    cost += PIECE_COST + smaller[-1]
+    if cost >= filled:
+        return filled, [(length, bucket)]
+    return cost, [(smaller[-1], smaller[-1]), *pieces]
