@@ -40,7 +40,7 @@ DEVICE void nibbles_to_levels(u32 word, u32& first, u32& second) {
   const u32 above = ((word >> 1) & 0x44444444u) | 0x32103210u;  // whose upper bit: the other half
   const u32 low4 = byte_perm(0xc4b39f81u, 0xf7ebdfd2u, at);
   const u32 high4 = byte_perm(0x24180d02u, 0x6b524031u, at);
-  first = byte_perm(low4, high4, above & 0x7777u);
+  first = byte_perm(low4, high4, above);
   const u32 low8 = byte_perm(0xc4b39f81u, 0xf7ebdfd2u, at >> 16);
   const u32 high8 = byte_perm(0x24180d02u, 0x6b524031u, at >> 16);
   second = byte_perm(low8, high8, above >> 16);

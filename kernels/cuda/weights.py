@@ -89,8 +89,9 @@ class LayerWeights:
 class Weights:
     """A whole model.
 
-    kind: of the layers' matrices. lora_kind: of the loras, fp16 or bf16. table: [V, D] fp16 or
-    bf16, after ln0; in pinned host memory, or on the device. ln_out: [2, D] fp32.
+    kind: of the layers' matrices. lora_kind: of the loras, fp16 or bf16. table: [V, D] fp16 (which
+    a norm's results suit better than bf16), after ln0; in pinned host memory, or on the device.
+    ln_out: [2, D] fp32.
     """
 
     sizes: Sizes
@@ -135,9 +136,8 @@ class WeightsBuilder:
         sizes = self.sizes
         layers = tuple(self._empty_layer(kind, lora_kind) for _ in range(sizes.layers))
         head = Matrix.empty(head_kind, sizes.vocab, sizes.width, self.device)
-        dtype = torch.bfloat16 if kind == "bf16" else torch.float16
         where = {"pin_memory": True} if self.pinned else {"device": self.device}
-        table = torch.empty(sizes.vocab, sizes.width, dtype=dtype, **where)
+        table = torch.empty(sizes.vocab, sizes.width, dtype=torch.float16, **where)
         self._ln0 = self._zeros(2, sizes.width)
         ln_out = self._zeros(2, sizes.width)
         self._weights = Weights(sizes, kind, lora_kind, table, layers, ln_out, head)
