@@ -90,7 +90,8 @@ DEVICE void multiply(float (&sum)[MT][NT][4], Weights w, int first, int rows, co
                      int begin, int end, int step) {
   using Piece = RowPiece<KIND>;
   const int g = lane_index() >> 2, q = lane_index() & 3;
-  Piece piece[2][MT][2];
+  constexpr int DEPTH = NT > 4 || !scaled(KIND) ? 2 : KIND == Q4 ? 4 : 3;  // chunks under way
+  Piece piece[DEPTH][MT][2];
   const auto fetch = [&](Piece (&to)[MT][2], int chunk) {
     if (chunk >= end) return;
 #pragma unroll
@@ -99,8 +100,8 @@ DEVICE void multiply(float (&sum)[MT][NT][4], Weights w, int first, int rows, co
       for (int i = 0; i < 2; i++)
         to[m][i].fetch(w, min(first + 16 * m + 8 * i + g, rows - 1), chunk, K, q);
   };
-  fetch(piece[0], begin);
-  fetch(piece[1], begin + step);
+#pragma unroll
+  for (int i = 0; i < DEPTH; i++) fetch(piece[i], begin + i * step);
   start_next_and_wait();
   x += g * K + Piece::QUARTER * q;
   const auto use = [&](const Piece (&from)[MT][2], int chunk) {
@@ -127,11 +128,13 @@ DEVICE void multiply(float (&sum)[MT][NT][4], Weights w, int first, int rows, co
     }
   };
 #pragma unroll 1
-  for (int chunk = begin; chunk < end; chunk += 2 * step) {
-    use(piece[0], chunk);
-    fetch(piece[0], chunk + 2 * step);
-    if (chunk + step < end) use(piece[1], chunk + step);
-    fetch(piece[1], chunk + 3 * step);
+  for (int chunk = begin; chunk < end; chunk += DEPTH * step) {
+#pragma unroll
+    for (int i = 0; i < DEPTH; i++) {
+      const int at = chunk + i * step;
+      if (at < end) use(piece[i], at);
+      fetch(piece[i], at + DEPTH * step);
+    }
   }
 }
 

@@ -72,6 +72,10 @@ struct HeadVectors {
   float r[64], w[64], k[64], removed[64], added[64], v[64], y[64];
 };
 
+DEVICE float2 load_pair(const float* written) {
+  return make_float2(load_written(written), load_written(written + 1));
+}
+
 // Two channels of a head and row, by a lane: what the vectors [10][D] say of them.
 struct ChannelPair {
   float2 w0, a0, v0, k_k, k_a, r_k, weight, bias;
@@ -90,14 +94,12 @@ struct ChannelPair {
   __device__ __forceinline__ void prepare(HeadVectors& to, int row, int at, const float* rkv,
                                           float* v_first, bool makes_first,
                                           const LoraParts& loras) {
-    const float2 r = *reinterpret_cast<const float2*>(rkv);
-    const float2 k = *reinterpret_cast<const float2*>(rkv + D);
-    v = *reinterpret_cast<const float2*>(rkv + 2 * D);
-    float2* first = reinterpret_cast<float2*>(v_first);
+    const float2 r = load_pair(rkv), k = load_pair(rkv + D);
+    v = load_pair(rkv + 2 * D);
     if (makes_first) {
-      *first = v;
+      *reinterpret_cast<float2*>(v_first) = v;
     } else {
-      const float2 other = *first, blend = loras.sum(2, row, at);
+      const float2 other = load_pair(v_first), blend = loras.sum(2, row, at);
       v.x = fmaf(other.x - v.x, sigmoid(v0.x + blend.x), v.x);
       v.y = fmaf(other.y - v.y, sigmoid(v0.y + blend.y), v.y);
     }
