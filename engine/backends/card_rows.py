@@ -33,6 +33,7 @@ class RowsOnCard:
         self._slots: StateSlots | None = None
         self._buffers: RowBuffers | None = None
         self._recorded: dict[int, tuple[RowsStep, Callable[[], None]]] = {}
+        self._places: list[int] = []  # the slots that the buffers name
 
     def step(self, tokens: Sequence[int], states: "Sequence[State]") -> Tensor:
         """Read one token each; return logits fp32 [R, V], at a fixed place up to MOST_ROWS."""
@@ -57,12 +58,17 @@ class RowsOnCard:
         slots, buffers = self._room(rows, bucket)
         step, run = self._recorded_step(bucket, slots, buffers)
         empty = bucket - rows
-        ids = torch.tensor([*tokens, *[0] * empty], dtype=torch.int32)
-        places = torch.tensor([*slots.take(states), *[-1] * empty], dtype=torch.int32)
-        buffers.tokens[:bucket].copy_(ids)
-        buffers.slots[:bucket].copy_(places)
+        places = [*slots.take(states), *[-1] * empty]
+        buffers.tokens[:rows].copy_(torch.tensor(tokens, dtype=torch.int32))
+        if places != self._places:
+            buffers.slots[:bucket].copy_(torch.tensor(places, dtype=torch.int32))
+            self._places = places
         run()
         return step.logits[:rows]
+
+    def replay(self, rows: int) -> Callable[[], None]:
+        """Return what repeats the step of so many rows as it was last: for measuring."""
+        return self._recorded[bucket_of(rows)][1]
 
     def _room(self, rows: int, bucket: int) -> tuple[StateSlots, RowBuffers]:
         """Return slots and buffers for so many rows; what is too small is made anew."""
@@ -80,6 +86,7 @@ class RowsOnCard:
     ) -> tuple[RowsStep, Callable[[], None]]:
         if bucket not in self._recorded:
             step = RowsStep(self._weights, self._programs, slots, buffers, bucket)
+            self._places = []
             buffers.slots.fill_(-1)  # recording runs what it records: on no rows
             self._recorded[bucket] = step, self._graphs.captured(step.run)
         return self._recorded[bucket]

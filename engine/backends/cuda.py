@@ -257,6 +257,10 @@ class CudaBackend:
         self.place(1, state)
         return self._step_graph
 
+    def rows_replay(self, rows: int) -> Callable[[], None]:
+        """Return what repeats the last step of so many rows: for measuring."""
+        return self._rows.replay(rows)
+
     # -------------------------------------------------------------- reading
 
     def _read(

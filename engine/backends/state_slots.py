@@ -29,6 +29,7 @@ class StateSlots:
         parts = zip(self.att_shift, self.wkv, self.ffn_shift, strict=True)
         self._places = [State(*part) for part in parts]
         self._owners: list[ref[State] | None] = [None] * count
+        self._homes: dict[int, int] = {}  # by a state's id, which owners confirm
 
     def __len__(self) -> int:
         return len(self._places)
@@ -54,15 +55,13 @@ class StateSlots:
             self._move_out(i)
 
     def _slot_of(self, state: State) -> int | None:
-        for i, owner in enumerate(self._owners):
-            if owner is not None and owner() is state and self._is_whole(state, i):
-                return i
-        return None
-
-    def _is_whole(self, state: State, slot: int) -> bool:
-        """Whether each array still is the slot's: a caller may have put another in its place."""
-        place = self._places[slot].tensors()
-        return all(tensor is place[name] for name, tensor in state.tensors().items())
+        slot = self._homes.get(id(state))
+        if slot is None or (owner := self._owners[slot]) is None or owner() is not state:
+            return None
+        # A caller may have put another array in its place.
+        place = self._places[slot]
+        same = state.att_shift is place.att_shift and state.ffn_shift is place.ffn_shift
+        return slot if same and state.wkv is place.wkv else None
 
     def _move_in(self, state: State, slot: int) -> int:
         self._move_out(slot)
@@ -73,6 +72,8 @@ class StateSlots:
             setattr(state, name, tensor)
         state.tokens_read = read
         self._owners[slot] = ref(state)
+        self._homes = {home: i for home, i in self._homes.items() if i != slot}
+        self._homes[id(state)] = slot
         return slot
 
     def _move_out(self, slot: int) -> None:
