@@ -160,6 +160,10 @@ class DeviceSampler:
         amounts = torch.as_tensor(np.asarray(counts, np.float32)).to(self._device)
         self._counts[slot, seen.to(self._device)] = amounts
         self._drawn[slot] = -1
+        # Steps that nobody took are not mistaken for those to come: these have other numbers.
+        start = ((self._given[slot] | 0xFFFF) + 1) & 0x7FFFFFFF
+        self._steps[slot] = start
+        self._given[slot] = self._taken[slot] = start
 
     def bind(self, logits: Tensor, row_slots: Tensor, tokens: Tensor) -> "list[LaunchLike]":
         """Return the launches that draw for every row of logits, to be run in this order.

@@ -122,6 +122,8 @@ def test_a_reply_goes_on_in_another_slot() -> None:
     for _ in range(5):
         both.draw(logits)
     saved = both.host.save()
+    for launch in 3 * both.launches:  # which nobody asks for
+        launch.run()
     both.device.load(1, drawing_of(params, (0,)), saved.ids, saved.counts)
     for _ in range(5):
         host, device = both.draw(logits)
