@@ -80,7 +80,7 @@ KERNEL(256) expand_bf16(const u8* data, const bf16*, half* out, long long pieces
 
 // logits [rows] = matrix [rows, k] x [k]; a warp has a row.
 template <typename Kind>
-DEVICE void multiply(const u8* data, const bf16* scales, const half* x, float* logits,
+DEVICE void multiply(const u8* data, const bf16* scales, const float* x, float* logits,
                      long long rows, long long k) {
   __shared__ float levels[16];
   if (threadIdx.x < 16) levels[threadIdx.x] = static_cast<float>(LEVELS[threadIdx.x]);
@@ -95,14 +95,10 @@ DEVICE void multiply(const u8* data, const bf16* scales, const half* x, float* l
     float w[16], part = 0;
     Kind::unpack(w, data, first + i, levels);
 #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      const uint4 v = load_written16(x + 16 * i + 8 * j);
-      const u32 words[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-      for (int n = 0; n < 4; n++) {
-        part = fmaf(low_half(words[n]), w[8 * j + 2 * n], part);
-        part = fmaf(high_half(words[n]), w[8 * j + 2 * n + 1], part);
-      }
+    for (int j = 0; j < 16; j += 4) {
+      const float4 v = load_written4(x + 16 * i + j);
+      part = fmaf(v.x, w[j], fmaf(v.y, w[j + 1], part));
+      part = fmaf(v.z, w[j + 2], fmaf(v.w, w[j + 3], part));
     }
     sum = fmaf(part, scales ? to_float(scales[(first + i) / 4]) : 1.0f, sum);
   }
@@ -110,7 +106,9 @@ DEVICE void multiply(const u8* data, const bf16* scales, const half* x, float* l
   if (lane_index() == 0) logits[row] = sum;
 }
 
-struct Bf16 {
+DEVICE float2 pair_of(u32 pair, half) { return to_float2(pair); }
+DEVICE float2 pair_of(u32 pair, bf16) { return make_float2(low_bf16(pair), high_bf16(pair)); }
+template <typename T> struct Plain {
   static __device__ __forceinline__ void unpack(float (&x)[16], const u8* data, long long piece,
                                                 const float*) {
 #pragma unroll
@@ -119,8 +117,8 @@ struct Bf16 {
       const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
       for (int n = 0; n < 4; n++) {
-        x[8 * j + 2 * n] = low_bf16(words[n]);
-        x[8 * j + 2 * n + 1] = high_bf16(words[n]);
+        const float2 both = pair_of(words[n], T{});
+        x[8 * j + 2 * n] = both.x, x[8 * j + 2 * n + 1] = both.y;
       }
     }
   }
@@ -128,10 +126,11 @@ struct Bf16 {
 
 #define LOGITS(NAME, KIND)                                                                       \
   KERNEL(256)                                                                                    \
-  logits_##NAME(const u8* data, const bf16* scales, const half* x, float* logits,                \
+  logits_##NAME(const u8* data, const bf16* scales, const float* x, float* logits,               \
                 long long rows, long long k) {                                                   \
     multiply<KIND>(data, scales, x, logits, rows, k);                                            \
   }
 LOGITS(int8, Int8)
 LOGITS(q4, Q4)
-LOGITS(bf16, Bf16)
+LOGITS(fp16, Plain<half>)
+LOGITS(bf16, Plain<bf16>)

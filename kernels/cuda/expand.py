@@ -34,9 +34,9 @@ class Expander:
         )
 
     def bind_row(self, matrix: Matrix, x: Tensor, out: Tensor) -> LaunchLike:
-        """Return what fills out [rows] fp32 with the matrix times x [k] fp16, without memory.
+        """Return what fills out [rows] fp32 with the matrix times x [k] fp32, in fp32.
 
-        matrix: bf16, int8 or q4 that does not lie by input.
+        matrix: of any type, not lying by input.
         """
         return self._program.kernel(f"logits_{matrix.kind}").bind(
             -(-matrix.rows // _ROWS),

@@ -235,17 +235,26 @@ read_channel_mix(const int* place, long long rows, const float* x, const DELTA* 
                });
 }
 
-// The last norm. grid: rows from `first` on, or 1 with first < 0: the last token's row.
-KERNEL(ROW_THREADS)
-read_norm_out(const int* place, long long first, const float* x, const DELTA* delta, float scale,
-              const float* weight, const float* bias, half* out) {
-  __shared__ float parts[64];
-  const Residual r = residual_of(x, delta, scale, weight, bias, parts);
+// The last norm: of rows from `first` on, a block each; first < 0: of the last token only.
+template <typename T>
+DEVICE void norm_out(const int* place, long long first, const Residual& r, T* out) {
   start_next_and_wait();
   const long long t = first < 0 ? place[0] - 1 : first + blockIdx.x;
   if (t >= place[0]) return;
   const Eight h = r.normalised(r.row(t));
   if (r.is_there()) put(out + static_cast<long long>(blockIdx.x) * D + r.column, h);
+}
+KERNEL(ROW_THREADS)
+read_norm_out(const int* place, long long first, const float* x, const DELTA* delta, float scale,
+              const float* weight, const float* bias, half* out) {
+  __shared__ float parts[64];
+  norm_out(place, first, residual_of(x, delta, scale, weight, bias, parts), out);
+}
+KERNEL(ROW_THREADS)
+read_norm_last(const int* place, const float* x, const DELTA* delta, float scale,
+               const float* weight, const float* bias, float* out) {
+  __shared__ float parts[64];
+  norm_out(place, -1, residual_of(x, delta, scale, weight, bias, parts), out);
 }
 
 // ------------------------------------------------------------------ activations

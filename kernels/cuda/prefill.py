@@ -75,7 +75,7 @@ class Prefill:
             if all_logits:
                 logits.extend(self._logits_of_rows(room, count))
             elif done == len(tokens):
-                logits.append(self._logits_of(room, -1, 1)[0])
+                logits.append(self._last_logits(room))
             if between is not None and done < len(tokens):
                 between(done)
         return torch.cat(logits) if all_logits else logits[0]
@@ -98,17 +98,22 @@ class Prefill:
         for first in range(0, count, _LOGIT_ROWS):
             yield self._logits_of(room, first, min(_LOGIT_ROWS, count - first))
 
+    def _last_logits(self, room: Room) -> Tensor:
+        """Return logits [V] of the last token, made in fp32."""
+        head, options = self._weights.head, {"dtype": torch.float32, "device": room.x.device}
+        normed, logits = torch.empty(head.k, **options), torch.empty(head.rows, **options)
+        self._tools.norm_last(room, normed).run()
+        self._expander.bind_row(head, normed, logits).run()
+        return logits
+
     def _logits_of(self, room: Room, first: int, rows: int) -> Tensor:
-        """Return logits [rows, V] from row `first` on, or of the last token for -1."""
+        """Return logits [rows, V] from row `first` on."""
         head, device = self._weights.head, room.x.device
         normed = torch.empty(rows, head.k, dtype=torch.float16, device=device)
         self._tools.norm_out(room, first, normed).run()
         logits = torch.empty(rows, head.rows, dtype=torch.float32, device=device)
         if head.kind == "fp16":
             self._products.sums(logits, normed, head.data.T)
-            return logits
-        if rows == 1:
-            self._expander.bind_row(head, normed, logits).run()
             return logits
         each = self.rooms.expanded.numel() // head.k
         for begin in range(0, head.rows, each):

@@ -93,12 +93,19 @@ class Tools:
         return -(-self.rooms.sizes.width // (_EIGHT * 32)) * 32
 
     def norm_out(self, room: Room, first: int, out: Tensor) -> LaunchLike:
-        """Return the last norm of rows from `first` on (or, for -1, of the last) into out."""
-        weight, bias = self.weights.ln_out
+        """Return the last norm of as many rows as out [n, D] fp16 has, from `first` on."""
         return self.bind(
-            *("read_norm_out", len(out), self.row_threads),
-            *(first, room.x, room.delta, 1 / RELU2_SCALE, weight, bias, out),
+            *("read_norm_out", len(out), self.row_threads, first),
+            *(*self._last_residual(room), out),
         )
+
+    def norm_last(self, room: Room, out: Tensor) -> LaunchLike:
+        """Return the last norm of the last token into out [D] fp32."""
+        return self.bind("read_norm_last", 1, self.row_threads, *self._last_residual(room), out)
+
+    def _last_residual(self, room: Room) -> tuple[Argument, ...]:
+        weight, bias = self.weights.ln_out
+        return room.x, room.delta, 1 / RELU2_SCALE, weight, bias
 
 
 class LayerWork:

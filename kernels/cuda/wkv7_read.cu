@@ -125,6 +125,9 @@ struct Chunk {
   const half *hid0, *hid1;        // hidden ranks of tokens g and g + 8
   Attention sums = {};
   float bonus[2] = {}, inverse_norm[2];
+  // r . k and r . b of a token: the diagonals of RK and RB, whose decays cancel. Early in a text y
+  // is little else, and is normalised after: fp16 operands would show where r . k is small.
+  float own_k[2] = {}, own_b[2] = {};
 
   METHOD int at(int s) const { return 16 * quarter() + 4 * s; }  // of the lane's four columns
   METHOD bool is_there(int p) const { return group() + 8 * p < valid; }
@@ -224,6 +227,7 @@ struct Chunk {
         const float from_middle = sums_w[p][i] - middle[i], back = fast_exp(-from_middle);
         y[i] *= 1.0f + (rate[p][i] - 1.0f) * k_a[i];
         bonus[p] = fmaf(x[i] * y[i], r_k[i], bonus[p]);
+        own_k[p] = fmaf(x[i], y[i], own_k[p]), own_b[p] = fmaf(x[i], kk * rate[p][i], own_b[p]);
         x[i] *= fast_exp(from_middle), y[i] *= back;
         ka[i] = -kk * fast_exp(from_middle - log_w[p][i]), kb[i] = kk * rate[p][i] * back;
       }
@@ -239,10 +243,22 @@ struct Chunk {
     fragment(record, AT_K, s) = across(k_end[0], k_end[1]);
   }
 
+  METHOD void put_diagonals() {
+    const int g = group();
+#pragma unroll
+    for (int p = 0; p < 2; p++) {
+      const float k = over_quarters(own_k[p]), b = over_quarters(own_b[p]);
+#pragma unroll
+      for (int i = 0; i < 2; i++)
+        if (g == 2 * quarter() + i) sums.rk[p][2 * p + i] = k, sums.rb[p][2 * p + i] = b;
+    }
+  }
+
   // E, Q, W and R out of what was summed.
   METHOD void matrices() {
     float* lower = reinterpret_cast<float*>(shared.k);
     u32* columns = reinterpret_cast<u32*>(shared.k) + CHUNK * LOWER;
+    put_diagonals();
     clear_above(sums.ab, false, false), clear_above(sums.ak, false, true);
     clear_above(sums.rb, true, false), clear_above(sums.rk, true, false);
     __syncwarp();

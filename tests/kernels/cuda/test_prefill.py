@@ -77,15 +77,16 @@ def test_every_token_as_the_equations_say(length: int) -> None:
     logits = reference.forward(text(length), wanted)
     got = prefill(model, states).read(text(length), 1, all_logits=True)
     assert got.shape == (length, VOCAB)
-    assert error(logits, got) < 2.5e-3
+    assert error(logits, got) < (4e-3 if length == 1 else 1.5e-3)
     assert worst(states, 1, wanted) < 2.5e-3
     assert not any(x[0].any() for x in (states.att_shift, states.wkv, states.ffn_shift))
 
 
 def test_in_pieces_as_at_once() -> None:
-    model, states = make(), new_states(2)
+    model, states = make(), new_states(3)
     read = prefill(model, states).read
     whole = read(text(50), 0)
+    assert error(whole.numpy(), read(text(50), 2, all_logits=True)[-1]) < 1e-3
     for begin, end in ((0, 1), (1, 18), (18, 50)):
         parts = read(text(50)[begin:end], 1)
     assert error(whole.numpy(), parts) < 2e-3
@@ -134,14 +135,14 @@ def test_expanded_weights_are_their_values(kind: WeightType, by_input: bool) -> 
     assert torch.equal(out, wanted.half())
 
 
-@pytest.mark.parametrize("kind", ["int8", "q4", "bf16"])
+@pytest.mark.parametrize("kind", ["fp16", "int8", "q4", "bf16"])
 def test_one_row_needs_no_expanded_weights(kind: WeightType) -> None:
     programs = EmulatedPrograms()
     rng = torch.Generator().manual_seed(0)
     matrix = Quantizer(programs).matrix(torch.randn(130, 192, generator=rng), kind)
-    x, out = torch.randn(192, generator=rng).half(), torch.full((130,), torch.nan)
+    x, out = torch.randn(192, generator=rng), torch.full((130,), torch.nan)
     Expander(programs).bind_row(matrix, x, out).run()
-    assert torch.allclose(out, matrix.expanded() @ x.float(), atol=1e-4)
+    assert torch.allclose(out, matrix.expanded() @ x, atol=1e-4)
 
 
 def test_pieces_waste_little_and_are_known() -> None:
