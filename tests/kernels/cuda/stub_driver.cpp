@@ -18,7 +18,7 @@ struct Config {
 extern "C" {
 struct Seen {
   unsigned grid[3], block[3], shared_bytes, attribute_count;
-  int attribute, allowed, launches, modules, pushed, allowed_bytes;
+  int attribute, allowed, launches, modules, pushed, allowed_bytes, carveout;
   uint64_t stream, address;
   int64_t number;
   float fraction;
@@ -46,7 +46,9 @@ int cuModuleGetFunction(void** function, void*, const char* name) {
   return *function = &seen, 0;
 }
 int cuFuncSetAttribute(void*, int attribute, int value) {
-  return attribute == 8 ? (seen.allowed_bytes = value, 0) : 1;
+  if (attribute == 8) seen.allowed_bytes = value;
+  if (attribute == 9) seen.carveout = value;
+  return attribute == 8 || attribute == 9 ? 0 : 1;
 }
 int cuFuncGetAttribute(int* value, int attribute, void*) { return *value = 10 * attribute, 0; }
 int cuLaunchKernelEx(const Config* config, void*, void** arguments, void**) {

@@ -34,6 +34,7 @@ class Seen(ctypes.Structure):
         ("modules", ctypes.c_int),
         ("pushed", ctypes.c_int),
         ("allowed_bytes", ctypes.c_int),
+        ("carveout", ctypes.c_int),
         ("stream", ctypes.c_uint64),
         ("address", ctypes.c_uint64),
         ("number", ctypes.c_int64),
@@ -91,6 +92,7 @@ def test_the_driver_is_told_sizes_stream_and_arguments(stub: Stub, source: Path)
     assert (list(seen.grid), list(seen.block), seen.shared_bytes) == ([7, 2, 1], [64, 1, 1], 1024)
     assert (seen.stream, seen.address, seen.number) == (STREAM, x.data_ptr(), -(1 << 40))
     assert (seen.fraction, seen.attribute_count, seen.allowed_bytes) == (0.5, 0, 0)
+    assert seen.carveout == 100
     launch.run()
     assert seen.launches == 2
 
