@@ -19,6 +19,7 @@ _EMBED_THREADS = 128
 _RECUR_THREADS = 512
 _VALUE_THREADS = 512
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
+_SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
 
 
@@ -45,16 +46,15 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     """Return what is good on a card of about 132 SMs."""
     columns = 8 if sizes.width <= 1024 and kind != "q4" else 16 if sizes.width <= 2560 else 32
     split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
-    resident = 24 if kind in ("int8", "q4") else 32  # scales take registers too
-    return Cut(resident=resident, columns=columns, split=split)
+    ahead = 4 if kind in ("int8", "q4") else 8  # their rows are short, their scales registers
+    return Cut(ahead=ahead, columns=columns, split=split)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
     """Return what is worth measuring on a card, the default first. Each costs a compilation."""
     best = default_cut(sizes, kind)
-    shapes = [(8, 4, 4, 32), (8, 2, 4, 32), (8, 3, 8, 24), (16, 1, 8, 32), (4, 4, 8, 24)]
-    if best.resident != 24:
-        shapes.insert(0, (8, 4, 8, 32))
+    shapes = [(8, 4, best.ahead, 32), (8, 2, 8, 24), (8, 3, 8, 24), (16, 1, best.ahead, 32)]
+    shapes += [(4, 4, best.ahead, 32), (8, 2, 12 - best.ahead, 32)]
     cuts = [best] + [
         replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
         for warps, blocks, ahead, resident in shapes
@@ -195,14 +195,16 @@ class Step:
         )
 
     def _mix_in_cut(self) -> tuple[int, int, int]:
-        """Return rows of a block, those of a block of loras, and the blocks: few enough to fit."""
+        """Return rows of a block, those of a block of loras (about as many bytes), and the blocks:
+        few enough to be there at once.
+        """
         weights = self._weights
         width, ranks = weights.sizes.width, weights.sizes.held_ranks
         step = rows_at_once(weights.kind, width, self.cut.ahead)
         lora_step = rows_at_once(weights.lora_kind, width, self.cut.ahead)
         rows = step
         while True:
-            lora_rows = max(lora_step, _rounded(rows, lora_step))
+            lora_rows = _rounded(max(1, int(rows * _SHARES[weights.kind])), lora_step)
             blocks = 3 * -(-width // rows) + sum(-(-rank // lora_rows) for rank in ranks)
             if blocks <= self._slots or rows >= width:
                 return rows, lora_rows, blocks
