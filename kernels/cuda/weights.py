@@ -136,8 +136,10 @@ class WeightsBuilder:
         sizes = self.sizes
         layers = tuple(self._empty_layer(kind, lora_kind) for _ in range(sizes.layers))
         head = Matrix.empty(head_kind, sizes.vocab, sizes.width, self.device)
-        where = {"pin_memory": True} if self.pinned else {"device": self.device}
-        table = torch.empty(sizes.vocab, sizes.width, dtype=torch.float16, **where)
+        where = torch.device("cpu") if self.pinned else self.device
+        table = torch.empty(
+            sizes.vocab, sizes.width, dtype=torch.float16, device=where, pin_memory=self.pinned
+        )
         self._ln0 = self._zeros(2, sizes.width)
         ln_out = self._zeros(2, sizes.width)
         self._weights = Weights(sizes, kind, lora_kind, table, layers, ln_out, head)
