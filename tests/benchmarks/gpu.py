@@ -130,6 +130,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
     from tests.benchmarks import gpu_checks, gpu_parts, gpu_peers, gpu_speed
 
     return {
+        "warm": gpu_speed.warm,
         "compile": gpu_speed.compiling,
         "check": gpu_checks.check,
         "wkv": gpu_checks.recurrence,

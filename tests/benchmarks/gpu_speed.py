@@ -1,9 +1,13 @@
 """How fast is the engine for cards? Sections of ``gpu.py``."""
 
 import io
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +44,30 @@ def _each(run: "Run", section: str, types: Sequence[str] = ()) -> Iterator[tuple
         for weights in types or run.types:
             if run.enough(_NEED_S.get(size, 20), section, size=size, type=weights):
                 yield size, weights
+
+
+def warm(run: "Run") -> None:
+    """Compile everything beforehand, many sizes and types at once, each in a process of its own."""
+    began = time.perf_counter()
+    sizes = ("tiny", *run.sizes) if "tiny" not in run.sizes else run.sizes
+    waiting = [(size, weights) for size in reversed(sizes) for weights in run.types]
+    at_once = max(1, min(12, (os.cpu_count() or 2) - 2))
+    with ThreadPoolExecutor(at_once) as pool:
+        done = list(pool.map(_warmed, waiting))
+    for (size, weights), (code, seconds, tail) in zip(waiting, done, strict=True):
+        run.verdict("warm", code == 0, size=size, type=weights, seconds=seconds, tail=tail)
+    run.row("warm", all_seconds=time.perf_counter() - began)
+
+
+def _warmed(what: tuple[str, str]) -> tuple[int, float, str]:
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "tests.benchmarks.gpu_warm", *what]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    except subprocess.TimeoutExpired:
+        return 124, time.perf_counter() - began, "took too long"
+    tail = "" if done.returncode == 0 else (done.stdout + done.stderr)[-700:]
+    return done.returncode, time.perf_counter() - began, tail
 
 
 def compiling(run: "Run") -> None:
@@ -164,7 +192,7 @@ def batch(run: "Run") -> None:
     """Tokens a second of many chats at once, greedy, tokens on the host after each step."""
     for size, weights in _each(run, "batch"):
         with run.part("batch", size=size, type=weights), opened(size, weights) as backend:
-            for rows in (2, 4, 8, 16, 32, 64):
+            for rows in (2, 8, 16, 32, 64) if weights == "fp16" else (8, 32):
                 if run.left_s > 5:
                     _batch(run, size, weights, rows, backend)
 
