@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from kernels.cuda.expand import Expander, part
+from kernels.cuda.expand import part
 from kernels.cuda.prefill_layers import LayerWork, States, Tools, expanded_elements
 from kernels.cuda.prefill_room import Room, Rooms, pieces_of
 from kernels.cuda.products import Products, whole_sums
@@ -48,7 +48,6 @@ class Prefill:
         expanded = expanded_elements(weights)
         self.rooms = Rooms(weights.sizes, programs.device, self._products.delta, expanded)
         self._tools = Tools.on(programs, weights, self.rooms, self._products, states)
-        self._expander = Expander(programs)
         self._recorded: dict[int, Callable[[], None]] = {}
 
     def read(
@@ -103,7 +102,7 @@ class Prefill:
         head, options = self._weights.head, {"dtype": torch.float32, "device": room.x.device}
         normed, logits = torch.empty(head.k, **options), torch.empty(head.rows, **options)
         self._tools.norm_last(room, normed).run()
-        self._expander.bind_row(head, normed, logits).run()
+        self._tools.expander.bind_row(head, normed, logits).run()
         return logits
 
     def _logits_of(self, room: Room, first: int, rows: int) -> Tensor:
@@ -119,6 +118,6 @@ class Prefill:
         for begin in range(0, head.rows, each):
             some = part(head, begin, min(each, head.rows - begin))
             space = self.rooms.expanded[: some.rows * some.k].view(some.rows, some.k)
-            self._expander.bind(some, space).run()
+            self._tools.expander.bind(some, space).run()
             self._products.sums(logits[:, begin : begin + some.rows], normed, space.T)
         return logits

@@ -186,3 +186,13 @@ def test_wide_models_square_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = prefill(model, states)
     assert reading.rooms.of(32).sums.dtype == torch.float16
     assert error(logits, reading.read(text(20), all_logits=True)) < 2.5e-3
+
+
+def test_products_that_leave_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernels.cuda.products.Products._leaves_sums", lambda *_: False)
+    model, states = make(), new_states()
+    reference = Reference(model.tensors)
+    logits = reference.forward(text(20), reference.new_state())
+    reading = prefill(model, states)
+    assert reading.rooms.of(32).delta.dtype == torch.float16
+    assert error(logits, reading.read(text(20), all_logits=True)) < 2.5e-3
