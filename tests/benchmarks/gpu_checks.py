@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from engine.checkpoint import ModelShape, Ranks
-from tests.benchmarks.gpu_tools import ON_CARD, opened, programs, source_of, tokens_of
+from tests.benchmarks.gpu_tools import (
+    NO_DEPENDENT,
+    NO_GRAPHS,
+    ON_CARD,
+    opened,
+    programs,
+    source_of,
+    tokens_of,
+    without,
+)
 from tests.benchmarks.plain_model import Change, PlainModel, deviation, stacked
 from tests.benchmarks.random_model import RandomSource
 
@@ -33,11 +42,17 @@ def check(run: "Run") -> None:
             continue
         for weights in run.types:
             if run.enough(_NEED_S.get(size, 30), "check", size=size, type=weights):
+                good = False
                 with run.part("check", size=size, type=weights):
-                    _check(run, size, weights)
+                    good = _check(run, size, weights)
+                for what in () if good else (NO_GRAPHS, NO_DEPENDENT):
+                    if run.enough(30, "check", size=size, type=weights, without=what):
+                        with run.part("check", without=what), without(what):
+                            print(f"# the same without: {what}", flush=True)
+                            _check(run, size, weights, without=what)
 
 
-def _check(run: "Run", size: str, weights: str) -> None:
+def _check(run: "Run", size: str, weights: str, **how: str) -> bool:
     source = source_of(size)
     shape = source.shape
     tokens = tokens_of(LENGTH, shape.vocab)
@@ -49,7 +64,7 @@ def _check(run: "Run", size: str, weights: str) -> None:
     if ON_CARD:
         torch.cuda.empty_cache()
     with opened(size, weights) as backend:
-        _compare(run, size, weights, backend, tokens, expected, arrays, active)
+        return _compare(run, size, weights, backend, tokens, expected, arrays, active, **how)
 
 
 def rounded(weights: str, shape: ModelShape) -> "Change":
@@ -80,7 +95,8 @@ def _compare(
     expected: Tensor,
     arrays: dict[str, Tensor],
     active: float,
-) -> None:
+    **how: str,
+) -> bool:
     bound = BOUNDS[weights] * (1 if size != "tiny" else 3)
     state, steps_state = backend.new_state(), backend.new_state()
     prefill = backend.forward(tokens, state, all_logits=True).clone()
@@ -116,7 +132,9 @@ def _compare(
         resumed=resumed,
         argmax_same=float((steps.argmax(-1) == expected.argmax(-1)).float().mean()),
         active=active,
+        **how,
     )
+    return ok
 
 
 def _rows_error(backend: "CudaBackend", tokens: list[int]) -> float:

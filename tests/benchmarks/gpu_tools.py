@@ -1,5 +1,6 @@
 """What the sections of ``gpu.py`` share: clocks of a card, random models on it, its bandwidth."""
 
+import os
 import statistics
 import tempfile
 import time
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+import kernels.cuda.program
+from engine.backends.graphs import NoGraphs
 from engine.checkpoint import ModelShape, Ranks
 from engine.strategy import Strategy
 from tests.benchmarks.random_model import RandomSource, random_info
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 4 << 30
 TINY = ModelShape(2, 320, 1280, 512, 64, Ranks(16, 24, 8, 32))
+NO_GRAPHS, NO_DEPENDENT = "SKEIN_NO_GRAPHS", "SKEIN_NO_DEPENDENT"
 CACHE = Path(tempfile.gettempdir()) / "skein-gpu-benchmark"
 ON_CARD = torch.cuda.is_available()
 """Without a card the emulator of the tests runs the tiny size: to try the script itself."""
@@ -77,6 +81,22 @@ def read_bandwidth() -> float:
     return max(data.nbytes / device_ms(way, 15) * 1e3 for way in ways)
 
 
+@contextmanager
+def without(what: str) -> Iterator[None]:
+    """Do without graphs (NO_GRAPHS) or dependent launches (NO_DEPENDENT), to look for a fault."""
+    os.environ[what] = "1"
+    programs.cache_clear()
+    before = kernels.cuda.program.DEPENDENT_FROM
+    if what == NO_DEPENDENT:
+        kernels.cuda.program.DEPENDENT_FROM = (99, 0)
+    try:
+        yield
+    finally:
+        kernels.cuda.program.DEPENDENT_FROM = before
+        del os.environ[what]
+        programs.cache_clear()
+
+
 @cache
 def programs() -> "Programs":
     """Return what compiles for this card, as the engine uses it."""
@@ -107,6 +127,8 @@ def opened(
     from engine.backends.cuda import CudaBackend
 
     source = source or source_of(size, active)
+    if os.environ.get(NO_GRAPHS):
+        options = {"graphs": NoGraphs(), **options}
     info = random_info(source.shape, size)
     strategy = Strategy.parse(f"cuda {weights}")
     options = {"cache": CACHE if ON_CARD else None, **options}
