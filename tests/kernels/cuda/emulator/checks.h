@@ -58,23 +58,29 @@ namespace emulated {
 // None of these may be checked themselves.
 static int last_touched LASTING = 0;
 
-UNCHECKED static bool within(const char* at, size_t size, const void* from, size_t bytes) {
+__attribute__((always_inline, no_sanitize("all"))) static inline bool within(const char* at, size_t size, const void* from, size_t bytes) {
   const char* begin = static_cast<const char*>(from);
   return at >= begin && at + size <= begin + bytes;
 }
 // Before wait_for_previous only what no kernel before may still be writing is read.
 UNCHECKED static void check_early(const char* at, size_t size, bool stores) {
   if (stores) fail("a store before the wait for the kernel before");
-  for (int i = 0; i < pending_count; i++) {
-    const char* begin = static_cast<const char*>(pending_memory[i].begin);
-    if (at < begin + pending_memory[i].bytes && at + size > begin)
-      fail("a load, before the wait, of what a kernel before writes");
+  int from = 0, to = pending_count;  // the first part that ends after `at`: parts are in order
+  while (from < to) {
+    const int middle = (from + to) / 2;
+    const Memory& part = pending_memory[middle];
+    if (static_cast<const char*>(part.begin) + part.bytes > at) to = middle;
+    else from = middle + 1;
   }
+  if (from < pending_count && static_cast<const char*>(pending_memory[from].begin) < at + size)
+    fail("a load, before the wait, of what a kernel before writes");
 }
 UNCHECKED static bool may_touch(const char* at, size_t size, bool stores) {
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
   if (!within(here, 1, stacks, MAX_THREADS * STACK_BYTES)) return true;  // not in a kernel
-  if (within(at, size, stacks, MAX_THREADS * STACK_BYTES)) return true;
+  if (within(at, size, stacks, MAX_THREADS * STACK_BYTES) ||
+      within(at, size, __ehdr_start, static_cast<size_t>(_end - __ehdr_start)))
+    return true;
   for (int i = 0; i <= known_count; i++) {
     const int tensor = i ? i - 1 : last_touched;
     if (tensor >= known_count) continue;
@@ -89,8 +95,7 @@ UNCHECKED static bool may_touch(const char* at, size_t size, bool stores) {
       return true;
     }
   }
-  return within(at, size, shared_bytes, static_cast<size_t>(dynamic_bytes)) ||
-         within(at, size, __ehdr_start, static_cast<size_t>(_end - __ehdr_start));
+  return within(at, size, shared_bytes, static_cast<size_t>(dynamic_bytes));
 }
 UNCHECKED static void check(uintptr_t address, size_t size, bool stores) {
   const char* at = reinterpret_cast<const char*>(address);

@@ -93,6 +93,7 @@ DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
 DEVICE u32 load_written(const u32* p) { return load_aligned<u32>(p); }
 DEVICE float4 load_written4(const float* p) { return load_aligned<float4>(p); }
 DEVICE uint4 load_written16(const void* p) { return load_aligned<uint4>(p); }
+DEVICE u32 atomic_increment(u32* p, u32 most) { return atomicInc(p, most); }
 
 // ------------------------------------------------------------------ functions
 

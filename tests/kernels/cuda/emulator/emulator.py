@@ -218,7 +218,7 @@ class EmulatedLaunch:
         stream = self._kernel.program.stream
         if not self._dependent:
             stream.written.clear()
-        before = tuple(stream.written)
+        before = _merged(stream.written)
         copies = _COPIES if x * y * z * block >= MANY_THREADS else 1
         if copies == 1:
             stream.written += self._run(0, 1, before)
@@ -227,9 +227,7 @@ class EmulatedLaunch:
             for run in [pool.submit(self._run, i, copies, before) for i in range(copies)]:
                 stream.written += run.result()
 
-    def _run(
-        self, copy: int, copies: int, before: tuple[tuple[int, int], ...]
-    ) -> list[tuple[int, int]]:
+    def _run(self, copy: int, copies: int, before: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Run each of a copy's blocks; return what they have written, if that is checked."""
         program, name = self._kernel.program, self._kernel.name
         grid, block, shared_bytes = self._sizes
@@ -269,6 +267,18 @@ class EmulatedLaunch:
         ]
         parts += [(ctypes.addressof(part), ctypes.sizeof(part), 0) for part in own]
         return (_Memory * len(parts))(*parts)
+
+
+def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return (address, bytes) in order, what touches or overlaps as one."""
+    merged: list[tuple[int, int]] = []
+    for begin, size in sorted(parts):
+        last, last_size = merged[-1] if merged else (0, -1)
+        if begin <= last + last_size:
+            merged[-1] = (last, max(last_size, begin + size - last))
+        else:
+            merged.append((begin, size))
+    return merged
 
 
 def _marks(tensor: Tensor) -> Marks:
