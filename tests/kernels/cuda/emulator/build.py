@@ -18,7 +18,7 @@ from kernels.cuda.arguments import CudaProblem
 
 FOLDER = Path(__file__).parent
 SOURCES = Path(str(kernels.cuda.__file__)).parent
-HEADERS = ("threads.h", "builtins.h", "checks.h", "device.h")
+HEADERS = ("threads.h", "builtins.h", "entries.h", "checks.h", "device.h")
 FLAGS = (
     *("-std=c++17", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique"),
     *("-fno-exceptions", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-stack-protector"),
