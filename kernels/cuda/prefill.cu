@@ -44,6 +44,15 @@ DEVICE uint4 halves_of(const Eight& v) {
                     half2_of(v.x[6], v.x[7]));
 }
 DEVICE void put(half* p, const Eight& v) { *reinterpret_cast<uint4*>(p) = halves_of(v); }
+// x, and `behind` what it loses there.
+DEVICE void put_both(half* p, long long behind, Eight x) {
+  const uint4 kept = halves_of(x);
+  const Eight y = eight_of(kept);
+  *reinterpret_cast<uint4*>(p) = kept;
+#pragma unroll
+  for (int i = 0; i < 8; i++) x.x[i] -= y.x[i];
+  put(p + behind, x);
+}
 // x + y z, column by column.
 DEVICE Eight mixed(const Eight& x, const Eight& y, const Eight& z) {
   Eight sum;
@@ -188,11 +197,13 @@ DEVICE void fold(int row, const LORA* firsts, const float* mixes, half* folded) 
 
 // grid row_blocks + RANKS: `rows` rows a block, then the blocks of fold.
 // mixes [6, D]: of r, w, k, v, a, g; pair [T, 2 D]: h and dx; mixed_to: planes [T, D] of r, k, v.
+// early [2, 32, D], or null: of r and k, the first chunk's mixes, and what they lost by rounding.
 KERNEL(ROW_THREADS)
 read_time_mix(const int* place, long long rows, long long row_blocks, const float* x,
               const DELTA* delta, float scale, float* x_out, const float* weight, const float* bias,
               const float* mixes, const float* shift, long long slot_step, float* shift_out,
-              half* pair, half* mixed_to, long long plane, const LORA* firsts, half* folded) {
+              half* pair, half* mixed_to, long long plane, half* early, const LORA* firsts,
+              half* folded) {
   __shared__ float parts[64];
   const Residual r = residual_of(x, delta, scale, weight, bias, parts);
   Eight by[3] = {};
@@ -214,10 +225,16 @@ read_time_mix(const int* place, long long rows, long long row_blocks, const floa
 #pragma unroll
                  for (int i = 0; i < 3; i++)
                    put(mixed_to + i * plane + t * D + r.column, mixed(h, dx, by[i]));
+                 if (!early || t >= CHUNK) return;
+#pragma unroll
+                 for (int i = 0; i < 2; i++)
+                   put_both(early + (2 * i * CHUNK + t) * D + r.column, CHUNK * D,
+                            mixed(h, dx, by[i]));
                });
 }
 
-// grid as many blocks of `rows` rows as there are.
+// grid as many blocks of `rows` rows as there are. What is mixed leaves out the norm's bias: see
+// relu2.
 KERNEL(ROW_THREADS)
 read_channel_mix(const int* place, long long rows, const float* x, const DELTA* delta, float scale,
                  float* x_out, const float* weight, const float* bias, const float* mix,
@@ -231,18 +248,26 @@ read_channel_mix(const int* place, long long rows, const float* x, const DELTA* 
   shift += place[1] * slot_step;
   through_rows(r, first, first + rows, place[0], x_out, shift, shift_out,
                [&](long long t, const Eight& h, const Eight& dx) {
-                 put(mixed_to + t * D + r.column, mixed(h, dx, by));
+                 Eight x = mixed(h, dx, by);
+#pragma unroll
+                 for (int i = 0; i < 8; i++) x.x[i] -= r.bias.x[i];
+                 put(mixed_to + t * D + r.column, x);
                });
 }
 
-// The last norm: of rows from `first` on, a block each; first < 0: of the last token only.
+// The last norm: of rows from `first` on, a block each; first < 0: of the last token only. Halves
+// are followed, behind all rows, by what they lose.
+DEVICE void put_normed(half* out, const Eight& h) {
+  put_both(out, static_cast<long long>(gridDim.x) * D, h);
+}
+DEVICE void put_normed(float* out, const Eight& h) { put(out, h); }
 template <typename T>
 DEVICE void norm_out(const int* place, long long first, const Residual& r, T* out) {
   start_next_and_wait();
   const long long t = first < 0 ? place[0] - 1 : first + blockIdx.x;
   if (t >= place[0]) return;
   const Eight h = r.normalised(r.row(t));
-  if (r.is_there()) put(out + static_cast<long long>(blockIdx.x) * D + r.column, h);
+  if (r.is_there()) put_normed(out + static_cast<long long>(blockIdx.x) * D + r.column, h);
 }
 KERNEL(ROW_THREADS)
 read_norm_out(const int* place, long long first, const float* x, const DELTA* delta, float scale,
@@ -277,11 +302,12 @@ KERNEL(256) read_activate(const int* place, half* hid) {
   put(at, x);
 }
 
-// to [T, width] = scale relu(x)^2; x may be what it is written to. A thread has `times` of eight,
-// 256 threads apart.
+// to [T, width] = scale relu(x + fixed)^2; x may be what it is written to. A thread has `times` of
+// eight, 256 threads apart. fixed [width]: the matrix times its norm's bias, which so needs no room
+// among the bits of a mix.
 template <typename T>
-DEVICE void relu2(const int* place, const T* x, half* to, long long width, float scale,
-                  long long times) {
+DEVICE void relu2(const int* place, const T* x, const float* fixed, half* to, long long width,
+                  float scale, long long times) {
   start_next_and_wait();
   const long long end = place[0] * width;
   long long i = (static_cast<long long>(blockIdx.x) * 256 * times + threadIdx.x) * 8;
@@ -289,21 +315,22 @@ DEVICE void relu2(const int* place, const T* x, half* to, long long width, float
   for (long long n = 0; n < times; n++, i += 8 * 256) {
     if (i >= end) return;
     Eight v = eight_written(x + i);
+    const Eight more = eight_of(fixed + static_cast<u32>(i) % static_cast<u32>(width));
 #pragma unroll
     for (int j = 0; j < 8; j++) {
-      const float y = fmaxf(v.x[j], 0.0f);
+      const float y = fmaxf(v.x[j] + more.x[j], 0.0f);
       v.x[j] = fminf(y * y * scale, LARGEST);
     }
     put(to + i, v);
   }
 }
-KERNEL(256) read_relu2_fp16(const int* place, const half* x, half* to, long long width, float scale,
-                            long long times) {
-  relu2(place, x, to, width, scale, times);
+KERNEL(256) read_relu2_fp16(const int* place, const half* x, const float* fixed, half* to,
+                            long long width, float scale, long long times) {
+  relu2(place, x, fixed, to, width, scale, times);
 }
-KERNEL(256) read_relu2_fp32(const int* place, const float* x, half* to, long long width,
-                            float scale, long long times) {
-  relu2(place, x, to, width, scale, times);
+KERNEL(256) read_relu2_fp32(const int* place, const float* x, const float* fixed, half* to,
+                            long long width, float scale, long long times) {
+  relu2(place, x, fixed, to, width, scale, times);
 }
 
 // ------------------------------------------------------------------ after the recurrence

@@ -12,16 +12,22 @@ import torch
 from torch import Tensor
 
 from kernels.cuda.expand import part
-from kernels.cuda.prefill_layers import LayerWork, States, Tools, expanded_elements
-from kernels.cuda.prefill_room import Room, Rooms, pieces_of
+from kernels.cuda.prefill_layers import (
+    RELU2_SCALE,
+    LayerWork,
+    States,
+    Tools,
+    expanded_elements,
+)
+from kernels.cuda.prefill_room import BUCKETS, CHUNK, Room, Rooms, pieces_of
 from kernels.cuda.products import Products, whole_sums
 from kernels.cuda.program import Programs
 
 if TYPE_CHECKING:
     from kernels.cuda.weights import Weights
 
-_LOGIT_ROWS = 128
-"""Rows of logits that are made at once: 33 MB of a vocabulary of 65,536."""
+_LOGIT_ROWS = 64
+"""Rows of logits that are made at once, in two parts: 33 MB of a vocabulary of 65,536."""
 
 Between = Callable[[int], None]
 """Called with the tokens that are read; what it raises ends the reading there."""
@@ -46,7 +52,7 @@ class Prefill:
         self._graphs = graphs
         self._products = Products(programs.device)
         expanded = expanded_elements(weights)
-        self.rooms = Rooms(weights.sizes, programs.device, self._products.delta, expanded)
+        self.rooms = Rooms(weights.sizes, programs.device, self._products.left, expanded)
         self._tools = Tools.on(programs, weights, self.rooms, self._products, states)
         self._recorded: dict[int, Callable[[], None]] = {}
 
@@ -65,11 +71,7 @@ class Prefill:
         logits: list[Tensor] = []
         done = 0
         for count, bucket in pieces_of(len(tokens), self.rooms.most_tokens):
-            through_layers = self._through_layers(bucket)
-            room = self.rooms.of(bucket)
-            room.tokens[:count].copy_(torch.tensor(tokens[done : done + count], dtype=torch.int32))
-            self.rooms.place.copy_(torch.tensor((count, slot), dtype=torch.int32))
-            through_layers()
+            room = self._read_piece(tokens[done : done + count], bucket, slot)
             done += count
             if all_logits:
                 logits.extend(self._logits_of_rows(room, count))
@@ -78,6 +80,26 @@ class Prefill:
             if between is not None and done < len(tokens):
                 between(done)
         return torch.cat(logits) if all_logits else logits[0]
+
+    def read_layers(self, tokens: Sequence[int], slot: int = 0) -> tuple[Tensor, Tensor]:
+        """Read one piece (at most ``rooms.most_tokens``) into the slot's state.
+
+        Returns fp32 [T, D] each: the residual and layer 0's values, what layers elsewhere need.
+        """
+        bucket = -(-len(tokens) // CHUNK) * CHUNK
+        bucket = next((b for b in BUCKETS if b >= bucket), bucket)
+        room = self._read_piece(tokens, min(bucket, self.rooms.most_tokens), slot)
+        count = len(tokens)
+        pending = room.delta[:count].float() / RELU2_SCALE
+        return room.x[:count] + pending, room.v_first[:count].float()
+
+    def _read_piece(self, tokens: Sequence[int], bucket: int, slot: int) -> Room:
+        through_layers = self._through_layers(bucket)
+        room, count = self.rooms.of(bucket), len(tokens)
+        room.tokens[:count].copy_(torch.tensor(tokens, dtype=torch.int32))
+        self.rooms.place.copy_(torch.tensor((count, slot), dtype=torch.int32))
+        through_layers()
+        return room
 
     def prepare(self, length: int) -> None:
         """Record what reading so many tokens will need; the states stay as they are."""
@@ -106,18 +128,18 @@ class Prefill:
         return logits
 
     def _logits_of(self, room: Room, first: int, rows: int) -> Tensor:
-        """Return logits [rows, V] from row `first` on."""
+        """Return logits [rows, V] from row `first` on: of the norm's fp16 and of what that lost."""
         head, device = self._weights.head, room.x.device
-        normed = torch.empty(rows, head.k, dtype=torch.float16, device=device)
+        normed = torch.zeros(2 * rows, head.k, dtype=torch.float16, device=device)
         self._tools.norm_out(room, first, normed).run()
-        logits = torch.empty(rows, head.rows, dtype=torch.float32, device=device)
+        logits = torch.empty(2 * rows, head.rows, dtype=torch.float32, device=device)
         if head.kind == "fp16":
             self._products.sums(logits, normed, head.data.T)
-            return logits
+            return logits[:rows] + logits[rows:]
         each = self.rooms.expanded.numel() // head.k
         for begin in range(0, head.rows, each):
             some = part(head, begin, min(each, head.rows - begin))
             space = self.rooms.expanded[: some.rows * some.k].view(some.rows, some.k)
             self._tools.expander.bind(some, space).run()
             self._products.sums(logits[:, begin : begin + some.rows], normed, space.T)
-        return logits
+        return logits[:rows] + logits[rows:]

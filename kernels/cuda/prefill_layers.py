@@ -1,4 +1,4 @@
-"""The launches of reading: twelve a layer, five products by torch and seven kernels between them.
+"""The launches of reading: five or six products a layer by torch and seven kernels between them.
 
 Knows weights, kernels and the room they work in; what is recorded or repeated, ``prefill`` says.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 from kernels.cuda.expand import Expander, shape_of
 from kernels.cuda.matrices import Matrix
 from kernels.cuda.prefill_room import CHUNK, Room, Rooms
-from kernels.cuda.products import Products
+from kernels.cuda.products import Beside, Products
 from kernels.cuda.program import Argument, LaunchLike, ProgramLike, Programs
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every bucket's work is made of."""
+    """What every bucket's work is made of.
+
+    fixed: what the key products make of their norm's bias, fp32 [L, F].
+    """
 
     weights: "Weights"
     rooms: Rooms
@@ -57,6 +60,8 @@ class Tools:
     expander: Expander
     stages: int
     processors: int
+    beside: Beside
+    fixed: Tensor
 
     @classmethod
     def on(
@@ -70,9 +75,16 @@ class Tools:
         """Compile the kernels for a model on a device."""
         shared, processors = _card_of(programs.device)
         stages = _STAGES if shared >= _MUCH_SHARED else _FEW_STAGES
-        program = programs(SOURCES, _macros(weights, products, stages))
-        expander = Expander(programs)
-        return cls(weights, rooms, products, states, program, expander, stages, processors)
+        program = programs(SOURCES, _macros(weights, rooms, stages))
+        expander, beside = Expander(programs), Beside(programs.device)
+        shape = (weights.sizes.layers, weights.sizes.ffn)
+        fixed = torch.zeros(shape, dtype=torch.float32, device=programs.device)
+        for layer, row in zip(weights.layers, fixed, strict=True):
+            expander.bind_row(layer.key, layer.ln2[1], row).run()
+        return cls(
+            *(weights, rooms, products, states, program, expander, stages, processors),
+            *(beside, fixed),
+        )
 
     def bind(
         self,
@@ -81,10 +93,11 @@ class Tools:
         block: int,
         *arguments: Argument,
         shared: int = 0,
+        dependent: bool = True,
     ) -> LaunchLike:
         """Return a kernel on the tokens that are at hand."""
         return self.program.kernel(name).bind(
-            grid, block, (self.rooms.place, *arguments), shared_bytes=shared, dependent=True
+            grid, block, (self.rooms.place, *arguments), shared_bytes=shared, dependent=dependent
         )
 
     @property
@@ -93,9 +106,9 @@ class Tools:
         return -(-self.rooms.sizes.width // (_EIGHT * 32)) * 32
 
     def norm_out(self, room: Room, first: int, out: Tensor) -> LaunchLike:
-        """Return the last norm of as many rows as out [n, D] fp16 has, from `first` on."""
+        """Return the last norm of n rows from `first` on into out [2 n, D] fp16: see prefill.cu."""
         return self.bind(
-            *("read_norm_out", len(out), self.row_threads, first),
+            *("read_norm_out", len(out) // 2, self.row_threads, first),
             *(*self._last_residual(room), out),
         )
 
@@ -115,6 +128,8 @@ class LayerWork:
         self._tools, self._room, self._bucket = tools, room, bucket
         self._rows = max(1, min(8, bucket // 256))
         self._blocks = -(-bucket // self._rows)
+        exact = tools.rooms.sums == torch.float32
+        self._early = (room.early_mixed, room.early) if exact else (None, None)
         self._works = list(self._all())
 
     def run(self) -> None:
@@ -148,18 +163,20 @@ class LayerWork:
             *(self._rows, self._blocks, room.x, room.delta if i else None, 1 / RELU2_SCALE),
             *(room.moved, p.ln1[0], p.ln1[1], p.mixes),
             *(state.att_shift[:, i], state.att_shift.stride(0), tools.rooms.shifts[0, i]),
-            *(room.pair, room.mixed, bucket * width, p.lora_in.data, tools.rooms.folded),
+            *(room.pair, room.mixed, bucket * width, self._early[0]),
+            *(p.lora_in.data, tools.rooms.folded),
         )
-        yield from self._product(
-            room.rkv, room.mixed, p.projections, lambda x: x.view(3, width, width).transpose(1, 2)
-        )
-        yield self._sum(room.hid, room.pair, tools.rooms.folded.T)
-        yield self._per_piece("read_activate", bucket * (ranks[0] + ranks[3]), room.hid)
+        own = list(self._projected(p.projections))
+        lora = self._sum(room.hid, room.pair, tools.rooms.folded.T)
+        activate = self._per_piece("read_activate", bucket * (ranks[0] + ranks[3]), room.hid)
+        # The loras' product alone leaves most of a card idle.
+        yield lambda: tools.beside.both(own, (lora, activate))
         heads = (-(-bucket // (CHUNK * _CHUNKS_OF_BLOCK)), tools.rooms.sizes.heads)
         block = 32 * _CHUNKS_OF_BLOCK
         yield self._launch(
             *("read_chunks", heads, block, i, room.rkv, bucket * width, room.hid),
-            *(w2, a2, v2, *vectors[:6], room.v_first, room.records),
+            *(w2, a2, v2, *vectors[:6], self._early[1], room.v_first, room.records),
+            dependent=False,  # on two streams
         )
         yield self._scan(state.wkv[:, i], state.wkv.stride(0))
         yield self._launch(
@@ -167,6 +184,17 @@ class LayerWork:
             *(g2, vectors[6], vectors[7], room.gated),
         )
         yield from self._product(room.delta, room.gated, p.output, lambda x: x.T)
+
+    def _projected(self, matrix: Matrix) -> Iterator[Work]:
+        """Yield what makes r, k and v of their mixes, and the first chunk's r and k once more."""
+        room, width = self._room, matrix.k
+        yield from self._product(
+            room.rkv, room.mixed, matrix, lambda x: x.view(3, width, width).transpose(1, 2)
+        )
+        mixed, early = self._early
+        if mixed is not None and early is not None:
+            values = self._values(matrix).view(3, width, width).transpose(1, 2)
+            yield self._sum(early, mixed, values[:2])
 
     def _scan(self, wkv: Tensor, slot_step: int) -> Work:
         tools, heads = self._tools, self._tools.rooms.sizes.heads
@@ -191,7 +219,7 @@ class LayerWork:
         kind = "fp32" if room.sums.dtype == torch.float32 else "fp16"
         yield self._launch(
             *(f"read_relu2_{kind}", -(-numbers // (_EIGHT * _THREADS * _RELU2_EACH)), _THREADS),
-            *(room.sums, room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
+            *(room.sums, tools.fixed[i], room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
         )
         turn = (lambda x: x) if p.value.by_input else (lambda x: x.T)
         yield from self._product(room.delta, room.hidden, p.value, turn)
@@ -200,12 +228,17 @@ class LayerWork:
         self, out: Tensor, x: Tensor, matrix: Matrix, turn: Callable[[Tensor], Tensor]
     ) -> Iterator[Work]:
         """out = x times the matrix' values, as `turn` wants them to lie; expanded before."""
-        values = matrix.data
+        values = self._values(matrix)
         if matrix.kind != "fp16":
-            shape = shape_of(matrix)
-            values = self._tools.rooms.expanded[: shape[0] * shape[1]].view(shape)
             yield self._tools.expander.bind(matrix, values).run
         yield self._sum(out, x, turn(values))
+
+    def _values(self, matrix: Matrix) -> Tensor:
+        """Return where the values of a matrix are as fp16, or will be expanded to."""
+        if matrix.kind == "fp16":
+            return matrix.data
+        shape = shape_of(matrix)
+        return self._tools.rooms.expanded[: shape[0] * shape[1]].view(shape)
 
     def _sum(self, out: Tensor, x: Tensor, weights: Tensor) -> Work:
         def work() -> None:
@@ -220,8 +253,10 @@ class LayerWork:
         block: int,
         *arguments: Argument,
         shared: int = 0,
+        dependent: bool = True,
     ) -> Work:
-        return self._tools.bind(name, grid, block, *arguments, shared=shared).run
+        bind = self._tools.bind
+        return bind(name, grid, block, *arguments, shared=shared, dependent=dependent).run
 
     def _per_piece(self, name: str, numbers: int, *arguments: Argument) -> Work:
         return self._launch(name, max(1, -(-numbers // (_EIGHT * _THREADS))), _THREADS, *arguments)
@@ -235,14 +270,14 @@ def expanded_elements(weights: "Weights") -> int:
     return max(m.rows * m.k for m in matrices)
 
 
-def _macros(weights: "Weights", products: Products, stages: int) -> dict[str, int | str | None]:
+def _macros(weights: "Weights", rooms: Rooms, stages: int) -> dict[str, int | str | None]:
     ranks = zip("WAVG", weights.sizes.held_ranks, strict=True)
     return {
         "D": weights.sizes.width,
         **{f"R{letter}": rank for letter, rank in ranks},
         "STAGES": stages,
         "LORA": "bf16" if weights.lora_kind == "bf16" else "half",
-        "DELTA": "float" if products.delta == torch.float32 else "half",
+        "DELTA": "float" if rooms.sums == torch.float32 else "half",
     }
 
 

@@ -19,8 +19,12 @@ MOST_NUMBERS = 5 << 20
 """Tokens times width that are read at once: about 40 bytes each."""
 
 EXACT_WIDTH = 2048
-"""Up to this width the channel mix' hidden numbers wait for their square in fp32: its rounding in
-fp16 is a sixth of all error. Wider models have more to lose by the traffic than by the error."""
+"""Up to this width products wait in fp32 for what becomes of them (rounding the channel mix' hidden
+numbers is a sixth of all error), and the first chunk's r and k are exact. Wider models have more to
+lose by the traffic than by the error."""
+
+EARLY = 2 * CHUNK
+"""Rows of the first chunk, as fp16 and what that has lost."""
 
 BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Numbers of tokens for which a graph may be recorded."""
@@ -35,9 +39,9 @@ def most_tokens(width: int) -> int:
     return fits[-1] if fits else BUCKETS[0]
 
 
-def sums_type(width: int, delta: torch.dtype) -> torch.dtype:
-    """Return the type in which sums of the key product wait; delta: what products can leave."""
-    return delta if width <= EXACT_WIDTH else torch.float16
+def sums_type(width: int, left: torch.dtype) -> torch.dtype:
+    """Return the type in which products wait; left: the best in which they can be left."""
+    return left if width <= EXACT_WIDTH else torch.float16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class Room:
     pair: h and dx, fp16 [T, 2 D]; mixed: of r, k, v [3, T, D]. hid [T, R]; rkv [3, T, D].
     records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated, ffn_in: [T, D].
     sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it.
-    v_first: [T, D]. All fp16 where nothing is said.
+    v_first: [T, D]. early_mixed, early: the first chunk's, for r and k, fp16 and (sums) fp32
+    [2, EARLY, D]; empty unless sums wait in fp32. All fp16 where nothing is said.
 
     pair and mixed share their memory with y, gated and ffn_in, and these with hidden if it is not
     sums; rkv and records share theirs with sums, with delta (which lies behind fp16 sums) and, at
@@ -70,6 +75,8 @@ class Room:
     sums: Tensor
     hidden: Tensor
     v_first: Tensor
+    early_mixed: Tensor
+    early: Tensor
 
 
 class Rooms:
@@ -77,16 +84,17 @@ class Rooms:
 
     place: int32 [2]: how many tokens are there, and whose state (see wkv7_read.cuh).
     shifts: the layers' last inputs on their way out, fp32 [2, L, D]. folded: fp16 [R, 2 D].
-    expanded: fp16, for one matrix of another type; empty if there is none.
+    expanded: fp16, for one matrix of another type; empty if there is none. sums: the type in which
+    products wait.
     """
 
     def __init__(
-        self, sizes: Sizes, device: torch.device, delta: torch.dtype, expanded: int
+        self, sizes: Sizes, device: torch.device, left: torch.dtype, expanded: int
     ) -> None:
         self.sizes = sizes
         self.most_tokens = most_tokens(sizes.width)
-        self._delta = delta
-        parts = _bytes(sizes, self.most_tokens, delta)
+        self.sums = sums_type(sizes.width, left)
+        parts = _bytes(sizes, self.most_tokens, self.sums)
         self._memory = {
             name: torch.zeros(size, dtype=torch.uint8, device=device)
             for name, size in parts.items()
@@ -114,14 +122,14 @@ class Rooms:
             size = torch.Size(shape).numel() * dtype.itemsize
             return self._memory[name][first : first + size].view(dtype).view(shape)
 
-        half = torch.float16
-        exact = sums_type(self.sizes.width, self._delta)
-        sums = at("products", 0, exact, tokens, self.sizes.ffn)
+        half, single = torch.float16, torch.float32
+        early = EARLY if self.sums == single else 0
+        sums = at("products", 0, self.sums, tokens, self.sizes.ffn)
         return Room(
             tokens=at("tokens", 0, torch.int32, tokens),
-            x=at("x", 0, torch.float32, tokens, d),
-            moved=at("moved", 0, torch.float32, tokens, d),
-            delta=at("products", 2 * tokens * self.sizes.ffn, self._delta, tokens, d),
+            x=at("x", 0, single, tokens, d),
+            moved=at("moved", 0, single, tokens, d),
+            delta=at("products", 2 * tokens * self.sizes.ffn, self.sums, tokens, d),
             pair=at("mixes", 0, half, tokens, 2 * d),
             mixed=at("mixes", 2 * plane, half, 3, tokens, d),
             hid=at("hid", 0, half, tokens, sum(self.sizes.held_ranks)),
@@ -131,15 +139,18 @@ class Rooms:
             gated=at("mixes", plane, half, tokens, d),
             ffn_in=at("mixes", 2 * plane, half, tokens, d),
             sums=sums,
-            hidden=sums if exact == half else at("mixes", 0, half, tokens, self.sizes.ffn),
+            hidden=sums if self.sums == half else at("mixes", 0, half, tokens, self.sizes.ffn),
             v_first=at("v_first", 0, half, tokens, d),
+            early_mixed=at("early_mixed", 0, half, 2, early, d),
+            early=at("early", 0, single, 2, early, d),
         )
 
 
-def room_bytes(sizes: Sizes, expanded: int, delta: torch.dtype = torch.float32) -> int:
+def room_bytes(sizes: Sizes, expanded: int, left: torch.dtype = torch.float32) -> int:
     """Return what ``Rooms`` takes. expanded: elements of the largest matrix that is not fp16."""
     shifts = 2 * sizes.layers * sizes.width * 4
-    parts = _bytes(sizes, most_tokens(sizes.width), delta).values()
+    sums = sums_type(sizes.width, left)
+    parts = _bytes(sizes, most_tokens(sizes.width), sums).values()
     return sum(parts) + 8 + shifts + 2 * expanded
 
 
@@ -147,14 +158,14 @@ def _folded_bytes(sizes: Sizes) -> int:
     return 4 * sum(sizes.held_ranks) * sizes.width
 
 
-def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
+def _bytes(sizes: Sizes, tokens: int, sums: torch.dtype) -> dict[str, int]:
     numbers = tokens * sizes.width
     records = tokens // CHUNK * sizes.heads * RECORD_BYTES
-    sums = sums_type(sizes.width, delta).itemsize
-    delta_end = 2 * tokens * sizes.ffn + delta.itemsize * numbers
+    early = EARLY * sizes.width if sums == torch.float32 else 0
+    delta_end = 2 * tokens * sizes.ffn + sums.itemsize * numbers
     products = (
         6 * numbers + records,
-        sums * tokens * sizes.ffn,
+        sums.itemsize * tokens * sizes.ffn,
         delta_end + _folded_bytes(sizes),
         6 * numbers + _folded_bytes(sizes),
     )
@@ -166,6 +177,8 @@ def _bytes(sizes: Sizes, tokens: int, delta: torch.dtype) -> dict[str, int]:
         "hid": 2 * tokens * sum(sizes.held_ranks),
         "products": max(products),
         "v_first": 2 * numbers,
+        "early_mixed": 4 * early,
+        "early": 8 * early,
     }
 
 

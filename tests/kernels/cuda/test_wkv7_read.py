@@ -96,7 +96,9 @@ def unpacked(fragments: Tensor) -> Tensor:
     return y
 
 
-def run(p: Layer, length: int, first_layer: bool, warps: int) -> tuple[Tensor, ...]:
+def run(
+    p: Layer, length: int, first_layer: bool, warps: int, early: Tensor | None = None
+) -> tuple[Tensor, ...]:
     """Return what `exact` does, as the kernels do it."""
     room = p.rkv.shape[1]
     chunks, code = room // 16, program()
@@ -105,7 +107,7 @@ def run(p: Layer, length: int, first_layer: bool, warps: int) -> tuple[Tensor, .
     y = torch.full((chunks, HEADS, 4, 32, 8), torch.nan, dtype=torch.float16)
     states = torch.stack((p.state, p.state))  # the second is worked on
     state = states[1]
-    arguments = (p.rkv, room * WIDTH, p.hid, *p.seconds, *p.vectors, p.v_first, records)
+    arguments = (p.rkv, room * WIDTH, p.hid, *p.seconds, *p.vectors, early, p.v_first, records)
     layer = 0 if first_layer else 1
     grid = ((chunks + 3) // 4, HEADS)
     code.kernel("read_chunks").launch(grid, 128, (place, layer, *arguments))
@@ -146,6 +148,17 @@ def test_decays_at_their_bounds(w0: float) -> None:
     wanted = exact(p, 200, False)
     for got, want in zip(run(p, 200, False, 1), wanted, strict=True):
         assert error(got, want) < 1.5e-3
+
+
+def test_the_first_chunks_r_and_k_may_be_exact() -> None:
+    p = make(40, 48)
+    wanted = exact(p, 40, False)
+    early = torch.full((2, 2, 16, WIDTH), torch.nan)
+    early[:, 0] = p.rkv[:2, :16].float() * 0.75
+    early[:, 1] = p.rkv[:2, :16].float() * 0.25
+    p.rkv[:2, :16] = torch.nan
+    for got, want in zip(run(p, 40, False, 2, early), wanted, strict=True):
+        assert error(got, want) < 1e-3
 
 
 def test_the_first_layers_values_are_kept_and_room_behind_the_text_is_not_touched() -> None:
