@@ -11,8 +11,8 @@
 //
 // Of the macros, WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples of 8) and the Kinds
 // KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), RESIDENT_WARPS (of
-// an SM, by registers), VALUE_COLUMNS (outputs of a block of
-// value_sparse) and VALUE_SPLIT (warps to a row of value) how it is cut. Launched as dependent on
+// an SM, by registers), VALUE_GROUPS (of 64 inputs, of a block of value_sparse) and VALUE_SPLIT
+// (warps to a row of value) how it is cut. Launched as dependent on
 // one another: what is read before the wait is weights, and state of the step before.
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB, RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G;

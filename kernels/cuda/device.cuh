@@ -155,6 +155,18 @@ DEVICE uint4 load_written16(const void* p) {
   return v;
 }
 
+// The number at p before it goes on by one, or from `most` back to zero. What a block has written
+// before a barrier is there for those that increment later than the block does after it (and for
+// whom they meet at a barrier), if they read it past L1: load_written.
+DEVICE u32 atomic_increment(u32* p, u32 most) {
+  u32 before;
+  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
+               : "=r"(before)
+               : "l"(p), "r"(most)
+               : "memory");
+  return before;
+}
+
 // ------------------------------------------------------------------ functions
 
 DEVICE float fast_exp(float x) { return __expf(x); }                       // 2 ulp + 1e-7 |x|

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from kernels.cuda.matrices import KIND_NUMBERS, Kind, Matrix
+from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
 from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 
@@ -17,7 +17,8 @@ SOURCES = ("gemv.cuh", "decode.cu")
 SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 512
-_VALUE_THREADS = 512
+_VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
+_VALUE_BLOCKS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
@@ -29,25 +30,28 @@ class Cut:
 
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
-    registers of an SM are to suffice for. columns: outputs of a block of the sparse value product.
-    split: warps to a row of the dense one. head_turns: blocks of the head one after the other.
+    registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
+    product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
+    the other.
     """
 
     warps: int = 8
     blocks: int = 2
     ahead: int = 8
     resident: int = 32
-    columns: int = 16
+    groups: int = 4
     split: int = 1
     head_turns: int = 4
 
 
 def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     """Return what is good on a card of about 132 SMs."""
-    columns = 8 if sizes.width <= 1024 and kind != "q4" else 16 if sizes.width <= 2560 else 32
     split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
     ahead = 4 if kind in ("int8", "q4") else 8  # their rows are short, their scales registers
-    return Cut(ahead=ahead, columns=columns, split=split)
+    # Few blocks' sums are quick to add up, but each warp should ask for all it reads at once.
+    groups = sizes.ffn // GROUP * _tiles(sizes) // _VALUE_BLOCKS
+    most = 8 if kind in ("int8", "q4") else 16
+    return Cut(ahead=ahead, groups=min(max(groups, 1), most), split=split)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
@@ -59,10 +63,9 @@ def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
         replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
         for warps, blocks, ahead, resident in shapes
     ]
-    least = 16 if kind == "q4" else 8
-    around = [best.columns // 2, best.columns * 2]
-    fit = [c for c in around if least <= c <= 32 and sizes.width % c == 0]
-    return cuts + [replace(best, columns=columns) for columns in fit]
+    around = [best.groups // 2, best.groups * 2]
+    fit = [groups for groups in around if 1 <= groups <= sizes.ffn // GROUP]
+    return cuts + [replace(best, groups=groups) for groups in fit]
 
 
 def suits_dense(sizes: Sizes) -> bool:
@@ -102,9 +105,11 @@ class StepBuffers:
 
 
 class _Scratch:
-    """Between the kernels of a step. fp32, but `activation`: fp16 [F]."""
+    """Between the kernels of a step. fp32, but `activation`: fp16 [F]; value_parts: [parts, D], a
+    tile's blocks that have written theirs: `arrived` int32 [tiles].
+    """
 
-    def __init__(self, sizes: Sizes, device: torch.device) -> None:
+    def __init__(self, sizes: Sizes, parts: int, device: torch.device) -> None:
         def fp32(count: int) -> Tensor:
             return torch.zeros(count, dtype=torch.float32, device=device)
 
@@ -112,6 +117,8 @@ class _Scratch:
         self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
         self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
         self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
+        self.value_parts = fp32(parts * width)
+        self.arrived = torch.zeros(_tiles(sizes), dtype=torch.int32, device=device)
 
 
 class Step:
@@ -140,7 +147,8 @@ class Step:
         self._slots = self.cut.blocks * (processors or _processors(programs.device))
         self._skip = int(skip)
         self._sparse = weights.layers[0].value.by_input
-        self._scratch = _Scratch(weights.sizes, programs.device)
+        self._parts = -(-weights.sizes.ffn // (GROUP * self.cut.groups)) if self._sparse else 0
+        self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
         self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
         self._names: list[str] = []
@@ -165,7 +173,9 @@ class Step:
         """What `run` launches, in order, by the kernels' names."""
         return list(zip(self._names, self._launches, strict=True))
 
-    def _bind(self, name: str, blocks: int, threads: int, arguments: list[object]) -> LaunchLike:
+    def _bind(
+        self, name: str, blocks: int | tuple[int, int], threads: int, arguments: list[object]
+    ) -> LaunchLike:
         self._names.append(name)
         kernel = self._program.kernel(name)
         return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
@@ -249,8 +259,9 @@ class Step:
             *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
         ]
         if self._sparse:
-            blocks = sizes.width // self.cut.columns
-            return self._bind("value_sparse", blocks, _VALUE_THREADS, [*arguments, self._skip])
+            arguments += [self._skip, scratch.value_parts, scratch.arrived]
+            blocks = (_tiles(sizes), self._parts)
+            return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
         return self._product("value", -(-sizes.width // rows), arguments)
 
@@ -288,7 +299,7 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "BLOCK_WARPS": cut.warps,
         "AHEAD": cut.ahead,
         "RESIDENT_WARPS": cut.resident,
-        "VALUE_COLUMNS": cut.columns,
+        "VALUE_GROUPS": cut.groups,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
 
@@ -298,6 +309,10 @@ def rows_at_once(kind: Kind, k: int, ahead: int) -> int:
     loads = -(-(k // _ELEMENTS[kind]) // 32)
     each = -(-loads // -(-loads // ahead))
     return 4 if 4 * each <= ahead else 2 if 2 * each <= ahead else 1
+
+
+def _tiles(sizes: Sizes) -> int:
+    return -(-sizes.width // _VALUE_TILE)
 
 
 def _rounded(count: int, step: int) -> int:

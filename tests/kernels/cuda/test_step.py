@@ -39,9 +39,9 @@ class Case:
 CASES = [
     *(Case(kind, sparse) for kind in ("fp16", "bf16", "int8", "q4") for sparse in (False, True)),
     Case("fp16", False, GOSLING, Cut(warps=4, split=2, ahead=4)),
-    Case("fp16", True, GOSLING, Cut(columns=32)),
-    Case("int8", True, ODD, Cut(warps=16, blocks=1, columns=8)),
-    Case("q4", True, ODD, Cut(columns=16)),
+    Case("fp16", True, GOSLING, Cut(groups=16)),
+    Case("int8", True, ODD, Cut(warps=16, blocks=1, groups=1)),
+    Case("q4", True, ODD, Cut(groups=4)),
 ]
 
 
@@ -120,9 +120,10 @@ def test_many_steps_stay_with_the_reference(kind: WeightType) -> None:
     assert deviation(expected, read(step, buffers, tokens).numpy()) < WITHIN[kind]
 
 
-@pytest.mark.parametrize("kind", ["fp16", "int8", "q4"])
+@pytest.mark.parametrize("kind", ["fp16", "bf16"])
 def test_leaving_zeros_out_loses_nothing(kind: WeightType) -> None:
-    # The order of sums differs (rows that are left out move the others up), the terms do not.
+    # The order of sums differs (rows that are left out move the others up), the terms do not. Not
+    # for int8 and q4: some input of a later product then rounds to another of its few digits.
     case = Case(kind, sparse=True)
     weights = made(case, checkpoint(case.sizes))
     skipping, everything = (read(*step_of(case, weights, skip=skip)) for skip in (True, False))
@@ -210,8 +211,9 @@ def test_sizes_that_are_served() -> None:
     assert not serves(replace(good, width=96))
     assert not serves(replace(good, ffn=1000))
     for cut in candidates(good, "q4"):
-        assert good.width % cut.columns == 0
-    assert default_cut(replace(good, width=4096, ffn=16384), "fp16").columns == 32
+        assert 1 <= cut.groups <= good.ffn // 64
+    large = replace(good, width=4096, ffn=16384)
+    assert [default_cut(large, kind).groups for kind in ("fp16", "int8")] == [16, 8]
 
 
 def test_rows_at_once_follow_the_loads() -> None:
