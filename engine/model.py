@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from engine.strategy import (
     NATIVE_WEIGHTS,
     Stage,
     Strategy,
+    in_sixteen_bits,
     refuse_unsupported,
     smaller_on_card,
 )
@@ -137,8 +138,9 @@ def load_backend(
     """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
 
     Whole models on the processor go to the native engine where it was built and ``native`` is
-    wanted, whole models on one NVIDIA card to our engine for cards, all else to torch. What fails
-    to compile or to start on a card goes to torch on that card; ``notice`` of the backend says so.
+    wanted, whole models on one NVIDIA card to our engine for cards, and to both what they share in
+    a type of ours; all else to torch. What fails to compile or to start on a card goes to torch on
+    that card; ``notice`` of the backend says so.
     """
     import torch
 
@@ -191,8 +193,13 @@ def _open_backend(
                 "Choose “cpu fp16”: torch runs it.",
             )
     notice = ""
-    if native and strategy.card_weights in CARD_WEIGHTS and suits_native(info.shape):
-        opened = _open_on_card(info, strategy, progress, cancelled)
+    if native and any(strategy.shared_weights):
+        opened = _open_shared(info, strategy, progress, cancelled, power_saving=power_saving)
+        if not isinstance(opened, tuple):
+            return opened
+        strategy, notice = opened
+    if native and not notice and strategy.card_weights in CARD_WEIGHTS and suits_native(info.shape):
+        opened = _on_card_or_why_not(lambda: _open_on_card(info, strategy, progress, cancelled))
         if not isinstance(opened, str):
             return opened
         notice = opened
@@ -212,7 +219,48 @@ def _open_on_card(
     strategy: Strategy,
     progress: Progress | None,
     cancelled: IsCancelled | None,
-) -> Backend | str:
+) -> Backend:
+    from engine.backends.cuda import open_on_card
+
+    return open_on_card(info, strategy, progress, cancelled)
+
+
+def _open_shared(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+    *,
+    power_saving: bool,
+) -> Backend | tuple[Strategy, str]:
+    """Return our two engines with the model in them; or what else is to serve, and a notice why.
+
+    Without a notice, it is our engine for cards alone: all layers and the head came to stand there.
+    """
+    from kernels.cpu.library import find_library
+
+    on_card = strategy.stages[0]
+    if all(stage is on_card for stage in strategy.placement(info.shape.layers)):
+        return Strategy((Stage(on_card.device, on_card.weights),), strategy.threads), ""
+    library = find_library()
+    if library is None or not suits_native(info.shape):
+        return in_sixteen_bits(strategy), (
+            f"Skein's own engines cannot share {info.name} here; PyTorch computes both parts in "
+            "fp16 instead, more slowly."
+        )
+
+    def open_it() -> Backend:
+        from engine.backends.split import open_split
+
+        return open_split(
+            *(info, strategy, library, progress, cancelled), power_saving=power_saving
+        )
+
+    opened = _on_card_or_why_not(open_it)
+    return (in_sixteen_bits(strategy), opened) if isinstance(opened, str) else opened
+
+
+def _on_card_or_why_not(open_it: Callable[[], Backend]) -> Backend | str:
     """Return our engine for cards with the model in it, or the notice why torch has to serve.
 
     Raises EngineError for what torch could not do either, and what says that memory is full.
@@ -220,9 +268,7 @@ def _open_on_card(
     import torch
 
     try:
-        from engine.backends.cuda import open_on_card
-
-        return open_on_card(info, strategy, progress, cancelled)
+        return open_it()
     except (EngineError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:

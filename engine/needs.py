@@ -97,6 +97,15 @@ def served_on_card(shape: "ModelShape", hardware: Hardware, strategy: Strategy) 
     return hardware.cuda_engine and known and wanted and suits_native(shape)
 
 
+def served_by_both(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    """Tell whether our engines for cards and for processors will run it together."""
+    weights, _ = strategy.shared_weights
+    if not weights or not hardware.native:
+        return False
+    alone = Strategy((Stage(strategy.stages[0].device, weights),))
+    return served_on_card(shape, hardware, alone)
+
+
 def held_as(shape: "ModelShape", weights: str) -> str:
     """Return the type in which the matrices of a layer are held when ``weights`` is asked for."""
     return "fp16" if weights == "int8" and is_narrow(shape) else weights
@@ -180,11 +189,12 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     weights: dict[tuple[str, int], int] = {}
     layers: dict[tuple[str, int], int] = {}
     names: dict[tuple[str, int], str] = {}
-    on_card = served_on_card(shape, hardware, strategy)
+    ours = _served_by_us(shape, hardware, strategy)
+    shared = served_by_both(shape, hardware, strategy)
     for i, stage in enumerate(placement):
         place = (stage.kind, stage.index)
         is_head = i == shape.layers
-        layer = layer_bytes(shape, stage.weights, on_card=on_card)
+        layer = layer_bytes(shape, stage.weights, on_card=ours and stage.kind == "cuda")
         size = head_bytes(shape, stage.weights) if is_head else layer
         weights[place] = weights.get(place, 0) + size
         layers[place] = layers.get(place, 0) + (not is_head)
@@ -196,11 +206,16 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     return tuple(
         _need(
             *(shape, hardware, device, weights[place], layers.get(place)),
-            on_card=on_card,
-            weight_type=placement[0].weights,
+            card_type=placement[0].weights if ours and place[0] == "cuda" else "",
+            shared=shared,
         )
         for place, device in names.items()
     )
+
+
+def _served_by_us(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    on_card = served_on_card(shape, hardware, strategy)
+    return on_card or served_by_both(shape, hardware, strategy)
 
 
 def _need(
@@ -210,19 +225,26 @@ def _need(
     weights: int,
     layers: int | None,
     *,
-    on_card: bool,
-    weight_type: str,
+    card_type: str,
+    shared: bool,
 ) -> DeviceNeed:
-    """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
+    """Fill in one device; ``layers`` is None where nothing is computed but rows looked up.
+
+    card_type: of the weights where our engine for cards runs them. shared: our engines share the
+    layers: the host has whole states, and the card turns its part before it sends it there.
+    """
     empty = empty_need(hardware, device)
     kind = Stage(device, "fp32").kind
     activations = 0 if layers is None else activation_bytes(shape, kind)
-    if on_card and layers is not None:
-        activations = card_workspace_bytes(shape, weight_type)
+    if card_type and layers is not None:
+        activations = card_workspace_bytes(shape, card_type)
+    states = shape.state_bytes * (layers or 0) // shape.layers
+    if shared:
+        states = 2 * states if card_type else shape.state_bytes
     return DeviceNeed(
         empty.device,
         weights,
-        shape.state_bytes * (layers or 0) // shape.layers,
+        states,
         empty.workspace_bytes + activations,
         empty.available_bytes,
         empty.capacity_bytes,

@@ -15,12 +15,14 @@ from engine.hardware.facts import Gpu, Hardware
 from engine.needs import (
     DeviceNeed,
     activation_bytes,
+    card_workspace_bytes,
     embedding_bytes,
     empty_need,
     head_bytes,
     is_narrow,
     layer_bytes,
     needs_of,
+    served_by_both,
     served_on_card,
     suits_native,
 )
@@ -162,6 +164,10 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
                 yield small
     for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
+    for name in names[:1]:
+        for at_best in (False, True):
+            if shared := _shared(shape, hardware, name, at_best=at_best):
+                yield shared
     for count in range(1, len(names) + 1):
         for rest, at_best in product(_CPU_TYPES, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
@@ -214,17 +220,33 @@ def _spread(
     return Strategy(tuple(stages)) if len(stages) > 1 else None
 
 
+def _shared(shape: ModelShape, hardware: Hardware, name: str, *, at_best: bool) -> Strategy | None:
+    """Fill a card with layers in int8 by our own engines; the others go to the processor's.
+
+    None where these are not there, or no layer fits.
+    """
+    one = Strategy((Stage(name, "int8", 1), Stage("cpu", "int8")))
+    if is_narrow(shape) or not served_by_both(shape, hardware, one):
+        return None
+    sizes = [layer_bytes(shape, "int8", on_card=True)] * shape.layers
+    beside = card_workspace_bytes(shape, "int8") + 2 * shape.state_bytes
+    count = _filled(empty_need(hardware, name), sizes, beside, at_best=at_best)
+    return Strategy((Stage(name, "int8", count), Stage("cpu", "int8"))) if count else None
+
+
 def _fitting(shape: ModelShape, empty: DeviceNeed, sizes: Sequence[int], *, at_best: bool) -> int:
-    """Return how many of ``sizes``, from the first on, fit beside state and workspace."""
+    """Return how many of ``sizes``, from the first on, fit in torch beside state and workspace."""
+    beside = activation_bytes(shape, Stage(empty.device, "fp16").kind) + shape.state_bytes
+    if empty.device == "mps":
+        beside += embedding_bytes(shape)
+    return _filled(empty, sizes, beside, at_best=at_best)
+
+
+def _filled(empty: DeviceNeed, sizes: Sequence[int], beside: int, *, at_best: bool) -> int:
+    """Return how many of ``sizes``, from the first on, fit on a device with ``beside`` bytes."""
     room = empty.capacity_bytes if at_best else empty.available_bytes - empty.headroom_bytes
     room = min(room, empty.capacity_bytes)
-    room -= (
-        empty.workspace_bytes
-        + activation_bytes(shape, Stage(empty.device, "fp16").kind)
-        + shape.state_bytes
-    )
-    if empty.device == "mps":
-        room -= embedding_bytes(shape)
+    room -= empty.workspace_bytes + beside
     count = 0
     for size in sizes:
         room -= size

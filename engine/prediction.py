@@ -13,7 +13,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.hardware.facts import Gpu, Hardware
-from engine.needs import find_gpu, head_bytes, layer_bytes, read_chunk, served_on_card
+from engine.needs import (
+    find_gpu,
+    head_bytes,
+    layer_bytes,
+    read_chunk,
+    served_by_both,
+    served_on_card,
+)
 from engine.strategy import Stage, Strategy
 
 if TYPE_CHECKING:
@@ -47,12 +54,14 @@ def tokens_per_s(
     """Return predicted (read, write) tokens/s of a strategy that fits."""
     placement = strategy.placement(shape.layers)
     chunk = read_chunk(placement[0].kind)
-    native = bool(hardware.native and strategy.native_weights)
+    shared = served_by_both(shape, hardware, strategy)
+    native = shared or bool(hardware.native and strategy.native_weights)
     in_one_graph = native or len({(stage.kind, stage.index) for stage in placement}) == 1
-    on_card = served_on_card(shape, hardware, strategy)
+    ours = shared or served_on_card(shape, hardware, strategy)
     write_s = read_s = 0.0
     for i, stage in enumerate(placement):
-        speed = speed_of(hardware, stage, native=native, on_card=on_card)
+        on_card = ours and stage.kind == "cuda"
+        speed = speed_of(hardware, stage, native=native and not on_card, on_card=on_card)
         is_head = i == shape.layers
         layer = layer_bytes(shape, stage.weights, on_card=on_card)
         size = head_bytes(shape, stage.weights) if is_head else layer

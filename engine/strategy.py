@@ -15,7 +15,7 @@ Grammar, words apart by blanks, in any case::
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.errors import UnsupportedStrategy
@@ -31,7 +31,7 @@ WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What the backends of today run, per kind of device. The one place that a new backend extends."""
 
 NATIVE_WEIGHTS = ("int8", "q4")
-"""Types that only our own engines have, for whole models on the processor or on one card."""
+"""Types that only our own engines have: on the processor, on one card, or on that and then this."""
 
 KNOWN_WEIGHTS = (
     *("fp32", "fp16", "bf16"),
@@ -129,6 +129,20 @@ class Strategy:
         return weights if kind == "cuda" and not streamed else ""
 
     @property
+    def shared_weights(self) -> tuple[str, str]:
+        """Types on one NVIDIA card and then on the processor, where one of them is only ours.
+
+        Such a strategy is what our two engines serve together; "" twice for any other.
+        """
+        if [stage.kind for stage in self.stages] != ["cuda", "cpu"]:
+            return "", ""
+        card, rest = self.stages
+        ours = {card.weights, rest.weights} & set(NATIVE_WEIGHTS)
+        if not ours or card.weights == "fp32" or card.streamed or rest.streamed:
+            return "", ""
+        return card.weights, rest.weights
+
+    @property
     def is_auto(self) -> bool:
         """Whether the plan is to choose."""
         return not self.stages
@@ -192,9 +206,17 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
             "installed PyTorch, which is not made for them, brings no compiler for it.",
             "Choose “cuda fp16”, or install PyTorch's build for NVIDIA cards (see the README).",
         )
+    if any(strategy.shared_weights):
+        lacking = "for NVIDIA cards" if not cuda else "for processors"
+        raise UnsupportedStrategy(
+            f"“{strategy}” cannot run: {stage.weights} in a part needs both of Skein's engines, "
+            f"and that {lacking} is not in this installation.",
+            "Choose “auto”, or fp16 for both parts.",
+        )
     if stage.kind == "cuda":
         raise UnsupportedStrategy(
-            f"“{strategy}” cannot run: {stage.weights} on a card is for whole models on one card.",
+            f"“{strategy}” cannot run: {stage.weights} on a card is for whole models on one card, "
+            "or for its first layers before the processor's.",
             f"Write “{stage.device} {stage.weights}” alone, or fp16 for this part.",
         )
     if strategy.native_weights:
@@ -204,7 +226,8 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
             "Choose “cpu fp16”, or install a C++ compiler and then Skein again.",
         )
     raise UnsupportedStrategy(
-        f"“{strategy}” cannot run: {stage.weights} on the processor is for whole models.",
+        f"“{strategy}” cannot run: {stage.weights} on the processor is for whole models, or "
+        "for the layers after those of one NVIDIA card.",
         f"Write “cpu {stage.weights}” alone, or “cpu fp16” for this part.",
     )
 
@@ -212,6 +235,7 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
 def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> Stage | None:
     """Return the first stage that no backend of today can run, or None."""
     alone = (native and bool(strategy.native_weights)) or (cuda and bool(strategy.card_weights))
+    alone = alone or (native and cuda and any(strategy.shared_weights))
     for stage in strategy.stages:
         if stage.weights not in WEIGHT_TYPES[stage.kind] or stage.streamed:
             return stage
@@ -221,10 +245,33 @@ def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = Tr
 
 
 def smaller_on_card(strategy: Strategy) -> str:
-    """Return the strategy with the next smaller weights on the same card; "" for others."""
+    """Return the strategy with the next smaller weights on the same card; "" for others.
+
+    Where our engines share a model: with a quarter of the card's layers less.
+    """
+    if any(strategy.shared_weights):
+        card, rest = strategy.stages
+        fewer = (card.layers or 1) * 3 // 4
+        return str(Strategy((replace(card, layers=fewer), rest))) if fewer else ""
     following = {"fp32": "fp16", "fp16": "int8", "bf16": "int8", "int8": "q4"}
     weights = following.get(strategy.card_weights, "")
     return f"{strategy.stages[0].device} {weights}" if weights else ""
+
+
+def in_sixteen_bits(strategy: Strategy) -> Strategy:
+    """Return what torch can run instead where our engines were to share a model.
+
+    The card holds no more bytes than it was to: fewer layers, at least one.
+    """
+    card, rest = strategy.stages
+    smaller = {"int8": 2, "q4": 4}
+    layers, parts = card.layers or 1, smaller.get(card.weights, 1)
+    on_card = Stage(card.device, _in_sixteen(card.weights), max(1, layers // parts))
+    return Strategy((on_card, Stage(rest.device, _in_sixteen(rest.weights))), strategy.threads)
+
+
+def _in_sixteen(weights: str) -> str:
+    return "fp16" if weights in NATIVE_WEIGHTS else weights
 
 
 def _without_stream(stage: Stage) -> Stage:

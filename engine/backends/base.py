@@ -6,6 +6,8 @@ A backend owns the weights on their devices. It knows nothing of text, chats or 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from engine.errors import EngineError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -70,6 +72,17 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give the weights' memory back. The backend cannot be used afterwards."""
         ...
+
+
+def require_tokens(tokens: Sequence[int], vocab: int) -> None:
+    """Raise EngineError unless there are tokens, all of them below ``vocab``."""
+    if not len(tokens):
+        raise EngineError("There is nothing to read: the list of tokens is empty.")
+    if min(tokens) < 0 or max(tokens) >= vocab:
+        raise EngineError(
+            f"A token id lies outside the vocabulary of this model (0 to {vocab - 1}).",
+            "Check that the tokenizer belongs to this model.",
+        )
 
 
 class Writer(Protocol):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from engine.backends.base import IsCancelled, Progress
+from engine.backends.base import IsCancelled, Progress, require_tokens
 from engine.backends.card_rows import RowsOnCard
 from engine.backends.card_source import FileSource, Source
 from engine.backends.card_tuning import chosen_cut, lies_by_input
@@ -22,7 +22,7 @@ from engine.backends.graphs import CudaGraphs, Graphs, NoGraphs
 from engine.backends.lora import LoraMerge
 from engine.backends.state_slots import StateSlots
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
-from engine.errors import Cancelled, EngineError, NotEnoughMemory, UnsupportedStrategy
+from engine.errors import Cancelled, NotEnoughMemory, UnsupportedStrategy
 from engine.needs import CARD_WEIGHTS, held_as, suits_native
 from engine.state import State
 from engine.strategy import Strategy, smaller_on_card
@@ -75,7 +75,7 @@ class CudaBackend:
         self.info, self.strategy = info, strategy
         self._programs = programs
         self._device = programs.device
-        self._graphs = graphs or _graphs_of(self._device)
+        self._graphs = graphs or graphs_of(self._device)
         self._closed = False
         with self._here(), torch.inference_mode(False), torch.no_grad():
             self._weights = self._load(source, by_input)
@@ -293,7 +293,7 @@ class CudaBackend:
         return logits
 
     def _explained(self) -> "AbstractContextManager[None]":
-        return _Explained(self.info.name, self.strategy)
+        return Explained(self.info.name, self.strategy)
 
     @staticmethod
     def _own(logits: Tensor) -> Tensor:
@@ -306,17 +306,10 @@ class CudaBackend:
         return nullcontext()
 
     def _require(self, tokens: Sequence[int]) -> None:
-        vocab = self.info.shape.vocab
-        if not len(tokens):
-            raise EngineError("There is nothing to read: the list of tokens is empty.")
-        if min(tokens) < 0 or max(tokens) >= vocab:
-            raise EngineError(
-                f"A token id lies outside the vocabulary of this model (0 to {vocab - 1}).",
-                "Check that the tokenizer belongs to this model.",
-            )
+        require_tokens(tokens, self.info.shape.vocab)
 
 
-class _Explained:
+class Explained:
     """Says in a sentence that the card's memory is full."""
 
     def __init__(self, name: str, strategy: Strategy) -> None:
@@ -393,5 +386,6 @@ def open_on_card(
         return CudaBackend(info, strategy, source, programs, cache=cache)
 
 
-def _graphs_of(device: torch.device) -> Graphs:
+def graphs_of(device: torch.device) -> Graphs:
+    """Return how work is repeated on a device."""
     return CudaGraphs(device) if device.type == "cuda" else NoGraphs()

@@ -354,9 +354,7 @@ class NativeModel(_Handle):
         state: as for ``decode``, of the layers held here. last, everything: where logits [V] and
         [T, V] go. Raises NativeError.
         """
-        self.library.call(
-            "skn_continue", self.pointer, *before, count, *state, last, everything
-        )
+        self.library.call("skn_continue", self.pointer, *before, count, *state, last, everything)
 
     def active_rows(self) -> tuple[int, int]:
         """Return (read, all) rows of the value matrices in the last ``decode``."""

@@ -87,7 +87,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A whole model.
+    """A whole model, or its first layers without the head (of 0 rows then).
 
     kind: of the layers' matrices. lora_kind: of the loras, fp16 or bf16. table: [V, D] fp16 (which
     a norm's results suit better than bf16), after ln0; in pinned host memory, or on the device.
@@ -103,6 +103,11 @@ class Weights:
     head: Matrix
 
     @property
+    def has_head(self) -> bool:
+        """Whether logits are made here."""
+        return self.head.rows > 0
+
+    @property
     def nbytes(self) -> int:
         """Bytes on the card (the table counts where it is there)."""
         there = sum(layer.nbytes for layer in self.layers) + self.ln_out.nbytes + self.head.nbytes
@@ -114,7 +119,8 @@ class WeightsBuilder:
     """Takes the tensors of a checkpoint in any order, but ln0 before the embedding table.
 
     sparse: values are laid by input, so that rows which meet zeros can be left out. pinned: the
-    table is in pinned host memory, and is the only thing that is.
+    table is in pinned host memory, and is the only thing that is. headless: without the head and
+    the norm before it.
     """
 
     sizes: Sizes
@@ -124,6 +130,7 @@ class WeightsBuilder:
     sparse: bool = True
     pinned: bool = True
     head_kind: Kind | None = None
+    headless: bool = False
     _weights: Weights = field(init=False)
     _ln0: Tensor = field(init=False)
     _missing: set[str] = field(init=False)
@@ -135,7 +142,8 @@ class WeightsBuilder:
         head_kind: Kind = self.head_kind or ("int8" if kind in ("int8", "q4") else kind)
         sizes = self.sizes
         layers = tuple(self._empty_layer(kind, lora_kind) for _ in range(sizes.layers))
-        head = Matrix.empty(head_kind, sizes.vocab, sizes.width, self.device)
+        head_rows = 0 if self.headless else sizes.vocab
+        head = Matrix.empty(head_kind, head_rows, sizes.width, self.device)
         where = torch.device("cpu") if self.pinned else self.device
         table = torch.empty(
             sizes.vocab, sizes.width, dtype=torch.float16, device=where, pin_memory=self.pinned
@@ -144,6 +152,8 @@ class WeightsBuilder:
         ln_out = self._zeros(2, sizes.width)
         self._weights = Weights(sizes, kind, lora_kind, table, layers, ln_out, head)
         self._missing = set(_names(sizes))
+        if self.headless:
+            self._missing -= {"head.weight", "ln_out.weight", "ln_out.bias"}
 
     def take(self, name: str, values: Tensor, first: int = 0) -> None:
         """Take a tensor, or rows first .. first + n of a matrix (piece after piece, in order).

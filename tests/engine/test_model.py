@@ -119,6 +119,34 @@ def test_what_fails_on_a_card_is_left_to_torch_there_and_said_once(
     assert "second line" not in backend.notice
 
 
+def test_what_fails_to_be_shared_is_left_to_torch_and_said(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("nvrtc: error: no kernel today")
+
+    monkeypatch.setattr("engine.backends.split.open_split", fail)
+    monkeypatch.setattr("engine.backends.torch.TorchBackend", _Opened)
+    monkeypatch.setattr("kernels.cpu.library.find_library", object)
+    shared = Strategy.parse("cuda int8 *2 -> cpu int8")
+    backend = load_backend(inspect(tiny_path), shared)
+    assert str(backend.strategy) == "cuda fp16 *1 -> cpu fp16"
+    assert "no kernel today" in backend.notice
+    monkeypatch.setattr("kernels.cpu.library.find_library", lambda: None)
+    backend = load_backend(inspect(tiny_path), shared)
+    assert str(backend.strategy) == "cuda fp16 *1 -> cpu fp16"
+    assert "cannot share" in backend.notice
+
+
+def test_a_split_that_leaves_nothing_for_the_processor_is_the_card_alone(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.cuda.open_on_card", _Opened)
+    backend = load_backend(inspect(tiny_path), Strategy.parse("cuda int8 *9 -> cpu int8"))
+    assert str(backend.strategy) == "cuda int8"
+    assert not backend.notice
+
+
 def test_a_card_without_room_is_no_reason_for_torch(
     tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from engine.built_in import require_built_in
 from engine.checkpoint import ModelShape, inspect
 from engine.errors import NotEnoughMemory
-from engine.needs import needs_of
+from engine.needs import card_workspace_bytes, empty_need, needs_of
 from engine.plan import RELEASED, WEIGHT_TYPES, choose, require_room
 from engine.strategy import Strategy
 from tests.engine.machines import APPLE, AVX512, CU130, GB, MACHINES, card, machine
@@ -344,6 +344,45 @@ def test_the_choice_with_the_engine_for_cards(name, label, strategy, verdict):
     plan = choose(shape(label), replace(MACHINES[name], cuda_engine=True))
     assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
     assert "cannot run" not in plan.reason
+
+
+SHARED = [
+    ("laptop card 4 GB", "1.5b", "cuda int8", "fits"),
+    ("laptop card 4 GB", "2.9b", "cuda int8 *29 -> cpu int8", "fits"),
+    ("laptop card 4 GB", "7.2b", "cuda int8 *11 -> cpu int8", "fits"),
+    ("laptop card 4 GB", "13.3b", "cuda int8 *10 -> cpu int8", "tight"),
+    ("card 8 GB", "7.2b", "cuda q4", "fits"),
+    ("card 8 GB", "13.3b", "cuda int8 *27 -> cpu int8", "fits"),
+    ("card 12 GB, busy", "0.4b", "cuda int8 *14 -> cpu int8", "fits"),
+    ("Apple 16 GB", "2.9b", "mps fp16", "fits"),
+]
+
+
+@pytest.mark.parametrize(("name", "label", "strategy", "verdict"), SHARED)
+def test_the_choice_with_both_engines(name, label, strategy, verdict):
+    hardware = replace(MACHINES[name], cuda_engine=True, native="avx2")
+    plan = choose(shape(label), hardware)
+    assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
+    assert "cannot run" not in plan.reason
+    if "->" in strategy:
+        layers = plan.strategy.stages[0].layers
+        said = f"{layers} of {shape(label).layers} layers run on the graphics card"
+        assert said in plan.reason
+
+
+def test_what_both_engines_share_is_needed_once():
+    hardware = replace(MACHINES["card 8 GB"], cuda_engine=True, native="avx2")
+    both = needs_of(shape("7.2b"), hardware, Strategy.parse("cuda int8 *20 -> cpu int8"))
+    assert [need.device for need in both] == ["cuda", "cpu"]
+    on_card, rest = both
+    table = 2 * 65536 * 4096
+    assert on_card.weights_bytes + rest.weights_bytes == pytest.approx(
+        1.03 * (shape("7.2b").parameters - table / 2) + table, rel=0.02
+    )
+    assert on_card.weights_bytes == pytest.approx(rest.weights_bytes * 20 / 12, rel=0.25)
+    assert rest.state_bytes == shape("7.2b").state_bytes  # whole states are on the host
+    beside = on_card.workspace_bytes - empty_need(hardware, "cuda").workspace_bytes
+    assert beside == card_workspace_bytes(shape("7.2b"), "int8")
 
 
 def test_q4_is_not_chosen_unasked_where_it_loses_much():
