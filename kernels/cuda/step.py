@@ -161,12 +161,23 @@ class Step:
                 self._key(layer, i),
                 self._value(layer, i),
             ]
-        self._launches.append(self._head())
+        if weights.has_head:
+            self._launches.append(self._head())
 
     def run(self) -> None:
         """Read the token in the buffers: advance the state there and write the logits."""
         for launch in self._launches:
             launch.run()
+
+    @property
+    def residual(self) -> Tensor:
+        """What the last layer left, fp32 [D]: for the layers that follow elsewhere."""
+        return self._scratch.residual
+
+    @property
+    def v_first(self) -> Tensor:
+        """Layer 0's values, fp32 [D]."""
+        return self._scratch.v_first
 
     @property
     def launches(self) -> list[tuple[str, LaunchLike]]:
