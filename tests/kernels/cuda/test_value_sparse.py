@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels.cuda.matrices import KIND_NUMBERS, Kind, Matrix
+from kernels.cuda.matrices import Kind, Matrix
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.step import SPARSE_SOURCES
+from kernels.cuda.step import SPARSE_SOURCES, Cut, macros_of
+from kernels.cuda.weights import Sizes, WeightsBuilder
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 
+CPU = torch.device("cpu")
 QUANTIZER = Quantizer(EmulatedPrograms())
 KINDS: tuple[Kind, ...] = ("fp16", "bf16", "int8", "q4")
 
@@ -26,10 +28,9 @@ class Product:
         # A block that reads what no block of this launch has written meets this.
         self.parts = torch.full((self.blocks[1], width), torch.nan)
         self.arrived = torch.zeros(self.blocks[0], dtype=torch.int32)
-        macros = {"WIDTH": width, "FFN": ffn, "VOCAB": 8, "KIND": KIND_NUMBERS[kind], "LORA": 0}
-        macros |= {f"RANK_{name}": 8 for name in "WAVG"}
-        macros |= {"HEAD_KIND": 0, "BLOCK_WARPS": 8, "AHEAD": 8, "RESIDENT_WARPS": 32}
-        macros |= {"VALUE_GROUPS": groups, "VALUE_SPLIT": 0}
+        sizes = Sizes(1, width, ffn, 64, (8, 8, 8, 8))
+        weights = WeightsBuilder(sizes, kind, QUANTIZER, CPU, sparse=True, pinned=False)._weights
+        macros = macros_of(weights, Cut(groups=groups))
         self._kernel = programs(SPARSE_SOURCES, macros).kernel("value_sparse")
 
     def run(self, activation: Tensor, residual: Tensor, *, skip: bool = True) -> Tensor:
@@ -55,7 +56,7 @@ class Product:
 
 def matrix_of(kind: Kind, values: Tensor) -> Matrix:
     rows, k = values.shape
-    matrix = Matrix.empty(kind, rows, k, "cpu", by_input=True)
+    matrix = Matrix.empty(kind, rows, k, CPU, by_input=True)
     QUANTIZER.put(matrix, values)
     return matrix
 
