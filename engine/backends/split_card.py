@@ -176,7 +176,8 @@ class CardLayers:
         layers = self._shape.layers
         state.att_shift[:layers].copy_(self._state.att_shift, non_blocking=True)
         state.ffn_shift[:layers].copy_(self._state.ffn_shift, non_blocking=True)
-        state.wkv.mT[:layers].copy_(self._state.wkv.mT, non_blocking=True)
+        turned = self._state.wkv.mT.contiguous()
+        state.wkv.mT[:layers].copy_(turned, non_blocking=True)
 
     def _own(self, tensor: Tensor) -> Tensor:
         tensor = tensor.to("cpu", torch.float32).contiguous()

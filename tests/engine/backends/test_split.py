@@ -1,4 +1,7 @@
-"""A model shared by a card (the emulator) and the native library: as whole, wherever it is cut."""
+"""A model shared by a card and the native library: as whole, wherever it is cut.
+
+Where there is no card, the emulator stands for it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +10,13 @@ import pytest
 import torch
 
 from engine.backends import split_card
-from engine.backends.graphs import NoGraphs
+from engine.backends.cuda import programs_for
 from engine.backends.split import SplitBackend, serves
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
 from engine.strategy import Strategy
 from kernels.cpu.library import find_library
+from kernels.cuda.program import missing
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 from tests.reference import Reference, deviation
 from tests.tiny import tiny_weights
@@ -32,8 +36,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(path: Path, strategy: str, **options) -> SplitBackend:  # type: ignore[no-untyped-def]
     library = find_library()
     assert library is not None, "not built: cmake -S . -B build/cpu && cmake --build build/cpu"
-    programs = EmulatedPrograms()
-    options = {"graphs": NoGraphs(), **options}
+    if torch.cuda.is_available() and not missing():
+        programs = programs_for(torch.device("cuda"))
+    else:
+        programs = EmulatedPrograms()
     return SplitBackend(inspect(path), Strategy.parse(strategy), library, programs, **options)
 
 
@@ -87,6 +93,22 @@ def test_all_types(checkpoint: Path, expected, strategy: str, bound: float) -> N
     steps = torch.stack([backend.forward([token], state) for token in TOKENS[:8]])
     assert deviation(logits, read) < bound
     assert deviation(read[:8].double().numpy(), steps) < bound / 2
+    backend.close()
+
+
+@pytest.mark.parametrize(("weights", "bound"), [("int8", 0.15), ("q4", 1.0)])
+def test_models_that_are_not_narrow(tmp_path: Path, weights: str, bound: float) -> None:
+    """Up to 256 wide the processor holds 16 bits whatever is asked for."""
+    tensors = tiny_weights(vocab=96, width=320, layers=2, dtype=torch.bfloat16)
+    torch.save(tensors, tmp_path / "wide.pth")
+    truth = Reference(tensors)
+    tokens = [token % 96 for token in TOKENS[:20]]
+    logits = truth.forward(tokens, truth.new_state())
+    backend = load(tmp_path / "wide.pth", f"cuda {weights} *1 -> cpu {weights}")
+    assert deviation(logits, backend.forward(tokens, backend.new_state(), all_logits=True)) < bound
+    state = backend.new_state()
+    steps = torch.stack([backend.forward([token], state) for token in tokens])
+    assert deviation(logits, steps) < bound
     backend.close()
 
 
