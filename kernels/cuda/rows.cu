@@ -18,19 +18,21 @@
 // something finite all the same). Parts [split][ROWS][D] are added in their order.
 //
 // Of the macros, ROWS (8, 16, 32, 64), WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples
-// of 8) and the Kinds MATRIX_KIND, LORA_KIND, HEAD_KIND say what is computed; SIDE and DEEP (warps
-// of a block beside each other and along k), WARP_TILES (of 16 weight rows a warp), OUTPUT_SPLIT
-// and VALUE_SPLIT (blocks along k) and GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8) how it
-// is cut.
+// of 8) and the Kinds MATRIX_KIND, LORA_KIND, HEAD_KIND say what is computed. How it is cut: SIDE
+// and DEEP (warps of a block beside each other and along k; for a matrix by inputs INPUT_SIDE and
+// INPUT_DEEP), WARP_TILES and LORA_TILES (of 16 weight rows a warp), SHARED_BYTES (dynamic, of
+// every block of the products), OUTPUT_SPLIT and VALUE_SPLIT (blocks along k) and GROUP_ROWS (rows
+// of a block of rows_recur: 2, 4, 8).
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB;
 constexpr int RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G, RANKS = RW + RA + RV + RG;
 constexpr int NT = ROWS / ROW_TILE;
 constexpr int PRODUCT_THREADS = 32 * SIDE * DEEP;
-constexpr int TILE = 16 * WARP_TILES, BLOCK_TILE = TILE * SIDE;
+constexpr int BLOCK_TILE = 16 * WARP_TILES * SIDE, LORA_TILE = 16 * LORA_TILES * SIDE;
 constexpr int MIX_THREADS = D > 1024 ? 512 : 256;
 
-#define PRODUCT_KERNEL extern "C" __global__ void __launch_bounds__(PRODUCT_THREADS)
+#define PRODUCT_KERNEL \
+  extern "C" __global__ void __launch_bounds__(PRODUCT_THREADS, ROWS > 32 ? 1 : 2)
 
 // ------------------------------------------------------------------ ends of a step
 
@@ -156,53 +158,54 @@ KERNEL(MIX_THREADS) rows_mix_head(const int* slots, float* residual, const float
 
 // ------------------------------------------------------------------ products
 
-// The block's BLOCK_TILE rows from `first` on of a matrix [*][K], rows from `rows` on left out:
-// done(row, activation row, value). Along k, blocks and warps take chunks in turn.
-template <int KIND, int K, int BLOCKS, typename Done>
+// The block's tile of 16 TILES rows for each of SIDE warps, from row `first` on, of a matrix
+// [*][K]; rows from `rows` on are left out: done(row, activation row, value). Of PARTS along k it
+// has the part blockIdx.y.
+template <int KIND, int K, int TILES, int PARTS, typename Done>
 DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Done done) {
-  __shared__ float memory[SIDE][ROWS * (TILE + 4)];
-  const int side = warp_index() / DEEP, deep = warp_index() % DEEP;
-  const int begin = static_cast<int>(blockIdx.y) + BLOCKS * deep;
-  first += side * TILE;
-  float sum[WARP_TILES][NT][4] = {};
-  multiply<KIND, K, WARP_TILES, NT>(sum, matrix, first, rows, x, begin, K / GROUP, BLOCKS * DEEP);
-  const auto take = [&](int i, int row, float value) {
-    if (first + i < rows) done(first + i, row, value);
-  };
-  gather_shares<WARP_TILES, NT, DEEP, false>(sum, memory[side], deep, take);
+  constexpr int EACH = 16 * TILES;
+  u8* memory = dynamic_shared<u8>();
+  TileByRows<KIND, K, ROWS, SIDE, DEEP, TILES, PARTS, SHARED_BYTES> tile(matrix, first, rows,
+                                                                         memory);
+  go_along<PARTS>(tile, memory, x, blockIdx.y);
+  const int side = warp_index() / DEEP;
+  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (EACH + 4);
+  first += side * EACH;
+  gather_shares<TILES, NT, DEEP, false>(tile.sum, shares, warp_index() % DEEP,
+                                        [&](int i, int row, float value) {
+                                          if (first + i < rows) done(first + i, row, value);
+                                        });
 }
 
-// grid (tiles of D, three times, and of every rank). matrix [3 D][D]: receptance, key, value; lora
+// grid (tiles of every rank, and of D, three times). matrix [3 D][D]: receptance, key, value; lora
 // [RANKS][D]: w1, a1, v1, g1 transposed. rkv [ROWS][3 D]; hidden [ROWS][RANKS]: after tanh and
 // sigmoid.
 PRODUCT_KERNEL rows_in(const u8* matrix, const bf16* scales, const u8* lora, const half* mixed,
                        float* rkv, half* hidden) {
   constexpr int EACH = quotient_up(D, BLOCK_TILE);
-  int tile = blockIdx.x;
-  if (tile < 3 * EACH) {
-    const int which = tile / EACH;
-    const half* x = mixed + (which ? which + 1 : 0) * ROWS * D;
-    constexpr u64 THIRD = static_cast<u64>(D) * D;
-    constexpr u64 BYTES = THIRD * (MATRIX_KIND == Q4 ? 1 : MATRIX_KIND == INT8 ? 2 : 4) / 2;
-    const Weights third = {matrix + which * BYTES, scales + which * THIRD / GROUP};
-    multiply_tile<MATRIX_KIND, D, 1>(third, tile % EACH * BLOCK_TILE, D, x,
-                                     [&](int i, int row, float value) {
-                                       rkv[row * 3 * D + which * D + i] = value;
-                                     });
-    return;
-  }
-  tile -= 3 * EACH;
-  int which = 0, before = 0, rank = RW;
+  int tile = blockIdx.x, which = 0, before = 0, rank = RW;
   const auto skip = [&](int of, int next) {
-    if (which != of || tile < quotient_up(rank, BLOCK_TILE)) return;
-    tile -= quotient_up(rank, BLOCK_TILE);
+    if (which != of || tile < quotient_up(rank, LORA_TILE)) return;
+    tile -= quotient_up(rank, LORA_TILE);
     which++, before += rank, rank = next;
   };
-  skip(0, RA), skip(1, RV), skip(2, RG);
+  skip(0, RA), skip(1, RV), skip(2, RG), skip(3, 0);
+  if (which == 4) {
+    which = tile / EACH;
+    const half* x = mixed + (which ? which + 1 : 0) * ROWS * D;
+    constexpr u64 THIRD = static_cast<u64>(D) * D;
+    const Weights third = {matrix + which * (THIRD / 2 * bytes_of(MATRIX_KIND, 2)),
+                           scales + which * THIRD / GROUP};
+    multiply_tile<MATRIX_KIND, D, WARP_TILES, 1>(third, tile % EACH * BLOCK_TILE, D, x,
+                                                 [&](int i, int row, float value) {
+                                                   rkv[row * 3 * D + which * D + i] = value;
+                                                 });
+    return;
+  }
   const int plane = which == 0 ? 1 : which == 1 ? 4 : which == 2 ? 3 : 5;
   const Weights first_half = {lora + static_cast<u64>(before) * D * 2, nullptr};
-  multiply_tile<LORA_KIND, D, 1>(
-      first_half, tile * BLOCK_TILE, rank, mixed + plane * ROWS * D,
+  multiply_tile<LORA_KIND, D, LORA_TILES, 1>(
+      first_half, tile * LORA_TILE, rank, mixed + plane * ROWS * D,
       [&](int i, int row, float value) {
         hidden[row * RANKS + before + i] =
             to_half(which == 0 ? tanhf(value) : which == 3 ? sigmoid(value) : value);
@@ -212,7 +215,7 @@ PRODUCT_KERNEL rows_in(const u8* matrix, const bf16* scales, const u8* lora, con
 // grid (tiles of D, OUTPUT_SPLIT). matrix [D][D]; parts [OUTPUT_SPLIT][ROWS][D].
 PRODUCT_KERNEL rows_output(const u8* matrix, const bf16* scales, const half* gated, float* parts) {
   float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
-  multiply_tile<MATRIX_KIND, D, OUTPUT_SPLIT>(
+  multiply_tile<MATRIX_KIND, D, WARP_TILES, OUTPUT_SPLIT>(
       {matrix, scales}, blockIdx.x * BLOCK_TILE, D, gated,
       [&](int i, int row, float value) { to[row * D + i] = value; });
 }
@@ -220,7 +223,7 @@ PRODUCT_KERNEL rows_output(const u8* matrix, const bf16* scales, const half* gat
 // grid (tiles of F). matrix [F][D]; activation [ROWS][F].
 PRODUCT_KERNEL rows_key(const u8* matrix, const bf16* scales, const half* mixed,
                         half* activation) {
-  multiply_tile<MATRIX_KIND, D, 1>(
+  multiply_tile<MATRIX_KIND, D, WARP_TILES, 1>(
       {matrix, scales}, blockIdx.x * BLOCK_TILE, F, mixed, [&](int i, int row, float value) {
         value = fmaxf(value, 0.0f);
         activation[row * F + i] = to_half(fminf(value * value, 65504.0f));
@@ -231,29 +234,32 @@ PRODUCT_KERNEL rows_key(const u8* matrix, const bf16* scales, const half* mixed,
 PRODUCT_KERNEL rows_value(const u8* matrix, const bf16* scales, const half* activation,
                           float* parts) {
   float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
-  multiply_tile<MATRIX_KIND, F, VALUE_SPLIT>(
+  multiply_tile<MATRIX_KIND, F, WARP_TILES, VALUE_SPLIT>(
       {matrix, scales}, blockIdx.x * BLOCK_TILE, D, activation,
       [&](int i, int row, float value) { to[row * D + i] = value; });
 }
 
-// grid (D / 64, VALUE_SPLIT), 128 threads. matrix [F][D] (by inputs).
-KERNEL(128) rows_value_by_input(const u8* matrix, const bf16* scales, const half* activation,
-                                float* parts) {
-  __shared__ float memory[ROWS * (64 + 4)];
+// grid (D / (64 INPUT_SIDE), VALUE_SPLIT), a warp for each of INPUT_SIDE INPUT_DEEP. matrix [F][D]
+// (by inputs).
+KERNEL(32 * INPUT_SIDE * INPUT_DEEP)
+rows_value_by_input(const u8* matrix, const bf16* scales, const half* activation, float* parts) {
+  u8* memory = dynamic_shared<u8>();
   float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
-  const int first = blockIdx.x * 64;
-  const int begin = static_cast<int>(blockIdx.y) + VALUE_SPLIT * warp_index();
-  float sum[4][NT][4] = {};
-  multiply_by_input<MATRIX_KIND, F, D, NT>(sum, {matrix, scales}, first, activation, begin,
-                                           F / GROUP, VALUE_SPLIT * 4);
-  gather_shares<4, NT, 4, true>(sum, memory, warp_index(), [&](int i, int row, float value) {
-    to[row * D + first + i] = value;
-  });
+  int first = blockIdx.x * 64 * INPUT_SIDE;
+  TileByInputs<MATRIX_KIND, F, D, ROWS, INPUT_SIDE, INPUT_DEEP, SHARED_BYTES> tile(
+      {matrix, scales}, first);
+  go_along<VALUE_SPLIT>(tile, memory, activation, blockIdx.y);
+  const int side = warp_index() / INPUT_DEEP;
+  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (64 + 4);
+  first += side * 64;
+  gather_shares<4, NT, INPUT_DEEP, true>(
+      tile.sum, shares, warp_index() % INPUT_DEEP,
+      [&](int i, int row, float value) { to[row * D + first + i] = value; });
 }
 
 // grid (tiles of V). matrix [V][D]; logits [ROWS][V].
 PRODUCT_KERNEL rows_head(const u8* matrix, const bf16* scales, const half* normed, float* logits) {
-  multiply_tile<HEAD_KIND, D, 1>(
+  multiply_tile<HEAD_KIND, D, WARP_TILES, 1>(
       {matrix, scales}, blockIdx.x * BLOCK_TILE, V, normed, [&](int i, int row, float value) {
         logits[static_cast<u64>(row) * V + i] = value;
       });

@@ -17,7 +17,7 @@ from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Matrix
 
 if TYPE_CHECKING:
     from kernels.cuda.program import Argument, LaunchLike, Programs
-    from kernels.cuda.weights import LayerWeights, Weights
+    from kernels.cuda.weights import LayerWeights, Sizes, Weights
 
 SOURCES = ("gemv.cuh", "rows_product.cuh", "rows.cu", "rows_recur.cu")
 BUCKETS = (8, 16, 32, 64)
@@ -26,11 +26,10 @@ MOST_ROWS = BUCKETS[-1]
 
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
-_BY_INPUT_THREADS = 128
-_BY_INPUT_WARPS = 4
-_BLOCKS_AT_ONCE = 264
-"""On a card of 132 processors."""
+_PROCESSORS = 132
 _MOST_PARTS = 16
+_SMALL, _LARGE = 1024, 4096  # widths
+_LEAST_SHARED, _MUCH_SHARED, _MOST_SHARED = 64 << 10, 96 << 10, 112 << 10
 
 
 class States(Protocol):
@@ -56,21 +55,31 @@ class States(Protocol):
 class Cut:
     """How the kernels cut their work; see ``rows.cu``.
 
-    side, deep: warps of a block beside each other and along k; tiles: of 16 weight rows a warp;
-    output_split, value_split: blocks along k; group: rows of a block of the recurrence (2, 4, 8).
+    side, deep: warps of a block beside each other and along k; input_side, input_deep: of a matrix
+    by inputs; tiles, lora_tiles: of 16 weight rows a warp; output_split, value_split: blocks along
+    k; group: rows of a block of the recurrence (2, 4, 8); shared: bytes of a block's stages.
     """
 
     side: int
     deep: int
     tiles: int
+    lora_tiles: int
+    input_side: int
+    input_deep: int
     output_split: int
     value_split: int
     group: int
+    shared: int
 
     @property
     def block_rows(self) -> int:
         """Weight rows of a block."""
         return 16 * self.tiles * self.side
+
+    @property
+    def lora_rows(self) -> int:
+        """Weight rows of a block of the loras' first halves."""
+        return 16 * self.lora_tiles * self.side
 
     @property
     def threads(self) -> int:
@@ -83,42 +92,64 @@ def bucket_of(rows: int) -> int:
     return next(bucket for bucket in BUCKETS if bucket >= rows)
 
 
-def cut_of(width: int, ffn: int, rows: int, *, by_input: bool) -> Cut:
-    """Return a cut that fills a large card: about 8 warps for each of its 132 processors."""
-    small, large = width <= 1024, width >= 4096
-    side, deep, tiles = (2, 4, 1) if small else (2, 2, 2) if large else (2, 4, 2)
+def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: int) -> Cut:
+    """Return a cut whose blocks have together some 40 KB of weights under way for each of 132
+    processors, and are mostly one to a processor, so that the next kernel's begin beside them.
+
+    Taller tiles read the activations less often; scaled weights take half the room and less.
+    """
+    width = sizes.width
+    if shared < _MUCH_SHARED:
+        side, deep, tiles, input_side, input_deep = 4, 1, 1, 1, 2
+    elif width >= _LARGE:
+        side, deep, tiles, input_side = 4, 2 if scaled else 1, 2, 2
+        input_deep = 4 if scaled else 2
+    else:
+        side, deep, tiles, input_side, input_deep = 2, 2, 2, 1, 4
+        if width <= _SMALL:
+            deep, tiles = 4, 1
+    if width % (64 * input_side):
+        input_side = 1
     tall = 16 * tiles * side
-    blocks = width // 64 if by_input else -(-width // tall)
-    along = _BY_INPUT_WARPS if by_input else deep
     group = 8 if rows > 8 else 4
     if width < 2048:
         group //= 2
-    return Cut(
-        *(side, deep, tiles),
-        output_split=_split(-(-width // tall), width // GROUP // deep),
-        value_split=_split(blocks, ffn // GROUP // along),
-        group=group,
+    blocks, stage = (
+        (width // (64 * input_side), input_deep // 2) if by_input else (-(-width // tall), deep)
     )
-
-
-def cuts(width: int, ffn: int, rows: int, *, by_input: bool) -> Iterator[Cut]:
-    """Yield cuts worth measuring, the likely best first."""
-    first = cut_of(width, ffn, rows, by_input=by_input)
-    yield first
-    for side, deep, tiles in ((1, 8, 1), (1, 4, 2), (2, 4, 1), (2, 2, 2), (2, 4, 2), (4, 2, 1)):
-        if (side, deep, tiles) != (first.side, first.deep, first.tiles):
-            output = _split(-(-width // (16 * tiles * side)), width // GROUP // deep)
-            yield Cut(side, deep, tiles, output, first.value_split, first.group)
+    return Cut(
+        *(side, deep, tiles, max(1, tiles // 2) if scaled else tiles, input_side, input_deep),
+        output_split=_split(-(-width // tall), width // GROUP // deep),
+        value_split=_split(blocks, sizes.ffn // GROUP // stage),
+        group=group,
+        shared=shared,
+    )
 
 
 def _split(blocks: int, most: int) -> int:
     """Return in how many parts each of so many blocks is cut along k, `most` at most.
 
-    What is cut more has fewer turns, as long as all blocks are on the card at once; but each part
-    has to be added.
+    What is cut more has fewer stages to go through, but each part has to be added.
     """
-    parts = range(1, max(1, min(most, _MOST_PARTS, _BLOCKS_AT_ONCE // blocks)) + 1)
+    parts = range(1, max(1, min(most, _MOST_PARTS, _PROCESSORS // blocks)) + 1)
     return min(parts, key=lambda count: -(-most // count) + count / 10)
+
+
+def shared_of(architecture: int) -> int:
+    """Return the bytes of shared memory that a block of the products has on a card (sm_..).
+
+    Two such blocks are on a processor at once where it has room for them.
+    """
+    if architecture < 80:
+        return _LEAST_SHARED
+    return _MOST_SHARED if architecture in (90, 100, 103) else _MUCH_SHARED
+
+
+def _architecture_of(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 90
+    major, minor = torch.cuda.get_device_capability(device)
+    return 10 * major + minor
 
 
 class RowBuffers:
@@ -172,10 +203,13 @@ class RowsStep:
         self.rows = rows
         self.logits = buffers.logits[:rows]
         self._weights, self._states, self._buffers = weights, states, buffers
-        by_input = weights.layers[0].value.by_input
         self._sizes = weights.sizes
-        width, ffn = self._sizes.width, self._sizes.ffn
-        self.cut = cut or cut_of(width, ffn, rows, by_input=by_input)
+        self.cut = cut or cut_of(
+            *(weights.sizes, rows),
+            scaled=weights.kind in ("int8", "q4"),
+            by_input=weights.layers[0].value.by_input,
+            shared=shared_of(_architecture_of(programs.device)),
+        )
         self._program = programs(SOURCES, self._macros())
         self._launches = list(self._bound())
 
@@ -196,17 +230,25 @@ class RowsStep:
             "MATRIX_KIND": KIND_NUMBERS[weights.kind],
             "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
             "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
-            **{"SIDE": cut.side, "DEEP": cut.deep, "WARP_TILES": cut.tiles},
+            **{"SIDE": cut.side, "DEEP": cut.deep, "SHARED_BYTES": cut.shared},
+            **{"INPUT_SIDE": cut.input_side, "INPUT_DEEP": cut.input_deep},
+            **{"WARP_TILES": cut.tiles, "LORA_TILES": cut.lora_tiles},
             **{"OUTPUT_SPLIT": cut.output_split, "VALUE_SPLIT": cut.value_split},
             **{"GROUP_ROWS": cut.group, "AHEAD": 8},
         }
 
     def _bind(
-        self, name: str, grid: int | tuple[int, int], block: int, arguments: "Sequence[Argument]"
+        self,
+        name: str,
+        grid: int | tuple[int, int],
+        block: int,
+        arguments: "Sequence[Argument]",
+        *,
+        shared: int = 0,
     ) -> "LaunchLike":
         kernel = self._program.kernel(f"rows_{name}")
         # The first one waits for all before: the states that the others read early are there then.
-        return kernel.bind(grid, block, arguments, dependent=name != "embed")
+        return kernel.bind(grid, block, arguments, shared_bytes=shared, dependent=name != "embed")
 
     def _bound(self) -> "Iterator[LaunchLike]":
         weights, at = self._weights, self._buffers
@@ -228,8 +270,8 @@ class RowsStep:
         )
         yield self._bind(
             "in",
-            3 * _tiles(self._sizes.width, cut)
-            + sum(_tiles(rank, cut) for rank in self._sizes.held_ranks),
+            3 * _tiles(self._sizes.width, cut.block_rows)
+            + sum(_tiles(rank, cut.lora_rows) for rank in self._sizes.held_ranks),
             cut.threads,
             (
                 layer.projections.data,
@@ -239,6 +281,7 @@ class RowsStep:
                 at.rkv,
                 at.hidden,
             ),
+            shared=cut.shared,
         )
         yield self._bind(
             *("recur", (self._sizes.width // 64, self.rows // cut.group), _RECUR_THREADS),
@@ -267,22 +310,25 @@ class RowsStep:
         self, name: str, matrix: Matrix, x: Tensor, out: Tensor, split: int = 1
     ) -> "LaunchLike":
         return self._bind(
-            *(name, (_tiles(matrix.rows, self.cut), split), self.cut.threads),
+            *(name, (_tiles(matrix.rows, self.cut.block_rows), split), self.cut.threads),
             (matrix.data, matrix.scales, x, out),
+            shared=self.cut.shared,
         )
 
     def _value(self, matrix: Matrix) -> "LaunchLike":
-        at, split = self._buffers, self.cut.value_split
+        at, cut = self._buffers, self.cut
         if not matrix.by_input:
-            return self._product("value", matrix, at.activation, at.parts, split)
+            return self._product("value", matrix, at.activation, at.parts, cut.value_split)
+        grid = matrix.rows // (64 * cut.input_side), cut.value_split
         return self._bind(
-            *("value_by_input", (matrix.rows // 64, split), _BY_INPUT_THREADS),
+            *("value_by_input", grid, 32 * cut.input_side * cut.input_deep),
             (matrix.data, matrix.scales, at.activation, at.parts),
+            shared=cut.shared,
         )
 
 
-def _tiles(rows: int, cut: Cut) -> int:
-    return -(-rows // cut.block_rows)
+def _tiles(rows: int, of: int) -> int:
+    return -(-rows // of)
 
 
 def _of_layer(pool: Tensor, layer: int) -> tuple[Tensor, int]:

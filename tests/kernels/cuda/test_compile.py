@@ -17,7 +17,7 @@ from kernels.cuda.prefill import Prefill
 from kernels.cuda.prefill_layers import States
 from kernels.cuda.products import Products
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.rows import RowBuffers, RowsStep
+from kernels.cuda.rows import RowBuffers, RowsStep, cut_of, shared_of
 from kernels.cuda.sampler import DeviceSampler
 from kernels.cuda.step import Step, StepBuffers
 from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType
@@ -73,7 +73,13 @@ def test_steps(case: Case) -> None:
     if case.rows:
         buffers = RowBuffers(weights, case.rows, CPU)
         states = _states(weights.sizes)
-        RowsStep(weights, programs, states, buffers, case.rows)
+        cut = cut_of(
+            *(weights.sizes, case.rows),
+            scaled=case.kind in ("int8", "q4"),
+            by_input=case.sparse,
+            shared=shared_of(case.architecture),
+        )
+        RowsStep(weights, programs, states, buffers, case.rows, cut)
 
 
 @pytest.mark.parametrize("case", [CASES[1], CASES[7]], ids=str)

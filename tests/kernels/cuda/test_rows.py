@@ -2,6 +2,7 @@
 and leave, idle rows, both layouts of the value matrix."""
 
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.rows import Cut, RowBuffers, RowsStep, bucket_of, cut_of, cuts
+from kernels.cuda.rows import Cut, RowBuffers, RowsStep, bucket_of, cut_of
 from kernels.cuda.weights import LayerWeights, Sizes, WeightType, build
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 from tests.reference import Reference, ReferenceState
@@ -27,6 +28,7 @@ class Model:
 
     def __init__(self, kind: WeightType, *, by_input: bool, width: int = 128) -> None:
         z = tiny_weights(width=width, vocab=VOCAB, ranks=RANKS, seed=3)
+        z["emb.weight"] = z["emb.weight"].half()  # as the table has it
         sizes = Sizes(2, width, z["blocks.0.ffn.key.weight"].shape[0], VOCAB, RANKS)
         quantizer = Quantizer(EmulatedPrograms())
         self.weights = build(sizes, kind, quantizer, CPU, z, sparse=by_input, pinned=False)
@@ -81,8 +83,16 @@ def far(got: Tensor, wanted: np.ndarray) -> float:
     return float(np.abs(got.double().numpy() - wanted).max() / wanted.std())
 
 
-SMALL = Cut(side=1, deep=2, tiles=1, output_split=1, value_split=2, group=2)
-SEVERAL = Cut(side=2, deep=2, tiles=2, output_split=2, value_split=3, group=8)
+SMALL = Cut(
+    *(2, 2, 1, 1),
+    **{"input_side": 2, "input_deep": 2, "output_split": 1, "value_split": 2, "group": 2},
+    shared=40 << 10,
+)
+SEVERAL = Cut(
+    *(2, 4, 2, 1),
+    **{"input_side": 1, "input_deep": 8, "output_split": 1, "value_split": 2, "group": 8},
+    shared=96 << 10,
+)
 
 
 @pytest.mark.parametrize("by_input", [False, True])
@@ -118,7 +128,7 @@ def test_large_buckets(kind: WeightType, rows: int, width: int, by_input: bool) 
     step = RowsStep(model.weights, EmulatedPrograms(), states, buffers, rows)
     slots = [rows - 1 - i for i in range(rows - 3)]
     got = run(model, step, buffers, [3 * i + 1 for i in range(rows - 3)], slots)
-    for row in (0, 7, 9, rows // 2 + 1, rows - 4):
+    for row in (0, 7, 9, rows // 2, rows - 4):
         state = model.reference.new_state()
         assert far(got[row], model.reference.forward([3 * row + 1], state)[0]) < 3e-3
         same_state(states, slots[row], state)
@@ -158,12 +168,13 @@ def test_every_access_is_within_its_tensor() -> None:
 def test_buckets_and_cuts() -> None:
     assert [bucket_of(n) for n in (1, 8, 9, 32, 33)] == [8, 8, 16, 32, 64]
     for width, ffn in ((128, 512), (768, 3072), (1024, 4096), (2048, 8192), (4096, 16384)):
-        for rows in (8, 64):
-            for by_input in (False, True):
-                all_cuts = list(cuts(width, ffn, rows, by_input=by_input))
-                assert all_cuts[0] == cut_of(width, ffn, rows, by_input=by_input)
-                for cut in all_cuts:
-                    assert cut.threads <= 1024
-                    assert rows % cut.group == 0
-                    assert 1 <= cut.value_split <= 16
-    assert replace(SMALL, side=2).block_rows == 32
+        sizes = Sizes(2, width, ffn, VOCAB, RANKS)
+        for rows, scaled, by_input, kib in product(
+            (8, 64), (False, True), (False, True), (64, 96, 112)
+        ):
+            cut = cut_of(sizes, rows, scaled=scaled, by_input=by_input, shared=kib << 10)
+            assert cut.threads <= 256
+            assert rows % cut.group == 0
+            assert width % (64 * cut.input_side) == 0
+            assert 1 <= cut.value_split <= 16
+    assert replace(SMALL, side=4).block_rows == 64
