@@ -1,7 +1,7 @@
 // One token through RWKV-7, batch 1: five kernels a layer, one before all layers, one after. Follows
 // on device.cuh and gemv.cuh. The residual, the state and every sum are fp32.
 //
-//   embed      residual = row of the table (ln0 is folded into it)
+//   embed      residual = row of the table, normed
 //   mix_in     norm, shift, six mixes; receptance, key, value and the loras' first halves
 //   recur      a block a head: the loras' second halves, the step of the state, norm, bonus, gate
 //   output     residual += output matrix * gated
@@ -27,18 +27,24 @@ constexpr int ADDED_ROWS = D >= 4096 ? 2 : 1;
 
 // ------------------------------------------------------------------ the ends
 
-// token [1]; table [V][D] of 16 bits, fp16 or (table_is_bf16) bf16, may be in the host's memory.
-KERNEL(128) embed(const int* token, const u8* table, float* residual, long long table_is_bf16) {
+// token [1]; table [V][D] fp16, may be in the host's memory; norms [V], ln0 [2][D]: see weights.py.
+KERNEL(128)
+embed(const int* token, const u8* table, const float2* norms, const float* ln0, float* residual) {
   dependents_may_start();
   wait_for_previous();
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= D / 8) return;
-  const uint4 row = load_streamed(table + (static_cast<u64>(load_fresh(token)) * (D / 8) + i) * 16);
+  const u64 id = load_fresh(token);
+  const uint4 row = load_streamed(table + (id * (D / 8) + i) * 16);
+  const float2 by = norms[id], *scales = reinterpret_cast<const float2*>(ln0) + 4 * i;
   const u32 words[4] = {row.x, row.y, row.z, row.w};
 #pragma unroll
-  for (int n = 0; n < 4; n++)
+  for (int n = 0; n < 4; n++) {
+    const float2 x = to_float2(words[n]), scale = scales[n], bias = scales[D / 2 + n];
     reinterpret_cast<float2*>(residual)[4 * i + n] =
-        table_is_bf16 ? make_float2(low_bf16(words[n]), high_bf16(words[n])) : to_float2(words[n]);
+        make_float2(fmaf(fmaf(x.x, by.x, by.y), scale.x, bias.x),
+                    fmaf(fmaf(x.y, by.x, by.y), scale.y, bias.y));
+  }
 }
 
 // Rows [begin, end) of a matrix times what `mix` makes of the residual. memory: shared, so much:

@@ -63,22 +63,19 @@ DEVICE Eight mixed(const Eight& x, const Eight& y, const Eight& z) {
 
 // ------------------------------------------------------------------ the beginning
 
-// grid T. tokens [T]; table [V, D] with its norm done, in the host's memory.
-template <typename T>
-DEVICE void embed(const int* place, const int* tokens, const T* table, float* x) {
+// grid T. tokens [T]; table [V, D] in the host's memory; norms [V], ln0 [2, D]: see weights.py.
+KERNEL(ROW_THREADS)
+read_embed(const int* place, const int* tokens, const half* table, const float2* norms,
+           const float* ln0, float* x) {
   start_next_and_wait();
   const long long t = blockIdx.x, column = 8 * threadIdx.x;
   if (t >= place[0] || column >= D) return;
-  const uint4 row = load_streamed(table + static_cast<long long>(tokens[t]) * D + column);
-  put(x + t * D + column, eight_of(table, row));
-}
-KERNEL(ROW_THREADS)
-read_embed_fp16(const int* place, const int* tokens, const half* table, float* x) {
-  embed(place, tokens, table, x);
-}
-KERNEL(ROW_THREADS)
-read_embed_bf16(const int* place, const int* tokens, const bf16* table, float* x) {
-  embed(place, tokens, table, x);
+  const long long id = tokens[t];
+  const float2 by = norms[id];
+  Eight row = eight_of(load_streamed(table + id * D + column));
+#pragma unroll
+  for (int i = 0; i < 8; i++) row.x[i] = fmaf(row.x[i], by.x, by.y);
+  put(x + t * D + column, mixed(eight_of(ln0 + D + column), row, eight_of(ln0 + column)));
 }
 
 // What becomes of a slot's shifts [L, D], both of them: what the layers have left. grid L.

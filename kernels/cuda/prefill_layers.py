@@ -139,10 +139,10 @@ class LayerWork:
 
     def _all(self) -> Iterator[Work]:
         tools, room = self._tools, self._room
-        table = tools.weights.table
-        kind = "bf16" if table.dtype == torch.bfloat16 else "fp16"
+        weights = tools.weights
         yield self._launch(
-            f"read_embed_{kind}", self._bucket, tools.row_threads, room.tokens, table, room.x
+            *("read_embed", self._bucket, tools.row_threads),
+            *(room.tokens, weights.table, weights.table_norms, weights.ln0, room.x),
         )
         for i, layer in enumerate(tools.weights.layers):
             yield from self._time_mix(i, layer)

@@ -1,7 +1,7 @@
 // One token of each of up to ROWS chats through RWKV-7: seven kernels a layer, every weight read
 // once for all rows. Follows on device.cuh, gemv.cuh and rows_product.cuh; rows_recur.cu follows.
 //
-//   rows_embed     residual = rows of the table (ln0 is folded into it)
+//   rows_embed     residual = rows of the table, normed
 //   rows_mix_in    residual += parts; norm, shift, six mixes
 //   rows_in        receptance, key, value and the loras' first halves
 //   rows_recur     per head, for some rows: the loras' second halves, the step of the state, norm,
@@ -36,21 +36,27 @@ constexpr int MIX_THREADS = D > 1024 ? 512 : 256;
 
 // ------------------------------------------------------------------ ends of a step
 
-// grid (ROWS). tokens [ROWS]; table [V][D] of 16 bits, may be in the host's memory.
-KERNEL(128) rows_embed(const int* tokens, const int* slots, const u8* table, float* residual,
-                       long long table_is_bf16) {
+// grid (ROWS). tokens [ROWS]; table [V][D] fp16, may be in the host's memory; norms [V], ln0 [2][D]:
+// see weights.py.
+KERNEL(128) rows_embed(const int* tokens, const int* slots, const u8* table, const float2* norms,
+                       const float* ln0, float* residual) {
   start_next_and_wait();
   const int row = blockIdx.x;
   if (load_fresh(slots + row) < 0) return;
-  const u8* from = table + static_cast<u64>(load_fresh(tokens + row)) * D * 2;
+  const u64 id = load_fresh(tokens + row);
+  const u8* from = table + id * D * 2;
+  const float2 by = norms[id], *scales = reinterpret_cast<const float2*>(ln0);
   for (int i = threadIdx.x; i < D / 8; i += 128) {
     const uint4 eight = load_streamed(from + 16 * i);
     const u32 words[4] = {eight.x, eight.y, eight.z, eight.w};
     float2* to = reinterpret_cast<float2*>(residual + row * D) + 4 * i;
 #pragma unroll
-    for (int n = 0; n < 4; n++)
-      to[n] = table_is_bf16 ? make_float2(low_bf16(words[n]), high_bf16(words[n]))
-                            : to_float2(words[n]);
+    for (int n = 0; n < 4; n++) {
+      const float2 x = to_float2(words[n]), scale = scales[4 * i + n];
+      const float2 bias = scales[D / 2 + 4 * i + n];
+      to[n] = make_float2(fmaf(fmaf(x.x, by.x, by.y), scale.x, bias.x),
+                          fmaf(fmaf(x.y, by.x, by.y), scale.y, bias.y));
+    }
   }
 }
 

@@ -252,10 +252,10 @@ class RowsStep:
 
     def _bound(self) -> "Iterator[LaunchLike]":
         weights, at = self._weights, self._buffers
-        table = weights.table
+        table = (weights.table, weights.table_norms, weights.ln0)
         yield self._bind(
             *("embed", self.rows, _EMBED_THREADS),
-            (at.tokens, at.slots, table, at.residual, int(table.dtype == torch.bfloat16)),
+            (at.tokens, at.slots, *table, at.residual),
         )
         for i, layer in enumerate(weights.layers):
             yield from self._layer(i, layer)

@@ -195,11 +195,11 @@ class Step:
         return self._bind(name, blocks, 32 * self.cut.warps, arguments)
 
     def _embed(self) -> LaunchLike:
-        table, width = self._weights.table, self._weights.sizes.width
-        blocks = -(-width // (8 * _EMBED_THREADS))
-        is_bf16 = int(table.dtype == torch.bfloat16)
+        weights = self._weights
+        blocks = -(-weights.sizes.width // (8 * _EMBED_THREADS))
         # Pinned host memory has the same address on the card.
-        arguments = [self._buffers.token, table, self._scratch.residual, is_bf16]
+        table = (weights.table, weights.table_norms, weights.ln0)
+        arguments = [self._buffers.token, *table, self._scratch.residual]
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:

@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm
 
 from kernels.cuda.matrices import GROUP, Kind, Matrix
 from kernels.cuda.quantize import Quantizer
@@ -23,7 +22,9 @@ VECTORS = ("w0", "a0", "v0", "k_k", "k_a", "r_k", "ln_x.weight", "ln_x.bias")
 """Rows of ``LayerWeights.vectors``; ln1's weight and bias follow."""
 
 _MIXES = ("x_r", "x_w", "x_k", "x_v", "x_a", "x_g")
-_TABLE_CHUNK = 4096  # rows of the embedding table that are folded at a time
+_TABLE_CHUNK = 4096  # rows of the embedding table that are laid at a time
+_TOP_BIT = 15  # a row's largest number is under 2^15 in fp16
+_NORM_EPS = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,18 @@ class LayerWeights:
 class Weights:
     """A whole model, or its first layers without the head (of 0 rows then).
 
-    kind: of the layers' matrices. lora_kind: of the loras, fp16 or bf16. table: [V, D] fp16 (which
-    a norm's results suit better than bf16), after ln0; in pinned host memory, or on the device.
-    ln_out: [2, D] fp32.
+    kind: of the layers' matrices. lora_kind: of the loras, fp16 or bf16. table: [V, D] fp16, the
+    embedding's rows times a power of two each, so that none of their bits is lost; in pinned host
+    memory, or on the device. A row x of norm n is (x n[0] + n[1]) ln0[0] + ln0[1] when normed:
+    table_norms [V, 2], ln0 [2, D]. ln_out: [2, D]. These are fp32.
     """
 
     sizes: Sizes
     kind: Kind
     lora_kind: Kind
     table: Tensor
+    table_norms: Tensor
+    ln0: Tensor
     layers: tuple[LayerWeights, ...]
     ln_out: Tensor
     head: Matrix
@@ -110,13 +114,14 @@ class Weights:
     @property
     def nbytes(self) -> int:
         """Bytes on the card (the table counts where it is there)."""
-        there = sum(layer.nbytes for layer in self.layers) + self.ln_out.nbytes + self.head.nbytes
+        there = sum(layer.nbytes for layer in self.layers) + self.head.nbytes
+        there += sum(x.nbytes for x in (self.ln_out, self.ln0, self.table_norms))
         return there + (self.table.nbytes if self.table.device == self.ln_out.device else 0)
 
 
 @dataclass(slots=True)
 class WeightsBuilder:
-    """Takes the tensors of a checkpoint in any order, but ln0 before the embedding table.
+    """Takes the tensors of a checkpoint in any order.
 
     sparse: values are laid by input, so that rows which meet zeros can be left out. pinned: the
     table is in pinned host memory, and is the only thing that is. headless: without the head and
@@ -132,7 +137,6 @@ class WeightsBuilder:
     head_kind: Kind | None = None
     headless: bool = False
     _weights: Weights = field(init=False)
-    _ln0: Tensor = field(init=False)
     _missing: set[str] = field(init=False)
     _rows: dict[str, int] = field(init=False, default_factory=dict)
 
@@ -148,9 +152,9 @@ class WeightsBuilder:
         table = torch.empty(
             sizes.vocab, sizes.width, dtype=torch.float16, device=where, pin_memory=self.pinned
         )
-        self._ln0 = self._zeros(2, sizes.width)
-        ln_out = self._zeros(2, sizes.width)
-        self._weights = Weights(sizes, kind, lora_kind, table, layers, ln_out, head)
+        norms = self._zeros(sizes.vocab, 2)
+        ln0, ln_out = self._zeros(2, sizes.width), self._zeros(2, sizes.width)
+        self._weights = Weights(sizes, kind, lora_kind, table, norms, ln0, layers, ln_out, head)
         self._missing = set(_names(sizes))
         if self.headless:
             self._missing -= {"head.weight", "ln_out.weight", "ln_out.bias"}
@@ -218,21 +222,23 @@ class WeightsBuilder:
         return self._weights.layers[int(number)], part
 
     def _put_table(self, values: Tensor, first: int) -> None:
-        if "blocks.0.ln0.weight" in self._missing or "blocks.0.ln0.bias" in self._missing:
-            raise ValueError("the embedding table came before ln0")
-        table, width = self._weights.table, self.sizes.width
+        table, norms = self._weights.table, self._weights.table_norms
         for start in range(0, values.shape[0], _TABLE_CHUNK):
             rows = values[start : start + _TABLE_CHUNK].float()
-            folded = layer_norm(rows, (width,), self._ln0[0], self._ln0[1])
-            to = first + start
-            table[to : to + rows.shape[0]].copy_(folded)
+            variance, mean = torch.var_mean(rows, -1, correction=0)
+            by = torch.rsqrt(variance + _NORM_EPS)
+            up = _TOP_BIT - torch.frexp(rows.abs().amax(-1)).exponent
+            place = slice(first + start, first + start + rows.shape[0])
+            table[place].copy_(torch.ldexp(rows, up[:, None]))
+            norms[place, 0].copy_(torch.ldexp(by, -up))
+            norms[place, 1].copy_(-mean * by)
 
     def _put_small(self, name: str, values: Tensor) -> None:
         layer, part = self._layer_of(name)
         if layer is None:
             self._weights.ln_out[_norm_row(part)].copy_(values.reshape(-1))
         elif part.startswith("ln0."):
-            self._ln0[_norm_row(part)].copy_(values.reshape(-1))
+            self._weights.ln0[_norm_row(part)].copy_(values.reshape(-1))
         elif part in ("ln1.weight", "ln1.bias"):
             row = _norm_row(part)
             layer.ln1[row].copy_(values.reshape(-1))
