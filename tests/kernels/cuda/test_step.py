@@ -123,11 +123,12 @@ def test_many_steps_stay_with_the_reference(kind: WeightType) -> None:
 @pytest.mark.parametrize("kind", ["fp16", "bf16"])
 def test_leaving_zeros_out_loses_nothing(kind: WeightType) -> None:
     # The order of sums differs (rows that are left out move the others up), the terms do not. Not
-    # for int8 and q4: some input of a later product then rounds to another of its few digits.
+    # for int8 and q4: some input of a later product then rounds to another of its few digits. What
+    # is squared rounds to fp16: a bit of that may differ too.
     case = Case(kind, sparse=True)
     weights = made(case, checkpoint(case.sizes))
     skipping, everything = (read(*step_of(case, weights, skip=skip)) for skip in (True, False))
-    assert float((skipping - everything).abs().max() / everything.std()) < 2e-5
+    assert float((skipping - everything).abs().max() / everything.std()) < 2e-4
 
 
 @pytest.mark.parametrize("kind", ["fp16", "q4"])
