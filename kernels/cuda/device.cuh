@@ -125,6 +125,20 @@ DEVICE u16 load_streamed2(const void* p) {
   asm volatile("ld.global.nc.L1::no_allocate.L2::128B.u16 %0, [%1];" : "=h"(v) : "l"(p));
   return v;
 }
+// The same, asked for where it stands: loads that are marked as of constant memory are put off by
+// the compiler, even until after wait_for_previous, where it wants registers.
+DEVICE uint4 load_ahead(const void* p) {
+  uint4 v;
+  asm volatile("ld.global.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p));
+  return v;
+}
+DEVICE u16 load_ahead2(const void* p) {
+  u16 v;
+  asm volatile("ld.global.L1::no_allocate.L2::128B.u16 %0, [%1];" : "=h"(v) : "l"(p));
+  return v;
+}
 // Host memory, or what another kernel may be writing: past every cache of this SM.
 DEVICE u32 load_fresh(const u32* p) { return *const_cast<const volatile u32*>(p); }
 DEVICE int load_fresh(const int* p) { return *const_cast<const volatile int*>(p); }

@@ -3,8 +3,8 @@
 // of weights are those of matrices.py. Knows no model. The macro AHEAD says how many loads of 16
 // bytes a lane has under way.
 //
-// Activations lie in shared memory: fp32 for weights of 16 bits and int8; for q4 as int8 with a
-// scale for each 64 (what that costs is a tenth of the weights' own error).
+// Activations lie in shared memory: fp32 for weights of 16 bits; for int8 and q4 as two digits of 8
+// bits, 128 high + low, with a scale for each 64: 15 bits of the largest, finer than fp16 there.
 
 enum Kind { FP16 = 0, BF16 = 1, INT8 = 2, Q4 = 3 };
 
@@ -55,86 +55,86 @@ template <int OF, int K> DEVICE int place_of(int i) {
   return i % FOURS * PIECES + i / FOURS;
 }
 
-// Put them there. All lanes of a warp come here, with i's that follow one another and begin at a
-// multiple of 16; `valid` says whose are of the vector.
+// The largest of a vector's 64 in units of its scale: 127 of the higher digit.
+constexpr float DIGITS_MOST = 127 * 128;
+
+// Where the 16 numbers of chunk i have their higher digits (as a uint4); the lower ones lie K / 16
+// further, the scales after both.
+template <int OF, int K> DEVICE int place_of_digits(int i) {
+  return OF == Q4 ? i % 2 * (K / 32) + i / 2 : i;
+}
+
+// Put the numbers 4 i .. 4 i + 3 there. All lanes of a warp come here, with i's that follow one
+// another and begin at a multiple of 16; `valid` says whose are of the vector.
 template <int OF, int K> DEVICE void put_activations(float4* x, int i, float4 v, bool valid) {
-  if constexpr (OF != Q4) {
+  if constexpr (!scaled(OF)) {
     if (valid) x[place_of<OF, K>(i)] = v;
   } else {
     float top = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
 #pragma unroll
     for (int step = 8; step; step >>= 1) top = fmaxf(top, __shfl_xor_sync(ALL_LANES, top, step));
-    const float by = top > 1e-30f ? 127.0f / top : 0.0f;
+    const float by = top > 1e-30f ? DIGITS_MOST / top : 0.0f;
     if (!valid) return;
-    const u32 q = (static_cast<u32>(__float2int_rn(v.x * by)) & 255u) |
-                  (static_cast<u32>(__float2int_rn(v.y * by)) & 255u) << 8 |
-                  (static_cast<u32>(__float2int_rn(v.z * by)) & 255u) << 16 |
-                  static_cast<u32>(__float2int_rn(v.w * by)) << 24;
-    reinterpret_cast<u32*>(x)[(i / 4 % 2 * (K / 32) + i / 8) * 4 + i % 4] = q;
-    if (i % 16 == 0) reinterpret_cast<float*>(x)[K / 4 + i / 16] = top * (1.0f / 127.0f);
+    const float of[4] = {v.x, v.y, v.z, v.w};
+    u32 high = 0, low = 0;
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+      const int q = __float2int_rn(of[n] * by), upper = (q + 64) >> 7;
+      high |= (static_cast<u32>(upper) & 255u) << 8 * n;
+      low |= (static_cast<u32>(q - 128 * upper) & 255u) << 8 * n;
+    }
+    u32* digits = reinterpret_cast<u32*>(x) + place_of_digits<OF, K>(i / 4) * 4 + i % 4;
+    digits[0] = high, digits[K / 4] = low;
+    if (i % 16 == 0) reinterpret_cast<float*>(x)[K / 2 + i / 16] = top * (1.0f / DIGITS_MOST);
   }
 }
-// Bytes of shared memory for them.
+// Bytes of memory for them, whole uint4's: at most 4 K.
 template <int OF, int K> DEVICE constexpr int activation_bytes() {
-  return OF == Q4 ? K + K / 16 : 4 * K;
+  return scaled(OF) ? quotient_up(2 * K + K / 16, 16) * 16 : 4 * K;
 }
 
-// Some 4 of a lane's weights times 4 activations; Q4: 16 and 16.
+// Some 4 of a lane's weights times 4 activations.
 template <int OF> DEVICE void add_fours(float (&sum)[2], u32 first, u32 second, float4 v) {
   sum[0] = fmaf(low_number<OF>(first), v.x, sum[0]);
   sum[1] = fmaf(high_number<OF>(first), v.y, sum[1]);
   sum[0] = fmaf(low_number<OF>(second), v.z, sum[0]);
   sum[1] = fmaf(high_number<OF>(second), v.w, sum[1]);
 }
-DEVICE void add_bytes(float (&sum)[2], u32 word, float4 v) {
-  const u32 flipped = word ^ 0x80808080u;
-  sum[0] = fmaf(byte_to_float(flipped, 0), v.x, sum[0]);
-  sum[1] = fmaf(byte_to_float(flipped, 1), v.y, sum[1]);
-  sum[0] = fmaf(byte_to_float(flipped, 2), v.z, sum[0]);
-  sum[1] = fmaf(byte_to_float(flipped, 3), v.w, sum[1]);
-}
-DEVICE void add_nibbles(int (&sum)[2], u32 first, u32 second, uint4 v) {
-  u32 levels[4];
-  nibbles_to_levels(first, levels[0], levels[1]);
-  nibbles_to_levels(second, levels[2], levels[3]);
-  sum[0] = dp4a(static_cast<int>(levels[0]), static_cast<int>(v.x), sum[0]);
-  sum[1] = dp4a(static_cast<int>(levels[1]), static_cast<int>(v.y), sum[1]);
-  sum[0] = dp4a(static_cast<int>(levels[2]), static_cast<int>(v.z), sum[0]);
-  sum[1] = dp4a(static_cast<int>(levels[3]), static_cast<int>(v.w), sum[1]);
+// Sixteen weights of a byte times as many digits.
+DEVICE int dot_bytes(const u32 (&w)[4], uint4 v, int sum) {
+  sum = dp4a(static_cast<int>(w[0]), static_cast<int>(v.x), sum);
+  sum = dp4a(static_cast<int>(w[1]), static_cast<int>(v.y), sum);
+  sum = dp4a(static_cast<int>(w[2]), static_cast<int>(v.z), sum);
+  return dp4a(static_cast<int>(w[3]), static_cast<int>(v.w), sum);
 }
 
 // sum += 16 bytes of weights of each of R rows times the activations of `piece`.
 template <int OF, int K, int R>
 DEVICE void multiply_piece(float (&sum)[R][2], const uint4 (&w)[R], const float (&scale)[R],
                            const float4* x, int piece) {
-  constexpr int PLANE = K / elements(OF);
-  if constexpr (OF == Q4) {
-    const uint4* packed = reinterpret_cast<const uint4*>(x);
-    const float of_x = reinterpret_cast<const float*>(x)[K / 4 + piece / 2];
-    int of[R][2] = {};
-    uint4 v = packed[piece];
+  constexpr int E = elements(OF), PLANE = K / E;
+  if constexpr (scaled(OF)) {
+    constexpr int CHUNKS = E / 16;
+    const uint4* digits = reinterpret_cast<const uint4*>(x);
+    const float of_x = reinterpret_cast<const float*>(x)[K / 2 + piece / (GROUP / E)];
+    int high[R] = {}, low[R] = {};
 #pragma unroll
-    for (int r = 0; r < R; r++) add_nibbles(of[r], w[r].x, w[r].y, v);
-    v = packed[PLANE + piece];
+    for (int i = 0; i < CHUNKS; i++) {
+      const uint4 upper = digits[i * PLANE + piece], lower = digits[K / 16 + i * PLANE + piece];
 #pragma unroll
-    for (int r = 0; r < R; r++) {
-      add_nibbles(of[r], w[r].z, w[r].w, v);
-      sum[r][0] = fmaf(static_cast<float>(of[r][0] + of[r][1]), of_x * scale[r], sum[r][0]);
-    }
-  } else if constexpr (OF == INT8) {
-    float of[R][2] = {};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const float4 v = x[i * PLANE + piece];
-#pragma unroll
-      for (int r = 0; r < R; r++)
-        add_bytes(of[r], i == 0 ? w[r].x : i == 1 ? w[r].y : i == 2 ? w[r].z : w[r].w, v);
+      for (int r = 0; r < R; r++) {
+        u32 bytes[4] = {w[r].x, w[r].y, w[r].z, w[r].w};
+        if constexpr (OF == Q4) {
+          nibbles_to_levels(i ? w[r].z : w[r].x, bytes[0], bytes[1]);
+          nibbles_to_levels(i ? w[r].w : w[r].y, bytes[2], bytes[3]);
+        }
+        high[r] = dot_bytes(bytes, upper, high[r]);
+        low[r] = dot_bytes(bytes, lower, low[r]);
+      }
     }
 #pragma unroll
-    for (int r = 0; r < R; r++) {
-      sum[r][0] = fmaf(of[r][0], scale[r], sum[r][0]);
-      sum[r][1] = fmaf(of[r][1], scale[r], sum[r][1]);
-    }
+    for (int r = 0; r < R; r++)
+      sum[r][0] = fmaf(static_cast<float>(128 * high[r] + low[r]), of_x * scale[r], sum[r][0]);
   } else {
     float4 v = x[piece];
 #pragma unroll
@@ -193,28 +193,32 @@ template <int OF, int K, int SPLIT = 1, int MOST = 4> struct Rows {
     if constexpr (scaled(OF)) {
       scales = of.scales + static_cast<u64>(row) * (K / GROUP) + split * (K / GROUP / SPLIT) +
                lane_index();
-      fetch_scales(0);
+      fetch_scales<true>(0);
     }
 #pragma unroll
-    for (int b = 0; b < B; b++) fetch(b, 0);
+    for (int b = 0; b < B; b++) fetch<true>(b, 0);
   }
 
   // Of the rows at `row`. What is beyond the row or the last row stays what it was.
-  METHOD void fetch(int b, int part) {
+  template <bool AT_ONCE = false> METHOD void fetch(int b, int part) {
     const int step = part * B + b;
     if (!EVEN && step * 32 + lane_index() >= PIECES) return;
 #pragma unroll
-    for (int r = 0; r < R; r++)
-      if (row + r < end) w[r][b] = load_streamed(data + (r * (K / E) + step * 32) * 16);
+    for (int r = 0; r < R; r++) {
+      const u8* from = data + (r * (K / E) + step * 32) * 16;
+      if (row + r < end) w[r][b] = AT_ONCE ? load_ahead(from) : load_streamed(from);
+    }
   }
-  METHOD void fetch_scales(int part) {
+  template <bool AT_ONCE = false> METHOD void fetch_scales(int part) {
 #pragma unroll
     for (int i = 0; i < S; i++) {
       const int group = part * B * STEP_GROUPS + i * 32;
       if (group + lane_index() < K / GROUP / SPLIT)
 #pragma unroll
-        for (int r = 0; r < R; r++)
-          if (row + r < end) scale[r][i] = load_streamed2(scales + r * (K / GROUP) + group);
+        for (int r = 0; r < R; r++) {
+          const bf16* from = scales + r * (K / GROUP) + group;
+          if (row + r < end) scale[r][i] = AT_ONCE ? load_ahead2(from) : load_streamed2(from);
+        }
     }
   }
 
@@ -285,19 +289,41 @@ template <int BLOCK_OF> DEVICE float2 block_sums(float a, float b, float2* memor
   return make_float2(a, b);
 }
 
+// The mean of a vector in memory and 1 / its deviation, by a whole block, whose thread t gets into
+// v the fours t, t + THREADS, ...
+template <int K, int THREADS, int COUNT>
+DEVICE float2 mean_and_scale(const float* vector, float4 (&v)[COUNT], float2* memory) {
+  static_assert(COUNT == quotient_up(K / 4, THREADS), "all of it");
+  float sum = 0, squares = 0;
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    const int i = n * THREADS + static_cast<int>(threadIdx.x);
+    v[n] = i < K / 4 ? load_written4(vector + 4 * i) : make_float4(0, 0, 0, 0);
+  }
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    sum += (v[n].x + v[n].y) + (v[n].z + v[n].w);
+    squares = fmaf(v[n].x, v[n].x, fmaf(v[n].y, v[n].y, squares));
+    squares = fmaf(v[n].z, v[n].z, fmaf(v[n].w, v[n].w, squares));
+  }
+  const float2 all = block_sums<THREADS / 32>(sum, squares, memory);
+  const float mean = all.x / K;
+  return make_float2(mean, rsqrtf(fmaxf(all.y / K - mean * mean, 0.0f) + 1e-5f));
+}
+
 // What a layer norm and a token shift do to the residual x [K]: y = (x - mean) / deviation, then
 // y * weight + bias =: h, then h + (shift - h) * mix. mix null: h.
 struct Mix {
   const float *weight, *bias, *mix, *shift;
 };
 
-// It is worked out by every block anew: cheaper than a kernel more. a, c: shared memory [K / 4]
-// each, c of its own for q4 only. THREADS: of the block.
+// It is worked out by every block anew, where that is cheaper than a kernel more. a, c: shared
+// memory [K / 4] each, c of its own for int8 and q4 only. THREADS: of the block.
 template <int OF, int K, int THREADS> struct Mixed {
   static constexpr int COUNT = quotient_up(K / 4, THREADS);
 
   static METHOD float4& offset(float4* c, float4* x, int i) {
-    return OF == Q4 ? c[i] : x[place_of<OF, K>(i)];
+    return scaled(OF) ? c[i] : x[place_of<OF, K>(i)];
   }
 
   // Before the wait: h + (shift - h) mix = y * a + c.
@@ -325,21 +351,8 @@ template <int OF, int K, int THREADS> struct Mixed {
   static METHOD void finish(const float* residual, const float4* a, float4* c, float4* x,
                             float2* memory, float* normed) {
     float4 v[COUNT];
-    float sum = 0, squares = 0;
-#pragma unroll
-    for (int n = 0; n < COUNT; n++) {
-      const int i = n * THREADS + static_cast<int>(threadIdx.x);
-      v[n] = i < K / 4 ? load_written4(residual + 4 * i) : make_float4(0, 0, 0, 0);
-    }
-#pragma unroll
-    for (int n = 0; n < COUNT; n++) {
-      sum += (v[n].x + v[n].y) + (v[n].z + v[n].w);
-      squares = fmaf(v[n].x, v[n].x, fmaf(v[n].y, v[n].y, squares));
-      squares = fmaf(v[n].z, v[n].z, fmaf(v[n].w, v[n].w, squares));
-    }
-    const float2 all = block_sums<THREADS / 32>(sum, squares, memory);
-    const float mean = all.x / K;
-    const float by = rsqrtf(fmaxf(all.y / K - mean * mean, 0.0f) + 1e-5f);
+    const float2 norm = mean_and_scale<K, THREADS>(residual, v, memory);
+    const float mean = norm.x, by = norm.y;
 #pragma unroll
     for (int n = 0; n < COUNT; n++) {
       const int i = n * THREADS + static_cast<int>(threadIdx.x);

@@ -1,4 +1,4 @@
-"""One token of one chat through the kernels of decode.cu: five launches a layer, and two.
+"""One token of one chat through the kernels of decode.cu: five to seven launches a layer.
 
 Knows weights, buffers and launches; knows no file, no graph and no sampler. The launches go to
 torch's current stream, so a caller can capture them in a CUDA graph.
@@ -13,10 +13,12 @@ from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
 from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 
-SOURCES = ("gemv.cuh", "decode.cu")
+SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
 SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 512
+_NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
+_APART_FROM_WIDTH = 2048
 _VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
 _VALUE_BLOCKS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
@@ -32,7 +34,7 @@ class Cut:
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
     product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
-    the other.
+    the other. apart: norms and mixes are kernels of their own.
     """
 
     warps: int = 8
@@ -42,26 +44,37 @@ class Cut:
     groups: int = 4
     split: int = 1
     head_turns: int = 4
+    apart: bool = False
 
 
 def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     """Return what is good on a card of about 132 SMs."""
     split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
-    ahead = 4 if kind in ("int8", "q4") else 8  # their rows are short, their scales registers
+    # Where a norm's inputs are many bytes beside a block's weights, not every block reads them.
+    # Many warps with few loads each were faster there than few with many.
+    apart = sizes.width >= _APART_FROM_WIDTH
+    ahead = 4 if apart or kind in ("int8", "q4") else 8
     # Few blocks' sums are quick to add up, but each warp should ask for all it reads at once.
     groups = sizes.ffn // GROUP * _tiles(sizes) // _VALUE_BLOCKS
     most = 8 if kind in ("int8", "q4") else 16
-    return Cut(ahead=ahead, groups=min(max(groups, 1), most), split=split)
+    blocks = 4 if apart else 2
+    groups = min(max(groups, 1), most)
+    return Cut(blocks=blocks, ahead=ahead, groups=groups, split=split, apart=apart)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
     """Return what is worth measuring on a card, the default first. Each costs a compilation."""
     best = default_cut(sizes, kind)
-    shapes = [(8, 4, best.ahead, 32), (8, 2, 8, 24), (8, 3, 8, 24), (16, 1, best.ahead, 32)]
-    shapes += [(4, 4, best.ahead, 32), (8, 2, 12 - best.ahead, 32)]
+    if best.apart:
+        shapes = [(8, 4, 4, 32, False), (8, 3, 4, 32, True), (8, 2, 8, 32, True)]
+        shapes += [(16, 2, 4, 32, True), (8, 3, 8, 24, True), (8, 2, 8, 32, False)]
+    else:
+        shapes = [(8, 2, best.ahead, 32, True), (4, 4, best.ahead, 32, False)]
+        shapes += [(8, 4, best.ahead, 32, False), (16, 1, best.ahead, 32, False)]
+        shapes += [(8, 2, 12 - best.ahead, 32, False)]
     cuts = [best] + [
-        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
-        for warps, blocks, ahead, resident in shapes
+        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident, apart=apart)
+        for warps, blocks, ahead, resident, apart in shapes
     ]
     around = [best.groups // 2, best.groups * 2]
     fit = [groups for groups in around if 1 <= groups <= sizes.ffn // GROUP]
@@ -115,6 +128,7 @@ class _Scratch:
 
         width = sizes.width
         self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
+        self.inputs = fp32(7 * width)  # of products, as they want them
         self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
         self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
         self.value_parts = fp32(parts * width)
@@ -155,14 +169,16 @@ class Step:
         self._launches = [self._embed()]
         for i, layer in enumerate(weights.layers):
             self._launches += [
+                *self._norm_in(layer, i),
                 self._mix_in(layer, i),
                 self._recur(layer, i),
                 self._output(layer),
+                *self._norm_key(layer, i),
                 self._key(layer, i),
                 self._value(layer, i),
             ]
         if weights.has_head:
-            self._launches.append(self._head())
+            self._launches += [*self._norm_head(), self._head()]
 
     def run(self) -> None:
         """Read the token in the buffers: advance the state there and write the logits."""
@@ -202,6 +218,24 @@ class Step:
         arguments = [self._buffers.token, *table, self._scratch.residual]
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
+    def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:
+        if not self.cut.apart:
+            return []
+        blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
+        arguments = [self._scratch.residual, *arguments, self._scratch.inputs]
+        return [self._bind(name, blocks, _NORM_THREADS, arguments)]
+
+    def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
+        shift = self._buffers.att_shift[i]
+        return self._norm("norm_in", [*layer.ln1, layer.mixes, shift, self._scratch.normed])
+
+    def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
+        shift = self._buffers.ffn_shift[i]
+        return self._norm("norm_key", [*layer.ln2, layer.x_k, shift, self._scratch.normed])
+
+    def _norm_head(self) -> list[LaunchLike]:
+        return self._norm("norm_head", [*self._weights.ln_out])
+
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, matrix = self._scratch, layer.projections
         rows, lora_rows, blocks = self._mix_in_cut()
@@ -211,7 +245,7 @@ class Step:
             [
                 *(matrix.data, matrix.scales, layer.lora_in.data, scratch.residual),
                 *(layer.ln1[0], layer.ln1[1], layer.mixes, self._buffers.att_shift[i]),
-                *(scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
+                *(scratch.inputs, scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
             ],
         )
 
@@ -259,7 +293,8 @@ class Step:
             -(-sizes.ffn // rows),
             [
                 *(matrix.data, matrix.scales, scratch.residual, layer.ln2[0], layer.ln2[1]),
-                *(layer.x_k, self._buffers.ffn_shift[i], scratch.normed, scratch.activation, rows),
+                *(layer.x_k, self._buffers.ffn_shift[i], scratch.inputs),
+                *(scratch.normed, scratch.activation, rows),
             ],
         )
 
@@ -291,7 +326,8 @@ class Step:
             -(-head.rows // rows),
             [
                 *(head.data, head.scales, self._scratch.residual),
-                *(weights.ln_out[0], weights.ln_out[1], self._buffers.logits, rows),
+                *(weights.ln_out[0], weights.ln_out[1], self._scratch.inputs),
+                *(self._buffers.logits, rows),
             ],
         )
 
@@ -310,6 +346,7 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "BLOCK_WARPS": cut.warps,
         "AHEAD": cut.ahead,
         "RESIDENT_WARPS": cut.resident,
+        "NORM_APART": int(cut.apart),
         "VALUE_GROUPS": cut.groups,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }

@@ -87,6 +87,8 @@ DEVICE uint4 load_streamed(const void* p) { return load_aligned<uint4>(p); }
 DEVICE uint2 load_streamed8(const void* p) { return load_aligned<uint2>(p); }
 DEVICE u32 load_streamed4(const void* p) { return load_aligned<u32>(p); }
 DEVICE u16 load_streamed2(const void* p) { return load_aligned<u16>(p); }
+DEVICE uint4 load_ahead(const void* p) { return load_aligned<uint4>(p); }
+DEVICE u16 load_ahead2(const void* p) { return load_aligned<u16>(p); }
 DEVICE u32 load_fresh(const u32* p) { return *const_cast<const volatile u32*>(p); }
 DEVICE int load_fresh(const int* p) { return *const_cast<const volatile int*>(p); }
 DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
