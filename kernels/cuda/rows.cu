@@ -1,5 +1,6 @@
 // One token of each of up to ROWS chats through RWKV-7: seven kernels a layer, every weight read
-// once for all rows. Follows on device.cuh, gemv.cuh and rows_product.cuh; rows_recur.cu follows.
+// once for all rows. Follows on gemv.cuh, rows_product.cuh and rows_by_input.cuh; rows_recur.cu
+// follows.
 //
 //   rows_embed     residual = rows of the table, normed
 //   rows_mix_in    residual += parts; norm, shift, six mixes

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kernels.cuda.program import Argument, LaunchLike, Programs
     from kernels.cuda.weights import LayerWeights, Sizes, Weights
 
-SOURCES = ("gemv.cuh", "rows_product.cuh", "rows.cu", "rows_recur.cu")
+SOURCES = ("gemv.cuh", "rows_product.cuh", "rows_by_input.cuh", "rows.cu", "rows_recur.cu")
 BUCKETS = (8, 16, 32, 64)
 """Numbers of rows that have kernels of their own; fewer rows leave the rest of a bucket empty."""
 MOST_ROWS = BUCKETS[-1]
