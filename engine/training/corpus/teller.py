@@ -61,7 +61,10 @@ _EVERYTHING = Wordings(
         "What do you remember about me?", "List what you know about me.", "What did I tell you?",
         "Do you remember what I told you about myself?", "Say everything you know about me.",
         "Please sum up what I told you about me.", "Tell me something about me.",
-        "Describe me.", "What facts about me do you know?",
+        "Describe me.", "What facts about me do you know?", "What have I told you so far?",
+        "What did I say about myself?", "Which things did I tell you?", "Tell me all about me.",
+        "What do you know of me by now?", "What do you know about me so far?",
+        "List everything I told you.", "Repeat what I told you about me.",
     ),
     ("What are the things that you know about me?", "Sum up what you know about me."),
 )  # fmt: skip
@@ -110,15 +113,13 @@ class Teller:
 
     def ask(self, key: Key) -> Exchange:
         """Ask for a fact, which may never have been told."""
-        asked = key
-        # The word "pet" will do where it can mean one only.
-        if key[0] == "pet" and self._pets() in ([], [key]) and self._rng.random() < 0.25:
-            asked = ("pet", "pet")
+        asked = self._in_short(key)
         return Exchange(self._question(asked), self._answer(key, asked))
 
     def ask_two(self, first: Key, second: Key) -> Exchange:
         """Ask for two facts in one message, as one question or as two."""
-        user = self._question_for_both(first, second)
+        asked = (self._in_short(key) if key in self.known else key for key in (first, second))
+        user = self._question_for_both(*asked)
         if first in self.known and second in self.known:
             both = f"{self._said(first, 0)} and {self._said(second, 0)}"
             return Exchange(user, sentence(both, "."))
@@ -158,6 +159,11 @@ class Teller:
             return Exchange(casual(user, rng), rng.choice(_NOTED))
         said = sentence(rng.choice(_CORRECTED).format(self._said(key, 0)))
         return Exchange(casual(user, rng), said)
+
+    def _in_short(self, key: Key) -> Key:
+        """Return what is asked for: the word "pet" will do where it can mean one only."""
+        short = key[0] == "pet" and self._pets() in ([], [key]) and self._rng.random() < 0.3
+        return ("pet", "pet") if short else key
 
     def _pets(self) -> list[Key]:
         return [key for key in self.known if key[0] == "pet"]
