@@ -58,7 +58,44 @@ _WHOLE = (
     "[[The hero is|It is about]] {n}, the animal is {x} {j}{a} and the place is {p}. Tell me the"
     " story.",
 )
-ASKING = (*(f"{_TOLD} {about}." for about in _ABOUT for _ in range(2)), *_WHOLE)
+_THING = "[[something|something short|a few lines|some lines|a few sentences|a text|a bit]]"
+_LOOSE = (
+    "[[write|tell me|make up|invent|please write|can you write]] " + _THING + " {about}.",
+    "[[write|tell|tell me|please tell me|now write]] {about}, [[as a story|as a short tale|as a"
+    " bedtime story|like a fairy tale|in a short story|in a few lines|please|for my children]].",
+    "[[story time|next story|bedtime|one more story|another one|story please|a story]][[!|:|.]]"
+    " [[It is |]]{about}.",
+    "[[My kid|My daughter|My son|My little brother|Somebody here|My class]] [[wants|needs|would"
+    " like|wishes for|asks for]] [[a story|a short story|a fairy tale]] {about}.",
+    "[[My story|The story|It]] [[should be|must be|is to be]] {about}. [[Go|Please write it|Tell"
+    " it|Begin]]!",
+)
+_DEEDS = (
+    "[[about |]]the [[time|day|night|summer|evening|morning]] [[when |that |]]{n} [[met|found|saved"
+    "|saw|lost|fed|taught|followed]] {x} {j}{a} [[in|near|at|by|close to|outside]] {p}",
+    "[[about |of ]]the [[day|night|week]] [[when |that |]]{n} and {x} {j}{a} [[became friends|got"
+    " lost|went away|had a race|danced|had a quarrel|fell asleep|met]] [[in|near|at]] {p}",
+    "[[about |]]how {n} and {x} {j}{a} [[became friends|got lost|lived|learned to fly|had a party"
+    "|found a treasure|built a boat|saved a star]] [[in|near|at]] {p}",
+    "about a [[boy|girl|child|king|queen|baker|painter|doctor]] [[called|named|by the name of]] {n}"
+    " and [[his|her|the]] [[pet |friend, the |]]{j}{a}, [[they visit|they live in|they travel to"
+    "|it happens in|set in|in]] {p}",
+    "where {n} [[finds|loses|saves|meets|hides|feeds|chases|carries]] {x} {j}{a} [[in|near|by|at"
+    "|outside|on the way to|far from]] {p}",
+    "[[with|about]] {n} in it, and {x} {j}{a}, [[and it happens in|and the place is|all in|set in]]"
+    " {p}",
+    "about {n} and {x} {j}{a}. [[Make it happen in|It takes place in|Let it be set in|The place is"
+    "|They are in]] {p}",
+    "[[where|in which]] {n} [[has to|must|wants to|tries to]] [[save|find|help|catch|teach]] {x}"
+    " {j}{a} [[in|near|from|at]] {p}",
+    "about {n}. There is {x} {j}{a} in it, and {p}",
+)
+ASKING = (
+    *(f"{_TOLD} {about}." for about in _ABOUT for _ in range(2)),
+    *(f"{_TOLD} {deed}." for deed in _DEEDS),
+    *(loose.replace("{about}", deed) for loose in _LOOSE for deed in _DEEDS),
+    *_WHOLE,
+)
 ASKING_HELD = (
     "Please tell a story that contains {n}, {x} {j}{a} and {p}.",
     "Write about the time {n} and {x} {j}{a} were friends in {p}, as a short story.",

@@ -10,7 +10,7 @@ from engine.training.corpus.common_words import COMMON_WORDS
 from engine.training.corpus.exchange import Exchange, Probe, casual, chosen, held_out
 from engine.training.corpus.teller import tells
 
-_START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" )(?!(?:he|she|it) (?:asked|said)))[a-z]')
+_START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" )(?!(?:(?:he|she|it) )?(?:asked|said)))[a-z]')
 _END = "The end."
 _MEETING_SHARE = 0.5
 """How many stories are about somebody who meets an animal, not about an animal with a name."""

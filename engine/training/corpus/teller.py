@@ -21,6 +21,12 @@ _LEADS = (
     "Let me tell you something: ", "I want to tell you that ", "One more thing: ", "FYI, ",
     "You know, ", "Keep in mind that ", "Well, ", "Something about me: ",
 )  # fmt: skip
+_TAILS = (
+    " btw", ", by the way", ", ok?", ", okay?", ", you know", ", just so you know", " lol", " :)",
+    ", please remember that", ", remember that", ", so use that", ", don't forget", " haha",
+    ", right?", ", if you want to know", ", in case you wonder", ", please note it", ", really",
+    ", I think",
+)  # fmt: skip
 _ASKING = (
     "Do you remember {}?", "Do you remember {}?", "Can you tell me {}?", "Do you still know {}?",
     "Do you know {}?", "Tell me {}.", "Please tell me {}.", "Remind me {}.", "I forgot {}.",
@@ -203,6 +209,8 @@ class Teller:
             text = lead + ". ".join([clauses[0], *(sentence(clause) for clause in clauses[1:])])
         else:
             text = lead + " and ".join(clauses)
+        if rng.random() < 0.1 and text[-1] not in ".?!":
+            text += rng.choice(_TAILS)
         return casual(sentence(text, rng.choice("...!")), rng)
 
     def _welcome(self, keys: list[Key]) -> str:
