@@ -9,6 +9,7 @@ of forward with backward; our kernel in chunks and token by token, plain torch i
 when something is wrong.
 """
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -150,11 +151,15 @@ def timed(run: Recurrence, parts: Sequence[Tensor], *, backward: bool) -> float:
     return begin.elapsed_time(end) / CALLS
 
 
-def measure() -> None:
-    """Print medians; a way that fails or does not fit says so and is left out."""
-    ways = {"ours": CHUNKED, "tokens": TOKENS, "plain": wkv7_plain, **flash()}
+def measure(shapes: Sequence[tuple[int, int, int]], *, slow: bool) -> None:
+    """Print medians; a way that fails or does not fit says so and is left out.
+
+    slow: also token by token, and in plain torch.
+    """
+    others = {"tokens": TOKENS, "plain": wkv7_plain} if slow else {}
+    ways = {"ours": CHUNKED, **others, **flash()}
     print("bf16: ms, M tokens/s (ours over it)")
-    for rows, length, heads in SHAPES:
+    for rows, length, heads in shapes:
         parts = inputs(rows, length, heads, torch.bfloat16)
         for backward in (False, True):
             times = interleaved(ways, parts, backward=backward)
@@ -188,10 +193,15 @@ def interleaved(
 
 def main() -> int:
     """Check, then measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", help="ROWSxTOKENSxHEADS instead of all, such as 32x2560x4")
+    parser.add_argument("--only-fla", action="store_true", help="no check, no slow ways of ours")
+    options = parser.parse_args()
+    rows, length, heads = (int(n) for n in (options.shape or "0x0x0").split("x"))
     torch.backends.cuda.matmul.allow_tf32 = False
     print(torch.cuda.get_device_name(), "torch", torch.__version__)
-    good = check()
-    measure()
+    good = options.only_fla or check()
+    measure([(rows, length, heads)] if rows else SHAPES, slow=not options.only_fla)
     return 0 if good else 1
 
 

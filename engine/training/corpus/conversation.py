@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.training.corpus import names
+from engine.training.corpus.doubles import is_short, joined
 from engine.training.corpus.exchange import Exchange
 from engine.training.corpus.facts import kinds
 from engine.training.corpus.memory import Talk, distraction, other_fact, some_facts
@@ -182,14 +183,24 @@ class _MemoryChat:
         key = rng.choice(known)
         if chance < 0.24:
             return teller.check(key, rng.random() < 0.5)
-        if chance < 0.30:
+        if chance < 0.32:
             return teller.ask_everything()
-        if chance < 0.34 and key[0] == "pet":
+        if chance < 0.36 and key[0] == "pet":
             return about_own(teller.known[key], key[1], rng)
-        if chance < 0.36:
+        if chance < 0.40:
+            return self._with_another(teller.ask(key))
+        if chance < 0.44:
             other = rng.choice(known) if rng.random() < 0.85 else other_fact(rng, teller.known)
             return teller.ask(key) if other == key else teller.ask_two(key, other)
         return teller.ask(key)
+
+    def _with_another(self, asked: Exchange) -> Exchange:
+        """Return a question for a fact together with one that has nothing to do with it."""
+        other = self._talk(self._rng)
+        if not is_short(other):
+            return asked
+        pair = (asked, other) if self._rng.random() < 0.6 else (other, asked)
+        return joined(*pair, self._rng)
 
     def _ask_all(self) -> None:
         """Ask for every fact once, in any order, as long as there is room."""

@@ -5,10 +5,12 @@ Knows nothing of tokens or of any one skill.
 
 import hashlib
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+_CHOICE = re.compile(r"\[\[(.*?)\]\]")
 _HELD_SHARE = 8
 """One key in so many is kept for the test and never trained on."""
 
@@ -56,6 +58,11 @@ def held_out(*key: object) -> bool:
     """Tell whether content with this key is kept for the test: the same on every machine."""
     digest = hashlib.blake2b(repr(key).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little") % _HELD_SHARE == 0
+
+
+def chosen(wording: str, rng: random.Random) -> str:
+    """Return a wording with one of the texts of each ``[[a|b]]`` in it; these do not nest."""
+    return _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), wording)
 
 
 def casual(text: str, rng: random.Random) -> str:

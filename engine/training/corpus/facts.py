@@ -4,16 +4,13 @@ The wordings stand in resources/training/facts.toml. Knows nothing of when somet
 """
 
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from engine.training.corpus import names, words
-from engine.training.corpus.exchange import held_out
+from engine.training.corpus.exchange import chosen, held_out
 from engine.training.corpus.knowledge import read_training_file
-
-_CHOICE = re.compile(r"\[\[(.*?)\]\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +22,7 @@ class Wordings:
 
     def pick(self, rng: random.Random, held: bool = False) -> str:
         """Return one of them, with one of each ``[[a|b]]`` in it."""
-        wording = rng.choice(self.held if held and self.held else self.train)
-        return _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), wording)
+        return chosen(rng.choice(self.held if held and self.held else self.train), rng)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ SHARES: Mapping[str, float] = {
     "copying": 0.05,
     "app knowledge": 0.18,
     "unknown": 0.09,
-    "stories": 0.20,
-    "small talk": 0.04,
+    "stories": 0.22,
+    "small talk": 0.05,
+    "two questions": 0.04,
 }
 """How the tokens of other talk are divided, in memory chats as well; only the ratios count."""
 
@@ -45,6 +46,7 @@ def talk_skills() -> dict[str, Skill]:
     from engine.training.corpus.arithmetic import Arithmetic
     from engine.training.corpus.copying import Copying
     from engine.training.corpus.counting import Counting
+    from engine.training.corpus.doubles import Doubles
     from engine.training.corpus.knowledge import AppKnowledge
     from engine.training.corpus.letters import Backwards, SortLetters, Spelling
     from engine.training.corpus.smalltalk import SmallTalk
@@ -52,18 +54,20 @@ def talk_skills() -> dict[str, Skill]:
     from engine.training.corpus.sums import TwoStepSums
     from engine.training.corpus.unknown import Unknowable
 
+    arithmetic, backwards, app, unknown = Arithmetic(), Backwards(), AppKnowledge(), Unknowable()
     made: tuple[Skill, ...] = (
-        Arithmetic(),
+        arithmetic,
         TwoStepSums(),
         Spelling(),
-        Backwards(),
+        backwards,
         SortLetters(),
         Counting(),
         Copying(),
-        AppKnowledge(),
-        Unknowable(),
+        app,
+        unknown,
         Stories(),
         SmallTalk(),
+        Doubles((arithmetic, app, app, backwards, unknown)),
     )
     return {skill.name: skill for skill in made}
 

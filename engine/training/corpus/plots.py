@@ -281,6 +281,24 @@ ASKING = (
     "Which adventures did {n}, {x} {a} of {p}, have? Tell me.",
     "A short tale set in {p} with {n} the {a}, please.",
     "Please make a bedtime story in which {x} {a} called {n} sleeps in {p}.",
+    "[[Story time|Bedtime|A story|Next story|One more]][[!|:|.]] {n} is {x} {a} [[and goes to|and"
+    " lives in|and gets lost in|and travels to|from|who sleeps in]] {p}.",
+    "[[Write|Tell me|Make up|Please write|Invent]] [[something|a few lines|something short|a tale"
+    "|a little story]] [[about|of]] {n} the {a} [[getting lost in|waking up in|living in|who"
+    " travels to|who lives in|and an adventure in]] {p}.",
+    "[[Can|Could]] you [[make up|write|tell|invent]] [[a story|a tale|something]] [[where"
+    "|in which]] {x} {a} [[called|named|by the name of]] {n} [[finds something|has fun"
+    "|meets friends|gets lost|learns something|is happy]] in {p}?",
+    "[[I'd like|I want|I need|Please,]] a [[bedtime |short |little |]]story[[ please|]]. It's about"
+    " {x} {a}, [[her|his|its]] name is {n}, and [[it happens|it is set|she lives"
+    "|he lives]] in {p}.",
+    "[[My kid|My daughter|My son|My class]] [[wants|would like|asks for]] a story about {n} the {a}"
+    " [[in|from]] {p}.",
+    "[[a|one]] [[story|tale|short story]] about {x} {a} whose name is {n}, [[set in|in|from]] {p}",
+    "The [[hero|animal|star]] is {x} {a}, the name is {n} and [[it happens in|the place is]] {p}."
+    " [[Go|Tell me the story|Write it|Begin]]!",
+    "{n}, {x} {a}, [[lives in|comes from|gets lost in|wakes up in]] {p}. [[What happens next"
+    "|How does the story go on|Tell me the story|Write that as a story]]?",
 )
 ASKING_HELD = (
     "Please tell me a short story in which {x} {a} called {n} lives in {p}.",

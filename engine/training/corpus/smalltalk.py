@@ -1,13 +1,14 @@
 """Small talk: greetings, thanks, who Gosling is, jokes, geese, the weather. Knows no other skill.
 
-An intent is what users say, what the test says, answers, and a word that right answers hold.
+An intent is what users say (``[[a|b]]`` is one of several texts), what the test says, answers, and
+a word that right answers hold.
 """
 
 import random
 import re
 from dataclasses import dataclass
 
-from engine.training.corpus.exchange import Exchange, Probe, casual
+from engine.training.corpus.exchange import Exchange, Probe, casual, chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +207,13 @@ INTENTS = (
     ),
     Intent(
         ("Ok.", "Okay.", "I see.", "Alright.", "Fine.", "ok", "Hm.", "Aha.", "Good.", "Right.",
-         "Understood.", "Got it.", "Interesting."),
-        ("Okay then.",),
+         "Understood.", "Got it.", "Interesting.", "Ok, cool.", "Cool.", "Ok, good.", "Great.",
+         "[[Ok|Okay|Ah|Oh|Well|Yes|Right|Hm]], [[cool|nice|good|great|fine|sure|I see|thanks"
+         "|got it|all right|interesting|very good|understood]].", "Sure.", "Wow!", "Oh!", "Really?",
+         "Yes.", "No.", "Maybe.", "I think so.", "Sounds good.", "If you say so.", "Never mind.",
+         "I don't know.", "Not really.", "That's [[good|nice|great|cool|interesting|all]].",
+         "[[Good|Nice|Great]] to [[know|hear]]."),
+        ("Okay then.", "Oh, nice.", "Well, good."),
         ("What else can I do for you?", "Good. Is there anything else?", "What shall we do next?"),
         r"\?",
     ),
@@ -240,8 +246,12 @@ INTENTS = (
     ),
     Intent(
         ("It is raining.", "What bad weather!", "It's so cold today.", "It is snowing outside.",
-         "It rains all day.", "The weather is terrible."),
-        ("What a rainy day!",),
+         "It rains all day.", "The weather is terrible.",
+         "It [[rained|snowed|was cold|was grey|was windy|was foggy|was stormy]] [[all day|today"
+         "|yesterday|the whole night|all week|again|this morning]].",
+         "[[Today|Yesterday|Outside|This week]] it [[is|was]] [[so |very |]][[cold|wet|windy|grey"
+         "|foggy|stormy]]."),
+        ("What a rainy day!", "It rained and rained all week."),
         ("Then it is a good day to stay inside.", "Keep warm and dry!", "Geese do not mind rain."),
         "inside|warm|rain",
     ),
@@ -251,6 +261,40 @@ INTENTS = (
         ("What a sunny day!",),
         ("How lovely! Enjoy the sun.", "That sounds nice. Have a walk for me!"),
         "sun|walk",
+    ),
+    Intent(
+        ("I [[missed my train|lost my keys|broke my cup|burned my dinner|slept badly|caught a cold"
+         "|have a headache|failed my exam|forgot my umbrella|hurt my foot|spilled my coffee"
+         "|have so much to do|was late for work|had a long day|fell off my bike|am ill"
+         "|had to wait for an hour]] [[|today|again|this morning|yesterday]].",
+         "My [[head|back|foot|tooth|throat]] hurts.", "[[Everything|Nothing]] [[went wrong|worked]]"
+         " today.", "My [[phone|car|bike|washing machine|printer|lamp]] is broken."),
+        ("I dropped my phone this morning.", "I overslept today."),
+        ("Oh no, I am sorry to hear that. I hope that tomorrow is better.",
+         "I am sorry to hear that. I hope that it gets better soon.",
+         "Oh dear! I am sorry. Shall I cheer you up with a story?"),
+        "sorry",
+    ),
+    Intent(
+        ("I [[went shopping|had pasta for lunch|watched a film|read a book|cleaned the kitchen"
+         "|cooked soup|met a friend|walked in the park|worked all day|played football|baked bread"
+         "|went for a swim|washed the car|wrote a letter|painted a picture|had pizza|drank some tea"
+         "|visited my parents|took the bus|stayed at home|had breakfast|went to the cinema"
+         "|listened to music|planted some flowers|took a nap|did my homework|had coffee with a"
+         " friend|tidied my room|went to the market|rode my bike]] [[|today|yesterday|this morning"
+         "|in the afternoon|with friends|in the evening|for the first time]].",
+         "[[Today|Yesterday|This morning|Last night]] I [[cooked|baked|read|worked|swam|slept well"
+         "|danced|ran five miles|went to a concert|saw a rainbow|made a cake|fixed my bike]].",
+         "We [[had a party|went to the sea|played cards|had guests|ate cake|sang songs]]"
+         " [[yesterday|today|last night|together]].",
+         "I am [[eating lunch|drinking tea|on the train|at work|at home|in bed|waiting for the bus"
+         "|having breakfast|cooking|reading a book|on holiday]] [[now|right now|]].",
+         "[[My neighbour|My teacher|A friend|Somebody]] [[came to visit|gave me a cake|phoned me"
+         "|sang a song|told me a secret|bought a boat]] [[today|yesterday|]]."),
+        ("I made a salad for dinner.", "This weekend we climbed a hill."),
+        ("That sounds nice. How was it?", "I see! Tell me more, if you like.",
+         "That sounds good. Thank you for telling me.", "How nice! I hope that you enjoyed it."),
+        "sounds|tell me|nice",
     ),
     Intent(
         ("Do you have feelings?", "Are you happy?", "Can you feel anything?", "Do you dream?",
@@ -325,7 +369,7 @@ class SmallTalk:
     def exchange(self, rng: random.Random, held: bool = False) -> Exchange:
         """Return something said and its answer."""
         intent = rng.choice(INTENTS)
-        user = rng.choice(intent.held if held else intent.users)
+        user = chosen(rng.choice(intent.held if held else intent.users), rng)
         return Exchange(casual(user, rng) or user, rng.choice(intent.answers))
 
     def probe(self, rng: random.Random) -> Probe:

@@ -5,24 +5,31 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.training.corpus import names, plots, words
+from engine.training.corpus import meetings, names, plots, words
 from engine.training.corpus.common_words import COMMON_WORDS
-from engine.training.corpus.exchange import Exchange, Probe, casual, held_out
+from engine.training.corpus.exchange import Exchange, Probe, casual, chosen, held_out
 from engine.training.corpus.teller import tells
 
-_START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" ))[a-z]')
+_START = re.compile(r'(?:^|(?<=[.!?] )|(?<=[.!?]" )(?!(?:(?:he|she|it) )?(?:asked|said)))[a-z]')
 _END = "The end."
+_MEETING_SHARE = 0.5
+"""How many stories are about somebody who meets an animal, not about an animal with a name."""
 _FEW_PLACES = ("a forest", "a quiet village", "a green valley")
 _ANY_WORDS = (*COMMON_WORDS, *words.THINGS, *words.ADJECTIVES)
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who the story is about and where; place: as it is said after "in"."""
+    """Who the story is about and where; place: as it is said after "in".
+
+    met: what the user says of the animal ("talking ", or nothing) where ``name`` is somebody who
+    meets it; None where the animal itself has the name.
+    """
 
     name: str
     animal: str
     place: str
+    met: str | None = None
 
     @property
     def core(self) -> str:
@@ -51,20 +58,32 @@ class Stories:
     def exchange(self, rng: random.Random, held: bool = False) -> Exchange:
         """Return a request and its story; some requests leave the hero or the place open."""
         cast = _cast(rng, held)
-        if not held and rng.random() < 0.25:
+        if held or rng.random() > 0.2:
+            asking = _asking(cast, rng, held)
+        else:
             asking = rng.choice(plots.ASKING_LESS)
             cast = _completed(cast, asking, rng)
-        else:
-            asking = rng.choice(plots.ASKING_HELD if held else plots.ASKING)
-        user = asking.format(n=cast.name, x=words.article(cast.animal), a=cast.animal, p=cast.place)
-        return Exchange(casual(user, rng), tell(cast, rng))
+        return Exchange(casual(_request(asking, cast, rng), rng), tell(cast, rng))
 
     def probe(self, rng: random.Random) -> Probe:
         """Return a request with a name, an animal and a place that are not in training."""
         cast = _cast(rng, True)
-        asking = rng.choice(plots.ASKING_HELD if rng.random() < 0.5 else plots.ASKING)
-        user = asking.format(n=cast.name, x=words.article(cast.animal), a=cast.animal, p=cast.place)
+        user = _request(_asking(cast, rng, rng.random() < 0.5), cast, rng)
         return Probe(self.name, (), user, tell(cast, rng), ToldWell(cast))
+
+
+def _asking(cast: Cast, rng: random.Random, held: bool) -> str:
+    room = plots if cast.met is None else meetings
+    return rng.choice(room.ASKING_HELD if held else room.ASKING)
+
+
+def _request(asking: str, cast: Cast, rng: random.Random) -> str:
+    """Return a wording filled in as what the user writes."""
+    met = cast.met or ""
+    user = chosen(asking, rng).format(
+        n=cast.name, x=words.article(met + cast.animal), j=met, a=cast.animal, p=cast.place
+    )
+    return user[:1].upper() + user[1:]
 
 
 def about_own(name: str, animal: str, rng: random.Random) -> Exchange:
@@ -74,9 +93,15 @@ def about_own(name: str, animal: str, rng: random.Random) -> Exchange:
 
 
 def tell(cast: Cast, rng: random.Random) -> str:
-    """Return a story in one paragraph."""
-    plot = rng.choice(plots.PLOTS)
-    sentences = [rng.choice(plots.OPENINGS), *map(rng.choice, plot), rng.choice(plots.ENDINGS)]
+    """Return a story in one paragraph.
+
+    Mostly the first letter of the name chooses the plot: without anything to choose by, a model
+    that always writes what is likeliest would tell everybody the same story.
+    """
+    room = plots if cast.met is None else meetings
+    by_name = room.PLOTS[ord(cast.name[0].lower()) % len(room.PLOTS)]
+    plot = by_name if rng.random() < 0.7 else rng.choice(room.PLOTS)
+    sentences = [rng.choice(room.OPENINGS), *map(rng.choice, plot), rng.choice(room.ENDINGS)]
     return _filled(" ".join(sentences), cast, rng)
 
 
@@ -87,10 +112,14 @@ def _filled(text: str, cast: Cast, rng: random.Random) -> str:
     adjective = rng.choice(plots.TRAITS)
     for article in ("{x} {d}", "{y} {d}"):
         text = text.replace(article, f"{words.article(adjective)} {adjective}")
+    met = cast.met or ""
+    article = words.article(met + cast.animal)
     filled = text.format(
         n=cast.name,
         a=cast.animal,
-        x=words.article(cast.animal),
+        x=article,
+        X=article.capitalize(),
+        j=met,
         i=f"in {cast.place}",
         I=f"In {cast.place}",
         p=known,
@@ -107,12 +136,14 @@ def _filled(text: str, cast: Cast, rng: random.Random) -> str:
 
 def _articles(text: str) -> str:
     """Return a text in which "a" stands before no vowel."""
-    return re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", text)
+    return re.sub(r"\b([Aa]) (?=[aeio]|honest)", r"\1n ", text)
 
 
 def _cast(rng: random.Random, held: bool) -> Cast:
-    name = names.pet(rng, held) if rng.random() < 0.4 else names.person(rng, held)
-    return Cast(name, _animal(rng, held), _place(rng, held))
+    met = rng.choice(meetings.TRAITS) if rng.random() < _MEETING_SHARE else None
+    pets = 0.4 if met is None else 0.15
+    name = names.pet(rng, held) if rng.random() < pets else names.person(rng, held)
+    return Cast(name, _animal(rng, held), _place(rng, held), met)
 
 
 def _animal(rng: random.Random, held: bool) -> str:
@@ -152,10 +183,11 @@ def _kept(listed: tuple[str, ...], kind: str, rng: random.Random, held: bool) ->
 
 def _completed(cast: Cast, asking: str, rng: random.Random) -> Cast:
     """Return the cast with what the user leaves open chosen from few: easy to choose well."""
-    chosen: dict[str, Callable[[], str]] = {
+    choices: dict[str, Callable[[], str]] = {
         "name": lambda: rng.choice(plots.NAMES),
         "animal": lambda: rng.choice(("fox", "hedgehog", "goose", "rabbit", "bear", "mouse")),
         "place": lambda: rng.choice(_FEW_PLACES),
     }
     given = {"name": "{n}", "animal": "{a}", "place": "{p}"}
-    return replace(cast, **{part: chosen[part]() for part in chosen if given[part] not in asking})
+    left = {part: choose() for part, choose in choices.items() if given[part] not in asking}
+    return replace(cast, met=None, **left)

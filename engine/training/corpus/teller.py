@@ -21,6 +21,12 @@ _LEADS = (
     "Let me tell you something: ", "I want to tell you that ", "One more thing: ", "FYI, ",
     "You know, ", "Keep in mind that ", "Well, ", "Something about me: ",
 )  # fmt: skip
+_TAILS = (
+    " btw", ", by the way", ", ok?", ", okay?", ", you know", ", just so you know", " lol", " :)",
+    ", please remember that", ", remember that", ", so use that", ", don't forget", " haha",
+    ", right?", ", if you want to know", ", in case you wonder", ", please note it", ", really",
+    ", I think",
+)  # fmt: skip
 _ASKING = (
     "Do you remember {}?", "Do you remember {}?", "Can you tell me {}?", "Do you still know {}?",
     "Do you know {}?", "Tell me {}.", "Please tell me {}.", "Remind me {}.", "I forgot {}.",
@@ -61,7 +67,10 @@ _EVERYTHING = Wordings(
         "What do you remember about me?", "List what you know about me.", "What did I tell you?",
         "Do you remember what I told you about myself?", "Say everything you know about me.",
         "Please sum up what I told you about me.", "Tell me something about me.",
-        "Describe me.", "What facts about me do you know?",
+        "Describe me.", "What facts about me do you know?", "What have I told you so far?",
+        "What did I say about myself?", "Which things did I tell you?", "Tell me all about me.",
+        "What do you know of me by now?", "What do you know about me so far?",
+        "List everything I told you.", "Repeat what I told you about me.",
     ),
     ("What are the things that you know about me?", "Sum up what you know about me."),
 )  # fmt: skip
@@ -110,15 +119,13 @@ class Teller:
 
     def ask(self, key: Key) -> Exchange:
         """Ask for a fact, which may never have been told."""
-        asked = key
-        # The word "pet" will do where it can mean one only.
-        if key[0] == "pet" and self._pets() in ([], [key]) and self._rng.random() < 0.25:
-            asked = ("pet", "pet")
+        asked = self._in_short(key)
         return Exchange(self._question(asked), self._answer(key, asked))
 
     def ask_two(self, first: Key, second: Key) -> Exchange:
         """Ask for two facts in one message, as one question or as two."""
-        user = self._question_for_both(first, second)
+        asked = (self._in_short(key) if key in self.known else key for key in (first, second))
+        user = self._question_for_both(*asked)
         if first in self.known and second in self.known:
             both = f"{self._said(first, 0)} and {self._said(second, 0)}"
             return Exchange(user, sentence(both, "."))
@@ -159,6 +166,11 @@ class Teller:
         said = sentence(rng.choice(_CORRECTED).format(self._said(key, 0)))
         return Exchange(casual(user, rng), said)
 
+    def _in_short(self, key: Key) -> Key:
+        """Return what is asked for: the word "pet" will do where it can mean one only."""
+        short = key[0] == "pet" and self._pets() in ([], [key]) and self._rng.random() < 0.3
+        return ("pet", "pet") if short else key
+
     def _pets(self) -> list[Key]:
         return [key for key in self.known if key[0] == "pet"]
 
@@ -197,6 +209,8 @@ class Teller:
             text = lead + ". ".join([clauses[0], *(sentence(clause) for clause in clauses[1:])])
         else:
             text = lead + " and ".join(clauses)
+        if rng.random() < 0.1 and text[-1] not in ".?!":
+            text += rng.choice(_TAILS)
         return casual(sentence(text, rng.choice("...!")), rng)
 
     def _welcome(self, keys: list[Key]) -> str:

@@ -3,8 +3,8 @@
 import random
 import re
 
-from engine.training.corpus import plots
-from engine.training.corpus.exchange import Probe, held_out
+from engine.training.corpus import meetings, plots
+from engine.training.corpus.exchange import Probe, chosen, held_out
 from engine.training.corpus.stories import Cast, Stories, ToldWell, about_own, tell
 
 ROUNDS = 300
@@ -71,3 +71,27 @@ def test_who_asks_for_any_story_gets_one_of_a_few_heroes() -> None:
     open_ended = [one for one in exchanges if one.user.lower().startswith("tell me a story.")]
     assert open_ended
     assert all(any(name in one.assistant for name in plots.NAMES) for one in open_ended)
+
+
+def test_requests_of_the_test_cannot_be_drawn_in_training() -> None:
+    for room in (plots, meetings):
+        held = {chosen(asking, random.Random(0)) for asking in room.ASKING_HELD}
+        rng = random.Random(1)
+        assert held.isdisjoint(chosen(rng.choice(room.ASKING), rng) for _ in range(3000))
+
+
+def test_who_meets_an_animal_is_not_the_animal() -> None:
+    cast = Cast("Nora", "fox", "an old mill", "talking ")
+    for seed in range(ROUNDS):
+        story = tell(cast, random.Random(seed))
+        assert ToldWell(cast)(story)
+        assert "a talking fox" in story.lower()
+        assert "Nora the fox" not in story
+
+
+def test_the_first_letter_of_a_name_chooses_among_the_plots() -> None:
+    def told(name: str) -> set[str]:
+        stories = (tell(Cast(name, "owl", "Oslo"), random.Random(seed)) for seed in range(40))
+        return {story.split(". ")[1].replace(name, "X") for story in stories}
+
+    assert told("Anna") != told("Berta")
