@@ -29,7 +29,6 @@ class Model:
     def __init__(self, kind: WeightType, *, by_input: bool, width: int = 128) -> None:
         z = tiny_weights(width=width, vocab=VOCAB, ranks=RANKS, seed=3)
         z["emb.weight"] = z["emb.weight"].half()  # as the table has it
-        z["emb.weight"] = z["emb.weight"].half()  # as the table has it
         sizes = Sizes(2, width, z["blocks.0.ffn.key.weight"].shape[0], VOCAB, RANKS)
         quantizer = Quantizer(EmulatedPrograms())
         self.weights = build(sizes, kind, quantizer, CPU, z, sparse=by_input, pinned=False)
