@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def parts(run: "Run") -> None:
     """Microseconds a layer of each kernel of a step, beside those of reading its weights."""
-    from engine.backends.cuda import _graphs_of
+    from engine.backends.cuda import graphs_of
     from kernels.cuda.step import Step, StepBuffers
 
     for size in run.sizes:
@@ -36,7 +36,7 @@ def parts(run: "Run") -> None:
                 for _ in range(3):
                     step.run()
                 synchronize()
-                _parts(run, size, kind, step, held, _graphs_of(device))
+                _parts(run, size, kind, step, held, graphs_of(device))
 
 
 def _parts(
