@@ -86,8 +86,9 @@ class Application(QObject):
         self.built_in = built_in
         self.loaded: LoadedModel | None = None
         self._downloaded: Path | None = None
-        self._last_notice = ""
         """To be loaded as soon as the built-in model has finished its reply."""
+        self._last_notice = ""
+        """What the backend said when it was loaded last: said again only when it changes."""
         self._deleted_open: int | None = None
         """The chat that was open when it was deleted: Undo opens it again."""
         self._closed = False
