@@ -88,15 +88,16 @@ class Generation:
             yield Token(self.tokens[-1], held)
 
     def _step(self) -> Iterator[Token]:
-        before = self.sampler.save() if self.at_rest else None
+        before = self.sampler.mark() if self.at_rest else None
         token = self._writer.draw(self.logits)
         if token in self._stop_tokens:
             self.reason = "stop"
             return
         shown = self._matcher.feed(self._decoder.feed(self._tokenizer.token_bytes(token)))
         if before is not None and (self._holds or self._matcher.stopped is not None):
+            sampler = self.sampler.saved(before)
             self._rest = _Rest(
-                self.state.clone(), self.logits, before, len(self.tokens), len(self.text)
+                self.state.clone(), self.logits, sampler, len(self.tokens), len(self.text)
             )
         self.text += shown
         if self._matcher.stopped is not None:

@@ -28,6 +28,8 @@ _FEW = 2048
 """How many weights are sorted without thinking."""
 _BLOCK = 512
 """How many chances are summed up at once while drawing."""
+_PERIOD = 1 << 128
+"""Steps after which PCG64 is where it began."""
 _COLDEST = 1e-6
 """Below, a temperature would no longer be a number in fp32."""
 
@@ -49,6 +51,14 @@ class SamplerState:
     ids: "NDArray[np.int64]"
     counts: "NDArray[np.float32]"
     rng_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment of a sampler, cheap to take before every token: ``Sampler.saved`` makes it whole."""
+
+    counts: "NDArray[np.float32]"
+    numbers: int
 
 
 class _Scratch:
@@ -88,7 +98,8 @@ class Sampler:
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
         self._rng = np.random.Generator(np.random.PCG64(params.seed))
-        self._peeked: tuple[float, Any] | None = None  # and the generator's state before it
+        self._peeked: float | None = None  # drawn from the generator, but not yet used up
+        self._numbers = 0  # that were used up
         self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
         self._addresses = (
@@ -177,9 +188,10 @@ class Sampler:
 
     def _random(self) -> float:
         """Return the next random number, which is used up then."""
+        self._numbers += 1
         if self._peeked is None:
             return self._rng.random()
-        number, self._peeked = self._peeked[0], None
+        number, self._peeked = self._peeked, None
         return number
 
     def peek(self) -> float:
@@ -190,9 +202,8 @@ class Sampler:
         if self._is_greedy:
             return 0.0
         if self._peeked is None:
-            before = self._rng.bit_generator.state
-            self._peeked = self._rng.random(), before
-        return self._peeked[0]
+            self._peeked = self._rng.random()
+        return self._peeked
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""
@@ -216,9 +227,23 @@ class Sampler:
 
     def save(self) -> SamplerState:
         """Return a copy of all that decides the next tokens, besides the parameters."""
-        used = len(self._slots)
-        now = self._peeked[1] if self._peeked else self._rng.bit_generator.state
-        return SamplerState(self._ids[:used].copy(), self._counts[:used].copy(), json.dumps(now))
+        return self.saved(self.mark())
+
+    def mark(self) -> Mark:
+        """Return this moment: the microsecond of it that cannot be worked out later."""
+        return Mark(self._counts[: len(self._slots)].copy(), self._numbers)
+
+    def saved(self, mark: Mark) -> SamplerState:
+        """Return what ``save`` returned when ``mark`` was taken; nothing was restored since.
+
+        Tokens are only ever added, and the generator (PCG64) is wound back: one step a number.
+        """
+        now = np.random.PCG64()
+        now.state = self._rng.bit_generator.state
+        if back := self._numbers - mark.numbers + (self._peeked is not None):
+            now.advance(_PERIOD - back)
+        ids = self._ids[: len(mark.counts)].copy()
+        return SamplerState(ids, mark.counts, json.dumps(now.state))
 
     def restore(self, state: SamplerState) -> None:
         """Go on from a saved state, drawing bit-identically what would have come.
