@@ -87,6 +87,8 @@ class Application(QObject):
         self.loaded: LoadedModel | None = None
         self._downloaded: Path | None = None
         """To be loaded as soon as the built-in model has finished its reply."""
+        self._last_notice = ""
+        """What the backend said when it was loaded last: said again only when it changes."""
         self._deleted_open: int | None = None
         """The chat that was open when it was deleted: Undo opens it again."""
         self._closed = False
@@ -325,6 +327,9 @@ class Application(QObject):
         self.chat_page.show_loaded(model)
         self._show_hardware()
         self._miss_cpu_engine(model)
+        if model.notice and model.notice != self._last_notice:
+            self._last_notice = model.notice
+            self.window.show_notice(model.notice, tone="warning")
 
     def _miss_cpu_engine(self, model: LoadedModel) -> None:
         """Say, once for good, that torch does what the native engine would do faster."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engine.backends.base import Backend, IsCancelled
+from engine.backends.base import Backend, IsCancelled, writer_of
 from engine.events import Token
 from engine.sampling import Sampler, SamplerState
 from engine.text_stream import StopMatcher, Utf8Decoder
@@ -58,6 +58,7 @@ class Generation:
         self.text = ""
         self.reason = ""
         self._backend = backend
+        self._writer = writer_of(backend, sampler)
         self._tokenizer = tokenizer
         self._decoder = Utf8Decoder()
         self._matcher = StopMatcher(stops)
@@ -87,21 +88,22 @@ class Generation:
             yield Token(self.tokens[-1], held)
 
     def _step(self) -> Iterator[Token]:
-        before = self.sampler.save() if self.at_rest else None
-        token = self.sampler.sample(self.logits.cpu().numpy())
+        before = self.sampler.mark() if self.at_rest else None
+        token = self._writer.draw(self.logits)
         if token in self._stop_tokens:
             self.reason = "stop"
             return
         shown = self._matcher.feed(self._decoder.feed(self._tokenizer.token_bytes(token)))
         if before is not None and (self._holds or self._matcher.stopped is not None):
+            sampler = self.sampler.saved(before)
             self._rest = _Rest(
-                self.state.clone(), self.logits, before, len(self.tokens), len(self.text)
+                self.state.clone(), self.logits, sampler, len(self.tokens), len(self.text)
             )
         self.text += shown
         if self._matcher.stopped is not None:
             self.reason = "stop"
         else:
-            self.logits = self._backend.forward([token], self.state)
+            self.logits = self._writer.read(token, self.state)
             self.tokens.append(token)
             if not self._holds:
                 self._rest = None

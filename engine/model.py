@@ -3,7 +3,8 @@
 ``RWKV`` offers the same to programs written for the ``rwkv`` package.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,16 @@ from engine.backends.base import Backend, IsCancelled, Progress
 from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
+from engine.needs import CARD_WEIGHTS, suits_native
 from engine.sampling import uncounted_ids
-from engine.strategy import NATIVE_WEIGHTS, Strategy, refuse_unsupported
+from engine.strategy import (
+    NATIVE_WEIGHTS,
+    Stage,
+    Strategy,
+    in_sixteen_bits,
+    refuse_unsupported,
+    smaller_on_card,
+)
 from engine.templates import Template, load_templates, template_for
 from engine.tokenizer import Tokenizer, load_tokenizer
 
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from engine.lora_files import LoraUse
     from engine.plan import Plan
     from engine.state import State
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ def plan_model(
     """
     from engine.plan import require_room
 
-    refuse_unsupported(strategy, native=bool(hardware.native))
+    refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     info = with_loras(inspect(path), loras)
     try:
         return info, require_room(info.shape, hardware, strategy)
@@ -127,7 +138,9 @@ def load_backend(
     """Load the weights alone, as ``strategy`` says. Raises what ``load_planned`` raises.
 
     Whole models on the processor go to the native engine where it was built and ``native`` is
-    wanted, all else to torch.
+    wanted, whole models on one NVIDIA card to our engine for cards, and to both what they share in
+    a type of ours; all else to torch. What fails to compile or to start on a card goes to torch on
+    that card; ``notice`` of the backend says so.
     """
     import torch
 
@@ -139,6 +152,7 @@ def load_backend(
         raise NotEnoughMemory(
             f"{info.name} did not fit as '{strategy}': {_first_line(error)}",
             "Close other programs, or choose a strategy with smaller weights.",
+            smaller_on_card(strategy),
         ) from error
     except RuntimeError as error:
         raise EngineError(
@@ -178,11 +192,91 @@ def _open_backend(
                 f"{strategy.native_weights}.",
                 "Choose “cpu fp16”: torch runs it.",
             )
+    notice = ""
+    if native and any(strategy.shared_weights):
+        opened = _open_shared(info, strategy, progress, cancelled, power_saving=power_saving)
+        if not isinstance(opened, tuple):
+            return opened
+        strategy, notice = opened
+    if native and not notice and strategy.card_weights in CARD_WEIGHTS and suits_native(info.shape):
+        opened = _on_card_or_why_not(lambda: _open_on_card(info, strategy, progress, cancelled))
+        if not isinstance(opened, str):
+            return opened
+        notice = opened
+        if strategy.card_weights in NATIVE_WEIGHTS:
+            stage = Stage(strategy.stages[0].device, "fp16")
+            strategy = Strategy((stage,), strategy.threads)
     from engine.backends.torch import TorchBackend
 
     backend = TorchBackend(info, strategy, progress, cancelled)
+    backend.notice = notice
     backend.set_power_saving(power_saving)
     return backend
+
+
+def _open_on_card(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> Backend:
+    from engine.backends.cuda import open_on_card
+
+    return open_on_card(info, strategy, progress, cancelled)
+
+
+def _open_shared(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+    *,
+    power_saving: bool,
+) -> Backend | tuple[Strategy, str]:
+    """Return our two engines with the model in them; or what else is to serve, and a notice why.
+
+    Without a notice, it is our engine for cards alone: all layers and the head came to stand there.
+    """
+    from kernels.cpu.library import find_library
+
+    on_card = strategy.stages[0]
+    if all(stage is on_card for stage in strategy.placement(info.shape.layers)):
+        return Strategy((Stage(on_card.device, on_card.weights),), strategy.threads), ""
+    library = find_library()
+    if library is None or not suits_native(info.shape):
+        return in_sixteen_bits(strategy), (
+            f"Skein's own engines cannot share {info.name} here; PyTorch computes both parts in "
+            "fp16 instead, more slowly."
+        )
+
+    def open_it() -> Backend:
+        from engine.backends.split import open_split
+
+        return open_split(
+            *(info, strategy, library, progress, cancelled), power_saving=power_saving
+        )
+
+    opened = _on_card_or_why_not(open_it)
+    return (in_sixteen_bits(strategy), opened) if isinstance(opened, str) else opened
+
+
+def _on_card_or_why_not(open_it: Callable[[], Backend]) -> Backend | str:
+    """Return our engine for cards with the model in it, or the notice why torch has to serve.
+
+    Raises EngineError for what torch could not do either, and what says that memory is full.
+    """
+    import torch
+
+    try:
+        return open_it()
+    except (EngineError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        _log.exception("the engine for cards failed; torch takes over")
+        return (
+            "Skein's engine for NVIDIA cards could not start on this card; PyTorch computes on "
+            f"the card instead, more slowly. The log has the details ({_first_line(error)})."
+        )
 
 
 def _first_line(error: BaseException) -> str:

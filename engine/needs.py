@@ -29,6 +29,12 @@ BYTES_PER_WEIGHT: Mapping[str, float] = MappingProxyType(
 _SENSITIVE = {"q4": "int8"}  # what the head, the table and the low-rank pairs are held in then
 _NARROW = 256  # kNarrow of kernels/cpu/model.h
 
+CARD_WEIGHTS = ("fp16", "bf16", "int8", "q4")  # what our engine for cards holds matrices in
+CARD_CAPABILITY = (7, 5)  # the oldest card that it is compiled for
+_CARD_PIECES = tuple(1 << i for i in range(4, 13))  # tokens that it reads at once: the most
+_CARD_MOST_NUMBERS = 5 << 20  # of them, times the width, that fit (kernels/cuda/prefill_room.py)
+_CARD_BYTES_PER_NUMBER = 38
+
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
 TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
@@ -64,11 +70,12 @@ class DeviceNeed:
         return max(self.capacity_bytes // 10, 500_000_000)
 
 
-def layer_bytes(shape: "ModelShape", weights: str) -> int:
-    """Bytes of one layer with its matrices in type ``weights``."""
+def layer_bytes(shape: "ModelShape", weights: str, *, on_card: bool = False) -> int:
+    """Bytes of one layer with matrices in type ``weights``; on_card: in our engine for cards."""
     held = held_as(shape, weights)
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
-    pairs = 2 * shape.width * shape.ranks.total * _sensitive_bytes(held)
+    each = BYTES_PER_WEIGHT["fp16"] if on_card else _sensitive_bytes(held)
+    pairs = 2 * shape.width * shape.ranks.total * each
     return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
 
 
@@ -80,6 +87,23 @@ def is_narrow(shape: "ModelShape") -> bool:
 def suits_native(shape: "ModelShape") -> bool:
     """Tell whether the native engine can run it: as ``possible`` in kernels/cpu/model.cpp."""
     return shape.head_size == 64 and shape.width == 64 * shape.heads and shape.ffn % 64 == 0
+
+
+def served_on_card(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    """Tell whether our own engine for cards will run it: whole, on one card that it knows."""
+    gpu = find_gpu(hardware, strategy.stages[0]) if strategy.stages else None
+    known = gpu is not None and gpu.capability is not None and gpu.capability >= CARD_CAPABILITY
+    wanted = strategy.card_weights in CARD_WEIGHTS
+    return hardware.cuda_engine and known and wanted and suits_native(shape)
+
+
+def served_by_both(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    """Tell whether our engines for cards and for processors will run it together."""
+    weights, _ = strategy.shared_weights
+    if not weights or not hardware.native:
+        return False
+    alone = Strategy((Stage(strategy.stages[0].device, weights),))
+    return served_on_card(shape, hardware, alone)
 
 
 def held_as(shape: "ModelShape", weights: str) -> str:
@@ -121,6 +145,17 @@ def activation_bytes(shape: "ModelShape", kind: str) -> int:
     return read_chunk(kind) * (READ_ROWS * shape.width + 2 * shape.ffn) * 4
 
 
+def card_workspace_bytes(shape: "ModelShape", weights: str) -> int:
+    """Bytes of our engine for cards besides weights, states and the driver's context.
+
+    At most 300 MB: what is read at once shrinks with the width.
+    """
+    fits = [n for n in _CARD_PIECES if n * shape.width <= _CARD_MOST_NUMBERS]
+    reading = (fits or _CARD_PIECES)[-1 if fits else 0] * shape.width * _CARD_BYTES_PER_NUMBER
+    expanded = 0 if held_as(shape, weights) == "fp16" else 2 * shape.width * shape.ffn
+    return reading + expanded
+
+
 def find_gpu(hardware: Hardware, stage: Stage) -> Gpu | None:
     """Return the usable GPU that a stage names, or None."""
     same = (gpu for gpu in hardware.usable_gpus if gpu.kind == stage.kind)
@@ -154,10 +189,13 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     weights: dict[tuple[str, int], int] = {}
     layers: dict[tuple[str, int], int] = {}
     names: dict[tuple[str, int], str] = {}
+    ours = _served_by_us(shape, hardware, strategy)
+    shared = served_by_both(shape, hardware, strategy)
     for i, stage in enumerate(placement):
         place = (stage.kind, stage.index)
         is_head = i == shape.layers
-        size = head_bytes(shape, stage.weights) if is_head else layer_bytes(shape, stage.weights)
+        layer = layer_bytes(shape, stage.weights, on_card=ours and stage.kind == "cuda")
+        size = head_bytes(shape, stage.weights) if is_head else layer
         weights[place] = weights.get(place, 0) + size
         layers[place] = layers.get(place, 0) + (not is_head)
         names.setdefault(place, stage.device)
@@ -166,22 +204,47 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
     native = strategy.native_weights if hardware.native else ""
     weights[home] = weights.get(home, 0) + embedding_bytes(shape, native)
     return tuple(
-        _need(shape, hardware, device, weights[place], layers.get(place))
+        _need(
+            *(shape, hardware, device, weights[place], layers.get(place)),
+            card_type=placement[0].weights if ours and place[0] == "cuda" else "",
+            shared=shared,
+        )
         for place, device in names.items()
     )
 
 
+def _served_by_us(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
+    on_card = served_on_card(shape, hardware, strategy)
+    return on_card or served_by_both(shape, hardware, strategy)
+
+
 def _need(
-    shape: "ModelShape", hardware: Hardware, device: str, weights: int, layers: int | None
+    shape: "ModelShape",
+    hardware: Hardware,
+    device: str,
+    weights: int,
+    layers: int | None,
+    *,
+    card_type: str,
+    shared: bool,
 ) -> DeviceNeed:
-    """Fill in one device; ``layers`` is None where nothing is computed but rows looked up."""
+    """Fill in one device; ``layers`` is None where nothing is computed but rows looked up.
+
+    card_type: of the weights where our engine for cards runs them. shared: our engines share the
+    layers: the host has whole states, and the card turns its part before it sends it there.
+    """
     empty = empty_need(hardware, device)
     kind = Stage(device, "fp32").kind
     activations = 0 if layers is None else activation_bytes(shape, kind)
+    if card_type and layers is not None:
+        activations = card_workspace_bytes(shape, card_type)
+    states = shape.state_bytes * (layers or 0) // shape.layers
+    if shared:
+        states = 2 * states if card_type else shape.state_bytes
     return DeviceNeed(
         empty.device,
         weights,
-        shape.state_bytes * (layers or 0) // shape.layers,
+        states,
         empty.workspace_bytes + activations,
         empty.available_bytes,
         empty.capacity_bytes,

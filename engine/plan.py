@@ -15,12 +15,15 @@ from engine.hardware.facts import Gpu, Hardware
 from engine.needs import (
     DeviceNeed,
     activation_bytes,
+    card_workspace_bytes,
     embedding_bytes,
     empty_need,
     head_bytes,
     is_narrow,
     layer_bytes,
     needs_of,
+    served_by_both,
+    served_on_card,
     suits_native,
 )
 from engine.plan_words import reason
@@ -37,6 +40,7 @@ _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlie
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 _NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
 _NARROW_TYPES = ("fp32", "fp16")  # int8 would be fp16, too, and bf16 no quicker
+_Q4_FROM = 6_000_000_000  # parameters from which on q4 loses little: taken where int8 is too large
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,9 @@ def _best(shape: ModelShape, hardware: Hardware) -> Plan:
     for verdict in ("fits", "tight"):
         good = [plan for plan in plans if plan.verdict == verdict]
         on_cards = [plan for plan in good if not _uses_cpu(plan.strategy)]
+        exact = [plan for plan in on_cards if plan.strategy.card_weights != "q4"]
         if good:
-            return _quickest(shape, hardware, on_cards or good)
+            return _quickest(shape, hardware, exact or on_cards or good)
     return min(plans, key=lambda plan: _lacking_bytes(plan.needs))
 
 
@@ -154,12 +159,26 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     names = [f"{gpu.kind}:{gpu.index}" if several else gpu.kind for gpu in gpus]
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
+        for weights in _card_types(shape):
+            if served_on_card(shape, hardware, small := Strategy((Stage(name, weights),))):
+                yield small
     for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
+    for name in names[:1]:
+        for at_best in (False, True):
+            if shared := _shared(shape, hardware, name, at_best=at_best):
+                yield shared
     for count in range(1, len(names) + 1):
         for rest, at_best in product(_CPU_TYPES, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
                 yield split
+
+
+def _card_types(shape: ModelShape) -> Sequence[str]:
+    """Return what only our engine for cards has, and what may be chosen unasked."""
+    if is_narrow(shape):
+        return ()
+    return ("int8", "q4") if shape.parameters >= _Q4_FROM else ("int8",)
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:
@@ -201,17 +220,33 @@ def _spread(
     return Strategy(tuple(stages)) if len(stages) > 1 else None
 
 
+def _shared(shape: ModelShape, hardware: Hardware, name: str, *, at_best: bool) -> Strategy | None:
+    """Fill a card with layers in int8 by our own engines; the others go to the processor's.
+
+    None where these are not there, or no layer fits.
+    """
+    one = Strategy((Stage(name, "int8", 1), Stage("cpu", "int8")))
+    if is_narrow(shape) or not served_by_both(shape, hardware, one):
+        return None
+    sizes = [layer_bytes(shape, "int8", on_card=True)] * shape.layers
+    beside = card_workspace_bytes(shape, "int8") + 2 * shape.state_bytes
+    count = _filled(empty_need(hardware, name), sizes, beside, at_best=at_best)
+    return Strategy((Stage(name, "int8", count), Stage("cpu", "int8"))) if count else None
+
+
 def _fitting(shape: ModelShape, empty: DeviceNeed, sizes: Sequence[int], *, at_best: bool) -> int:
-    """Return how many of ``sizes``, from the first on, fit beside state and workspace."""
+    """Return how many of ``sizes``, from the first on, fit in torch beside state and workspace."""
+    beside = activation_bytes(shape, Stage(empty.device, "fp16").kind) + shape.state_bytes
+    if empty.device == "mps":
+        beside += embedding_bytes(shape)
+    return _filled(empty, sizes, beside, at_best=at_best)
+
+
+def _filled(empty: DeviceNeed, sizes: Sequence[int], beside: int, *, at_best: bool) -> int:
+    """Return how many of ``sizes``, from the first on, fit on a device with ``beside`` bytes."""
     room = empty.capacity_bytes if at_best else empty.available_bytes - empty.headroom_bytes
     room = min(room, empty.capacity_bytes)
-    room -= (
-        empty.workspace_bytes
-        + activation_bytes(shape, Stage(empty.device, "fp16").kind)
-        + shape.state_bytes
-    )
-    if empty.device == "mps":
-        room -= embedding_bytes(shape)
+    room -= empty.workspace_bytes + beside
     count = 0
     for size in sizes:
         room -= size

@@ -121,8 +121,13 @@ def _gpu_name(gpu: Gpu) -> str:
 def _unrunnable_sentence(hardware: Hardware, plan: "Plan") -> list[str]:
     if unrunnable_stage(plan.strategy):
         return [f"This version cannot run “{unrunnable_stage(plan.strategy)}” yet."]
-    if stage := unrunnable_stage(plan.strategy, native=bool(hardware.native)):
-        return [f"This installation cannot run “{stage}”: it was made without a C++ compiler."]
+    if stage := unrunnable_stage(
+        plan.strategy, native=bool(hardware.native), cuda=hardware.cuda_engine
+    ):
+        why = "it was made without a C++ compiler"
+        if stage.kind == "cuda":
+            why = "the installed PyTorch brings no compiler for Skein's engine for NVIDIA cards"
+        return [f"This installation cannot run “{stage}”: {why}."]
     return []
 
 

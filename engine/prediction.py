@@ -1,8 +1,8 @@
 """How many tokens a second a strategy will read and write on a machine, before it is tried.
 
 Writing reads all weights once per token: bytes over bandwidth, plus a fixed time per layer for
-torch's calls. Reading many tokens at once is arithmetic. It knows the torch backend, and the
-native engine where a machine has it.
+torch's calls. Reading many tokens at once is arithmetic. It knows the torch backend, and our
+engines for processors and for cards where a machine has them.
 """
 
 import math
@@ -13,7 +13,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.hardware.facts import Gpu, Hardware
-from engine.needs import find_gpu, head_bytes, layer_bytes, read_chunk
+from engine.needs import (
+    find_gpu,
+    head_bytes,
+    layer_bytes,
+    read_chunk,
+    served_by_both,
+    served_on_card,
+)
 from engine.strategy import Stage, Strategy
 
 if TYPE_CHECKING:
@@ -47,13 +54,17 @@ def tokens_per_s(
     """Return predicted (read, write) tokens/s of a strategy that fits."""
     placement = strategy.placement(shape.layers)
     chunk = read_chunk(placement[0].kind)
-    native = bool(hardware.native and strategy.native_weights)
+    shared = served_by_both(shape, hardware, strategy)
+    native = shared or bool(hardware.native and strategy.native_weights)
     in_one_graph = native or len({(stage.kind, stage.index) for stage in placement}) == 1
+    ours = shared or served_on_card(shape, hardware, strategy)
     write_s = read_s = 0.0
     for i, stage in enumerate(placement):
-        speed = speed_of(hardware, stage, native=native)
+        on_card = ours and stage.kind == "cuda"
+        speed = speed_of(hardware, stage, native=native and not on_card, on_card=on_card)
         is_head = i == shape.layers
-        size = head_bytes(shape, stage.weights) if is_head else layer_bytes(shape, stage.weights)
+        layer = layer_bytes(shape, stage.weights, on_card=on_card)
+        size = head_bytes(shape, stage.weights) if is_head else layer
         write_s += size / speed.bytes_per_s
         if is_head:  # of a chunk, only the last token needs logits
             read_s += size / speed.bytes_per_s / chunk
@@ -74,13 +85,17 @@ def turn_seconds(shape: "ModelShape", hardware: Hardware, strategy: Strategy) ->
     return TURN_READ_TOKENS / read + TURN_WRITE_TOKENS / write
 
 
-def speed_of(hardware: Hardware, stage: Stage, *, native: bool = False) -> Speed:
+def speed_of(
+    hardware: Hardware, stage: Stage, *, native: bool = False, on_card: bool = False
+) -> Speed:
     """Return the speed of a stage's device in its type; a GPU that is not there counts as small.
 
-    native: our own engine runs it, not torch.
+    native: our engine for processors runs it, not torch. on_card: our engine for cards does.
     """
     if native:
         return _native_speed(hardware, stage.weights)
+    if on_card:
+        return _card_speed(find_gpu(hardware, stage))
     if stage.kind == "cpu":
         return _cpu_speed(hardware, stage.weights)
     gpu = find_gpu(hardware, stage)
@@ -176,6 +191,24 @@ def _gpu_speed(gpu: Gpu | None, kind: str, weights: str) -> Speed:
         bandwidth * ratio * _READ_EFFICIENCY / slower,
         _GPU_WRITE_LAYER_S[kind],
         _GPU_READ_LAYER_S[kind],
+    )
+
+
+# Our engine for cards, from its prototype on an H100 (targets.md, 2): 5 to 6 us a layer and token
+# besides the bytes, seven launches behind each other; chunks at 0.6 of what the tensor cores do.
+_CARD_SHARE = 0.88
+_CARD_WRITE_LAYER_S = 6e-6
+_CARD_READ_LAYER_S = 0.15e-3
+_CARD_READ_EFFICIENCY = 0.8
+
+
+def _card_speed(gpu: Gpu | None) -> Speed:
+    bandwidth = (gpu.bandwidth if gpu else None) or DEFAULT_GPU_BANDWIDTH
+    return Speed(
+        bandwidth * _CARD_SHARE,
+        bandwidth * _FLOPS_PER_BYTE["cuda"] * _CARD_READ_EFFICIENCY,
+        _CARD_WRITE_LAYER_S,
+        _CARD_READ_LAYER_S,
     )
 
 

@@ -28,14 +28,16 @@ _FEW = 2048
 """How many weights are sorted without thinking."""
 _BLOCK = 512
 """How many chances are summed up at once while drawing."""
+_PERIOD = 1 << 128
+"""Steps after which PCG64 is where it began."""
 _COLDEST = 1e-6
 """Below, a temperature would no longer be a number in fp32."""
 
-_NOT_FINITE = (
+NOT_FINITE = (
     "The model computed numbers that are not finite.",
     "The file may be damaged, or fp16 too narrow for it: try bf16 or fp32.",
 )
-_NONE_LEFT = ("No token is left to choose from: all are banned.", "Ban fewer tokens.")
+NONE_LEFT = ("No token is left to choose from: all are banned.", "Ban fewer tokens.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class SamplerState:
     ids: "NDArray[np.int64]"
     counts: "NDArray[np.float32]"
     rng_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment of a sampler, cheap to take before every token: ``Sampler.saved`` makes it whole."""
+
+    counts: "NDArray[np.float32]"
+    numbers: int
 
 
 class _Scratch:
@@ -83,11 +93,13 @@ class Sampler:
         """
         self.params = params.validated()
         self.vocab_size = vocab_size
-        self._uncounted = frozenset(uncounted)
+        self.uncounted = frozenset(uncounted)
         self._bias_ids = _ids([token for token, _ in params.bias], vocab_size)
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
         self._rng = np.random.Generator(np.random.PCG64(params.seed))
+        self._peeked: float | None = None  # drawn from the generator, but not yet used up
+        self._numbers = 0  # that were used up
         self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
         self._addresses = (
@@ -101,6 +113,11 @@ class Sampler:
         self._ids = np.zeros(64, np.int64)
         self._counts = np.zeros(64, np.float32)
         self._slots: dict[int, int] = {}
+
+    @property
+    def masked(self) -> tuple[int, ...]:
+        """Return the tokens that are never drawn."""
+        return tuple(self._masked.tolist())
 
     @property
     def counts(self) -> dict[int, float]:
@@ -140,7 +157,7 @@ class Sampler:
         params = self.params
         best = int(logits.argmax())
         if logits[best] == -np.inf:
-            raise EngineError(*_NONE_LEFT)
+            raise EngineError(*NONE_LEFT)
         if self._is_greedy:
             return best
         with np.errstate(over="ignore"):  # to -inf, which is right
@@ -148,7 +165,7 @@ class Sampler:
             _cut(relative, params, self._scratch)
             # p ** (1 / T) is exp(log p / T), which does not underflow first
             relative /= np.float32(max(params.temperature, _COLDEST))
-        return _pick(np.exp(relative, out=relative), self._rng.random())
+        return _pick(np.exp(relative, out=relative), self._random())
 
     def _draw_natively(self, library: Library) -> int:
         params = self.params
@@ -162,12 +179,31 @@ class Sampler:
                 top_p=params.top_p,
                 min_p=params.min_p,
                 top_k=params.top_k,
-                random=0.0 if self._is_greedy else self._rng.random(),
+                random=0.0 if self._is_greedy else self._random(),
                 scratch=weights,
             )
         except NativeError as error:
             not_finite = error.code == NativeError.NOT_FINITE
-            raise EngineError(*(_NOT_FINITE if not_finite else _NONE_LEFT)) from error
+            raise EngineError(*(NOT_FINITE if not_finite else NONE_LEFT)) from error
+
+    def _random(self) -> float:
+        """Return the next random number, which is used up then."""
+        self._numbers += 1
+        if self._peeked is None:
+            return self._rng.random()
+        number, self._peeked = self._peeked, None
+        return number
+
+    def peek(self) -> float:
+        """Return the random number of the next draw (0 if greedy) without using it up.
+
+        For who draws elsewhere: ``replay`` the token afterwards, then it is used up.
+        """
+        if self._is_greedy:
+            return 0.0
+        if self._peeked is None:
+            self._peeked = self._rng.random()
+        return self._peeked
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""
@@ -180,23 +216,34 @@ class Sampler:
                 self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
                 self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
             self._ids[slot] = token
-        if token not in self._uncounted:
+        if token not in self.uncounted:
             self._counts[slot] += np.float32(1)
 
     def replay(self, token: int) -> None:
         """Count a token as if ``sample`` had drawn it just now, random number and all."""
         if not self._is_greedy:
-            self._rng.random()
+            self._random()
         self.accept(token)
 
     def save(self) -> SamplerState:
         """Return a copy of all that decides the next tokens, besides the parameters."""
-        used = len(self._slots)
-        return SamplerState(
-            self._ids[:used].copy(),
-            self._counts[:used].copy(),
-            json.dumps(self._rng.bit_generator.state),
-        )
+        return self.saved(self.mark())
+
+    def mark(self) -> Mark:
+        """Return this moment: the microsecond of it that cannot be worked out later."""
+        return Mark(self._counts[: len(self._slots)].copy(), self._numbers)
+
+    def saved(self, mark: Mark) -> SamplerState:
+        """Return what ``save`` returned when ``mark`` was taken; nothing was restored since.
+
+        Tokens are only ever added, and the generator (PCG64) is wound back: one step a number.
+        """
+        now = np.random.PCG64()
+        now.state = self._rng.bit_generator.state
+        if back := self._numbers - mark.numbers + (self._peeked is not None):
+            now.advance(_PERIOD - back)
+        ids = self._ids[: len(mark.counts)].copy()
+        return SamplerState(ids, mark.counts, json.dumps(now.state))
 
     def restore(self, state: SamplerState) -> None:
         """Go on from a saved state, drawing bit-identically what would have come.
@@ -212,6 +259,7 @@ class Sampler:
             self._rng.bit_generator.state = json.loads(state.rng_json)
         except (ValueError, TypeError, KeyError) as error:
             raise EngineError("The saved state of the sampler is damaged.") from error
+        self._peeked = None
         spare = np.zeros(64, np.int64)
         self._ids = np.concatenate([ids, spare])
         self._counts = np.concatenate([counts, spare.astype(np.float32)])
@@ -221,7 +269,7 @@ class Sampler:
 def _require_finite(logits: "NDArray[np.float32]") -> None:
     highest = logits.max()
     if np.isnan(highest) or highest == np.inf:
-        raise EngineError(*_NOT_FINITE)
+        raise EngineError(*NOT_FINITE)
 
 
 def _ids(tokens: "Sequence[int] | NDArray[np.int64]", vocab_size: int) -> "NDArray[np.int64]":

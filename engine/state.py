@@ -23,7 +23,7 @@ FORMAT_VERSION = "1"
 _STATE_NAMES = ("att_shift", "wkv", "ffn_shift")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class State:
     """What a model remembers; its size does not grow with what was read.
 

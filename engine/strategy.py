@@ -15,7 +15,7 @@ Grammar, words apart by blanks, in any case::
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.errors import UnsupportedStrategy
@@ -23,7 +23,7 @@ from engine.errors import UnsupportedStrategy
 WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cpu": ("fp32", "bf16", "fp16", "int8", "q4"),
-        "cuda": ("fp16", "bf16", "fp32"),
+        "cuda": ("fp16", "bf16", "fp32", "int8", "q4"),
         "mps": ("fp16", "bf16", "fp32"),
         "xpu": ("fp16", "bf16", "fp32"),
     }
@@ -31,7 +31,7 @@ WEIGHT_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What the backends of today run, per kind of device. The one place that a new backend extends."""
 
 NATIVE_WEIGHTS = ("int8", "q4")
-"""Of the processor's types those that only the native engine has, for whole models."""
+"""Types that only our own engines have: on the processor, on one card, or on that and then this."""
 
 KNOWN_WEIGHTS = (
     *("fp32", "fp16", "bf16"),
@@ -118,6 +118,31 @@ class Strategy:
         return weights if device == "cpu" and not streamed else ""
 
     @property
+    def card_weights(self) -> str:
+        """The one type in which one NVIDIA card runs all layers; "" for any other strategy.
+
+        Such a strategy is what our engine for cards serves, where it can be compiled.
+        """
+        stages = {(stage.kind, stage.index, stage.weights) for stage in self.stages}
+        kind, _, weights = stages.pop() if len(stages) == 1 else ("", 0, "")
+        streamed = any(stage.streamed for stage in self.stages)
+        return weights if kind == "cuda" and not streamed else ""
+
+    @property
+    def shared_weights(self) -> tuple[str, str]:
+        """Types on one NVIDIA card and then on the processor, where one of them is only ours.
+
+        Such a strategy is what our two engines serve together; "" twice for any other.
+        """
+        if [stage.kind for stage in self.stages] != ["cuda", "cpu"]:
+            return "", ""
+        card, rest = self.stages
+        ours = {card.weights, rest.weights} & set(NATIVE_WEIGHTS)
+        if not ours or card.weights == "fp32" or card.streamed or rest.streamed:
+            return "", ""
+        return card.weights, rest.weights
+
+    @property
     def is_auto(self) -> bool:
         """Whether the plan is to choose."""
         return not self.stages
@@ -156,12 +181,12 @@ class Strategy:
         )
 
 
-def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
+def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> None:
     """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it.
 
-    native: whether this installation has the native engine for processors.
+    native, cuda: whether this installation has the engine for processors, that for cards.
     """
-    stage = unrunnable_stage(strategy, native=native)
+    stage = unrunnable_stage(strategy, native=native, cuda=cuda)
     if stage is None:
         return
     if stage.weights not in WEIGHT_TYPES[stage.kind]:
@@ -175,6 +200,25 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
             f"“{stage}” cannot run: this version does not stream layers (the “+”).",
             f"Put the other layers on the processor: “{_without_stream(stage)} -> cpu bf16”.",
         )
+    if strategy.card_weights:
+        raise UnsupportedStrategy(
+            f"“{stage}” cannot run: {stage.weights} needs Skein's engine for NVIDIA cards, and the "
+            "installed PyTorch, which is not made for them, brings no compiler for it.",
+            "Choose “cuda fp16”, or install PyTorch's build for NVIDIA cards (see the README).",
+        )
+    if any(strategy.shared_weights):
+        lacking = "for NVIDIA cards" if not cuda else "for processors"
+        raise UnsupportedStrategy(
+            f"“{strategy}” cannot run: {stage.weights} in a part needs both of Skein's engines, "
+            f"and that {lacking} is not in this installation.",
+            "Choose “auto”, or fp16 for both parts.",
+        )
+    if stage.kind == "cuda":
+        raise UnsupportedStrategy(
+            f"“{strategy}” cannot run: {stage.weights} on a card is for whole models on one card, "
+            "or for its first layers before the processor's.",
+            f"Write “{stage.device} {stage.weights}” alone, or fp16 for this part.",
+        )
     if strategy.native_weights:
         raise UnsupportedStrategy(
             f"“{stage}” cannot run: {stage.weights} needs the engine for processors, which was "
@@ -182,20 +226,52 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True) -> None:
             "Choose “cpu fp16”, or install a C++ compiler and then Skein again.",
         )
     raise UnsupportedStrategy(
-        f"“{strategy}” cannot run: {stage.weights} on the processor is for whole models.",
+        f"“{strategy}” cannot run: {stage.weights} on the processor is for whole models, or "
+        "for the layers after those of one NVIDIA card.",
         f"Write “cpu {stage.weights}” alone, or “cpu fp16” for this part.",
     )
 
 
-def unrunnable_stage(strategy: Strategy, *, native: bool = True) -> Stage | None:
+def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> Stage | None:
     """Return the first stage that no backend of today can run, or None."""
+    alone = (native and bool(strategy.native_weights)) or (cuda and bool(strategy.card_weights))
+    alone = alone or (native and cuda and any(strategy.shared_weights))
     for stage in strategy.stages:
         if stage.weights not in WEIGHT_TYPES[stage.kind] or stage.streamed:
             return stage
-        alone = native and bool(strategy.native_weights)
-        if stage.kind == "cpu" and stage.weights in NATIVE_WEIGHTS and not alone:
+        if stage.weights in NATIVE_WEIGHTS and not alone:
             return stage
     return None
+
+
+def smaller_on_card(strategy: Strategy) -> str:
+    """Return the strategy with the next smaller weights on the same card; "" for others.
+
+    Where our engines share a model: with a quarter of the card's layers less.
+    """
+    if any(strategy.shared_weights):
+        card, rest = strategy.stages
+        fewer = (card.layers or 1) * 3 // 4
+        return str(Strategy((replace(card, layers=fewer), rest))) if fewer else ""
+    following = {"fp32": "fp16", "fp16": "int8", "bf16": "int8", "int8": "q4"}
+    weights = following.get(strategy.card_weights, "")
+    return f"{strategy.stages[0].device} {weights}" if weights else ""
+
+
+def in_sixteen_bits(strategy: Strategy) -> Strategy:
+    """Return what torch can run instead where our engines were to share a model.
+
+    The card holds no more bytes than it was to: fewer layers, at least one.
+    """
+    card, rest = strategy.stages
+    smaller = {"int8": 2, "q4": 4}
+    layers, parts = card.layers or 1, smaller.get(card.weights, 1)
+    on_card = Stage(card.device, _in_sixteen(card.weights), max(1, layers // parts))
+    return Strategy((on_card, Stage(rest.device, _in_sixteen(rest.weights))), strategy.threads)
+
+
+def _in_sixteen(weights: str) -> str:
+    return "fp16" if weights in NATIVE_WEIGHTS else weights
 
 
 def _without_stream(stage: Stage) -> Stage:

@@ -52,13 +52,17 @@ SWITCH_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What the window needs to know of the model in use."""
+    """What the window needs to know of the model in use.
+
+    notice: what its backend wants the user to hear, such as why another engine had to serve.
+    """
 
     info: "ModelInfo"
     plan: "Plan"
     backend: str
     template: str
     think_modes: tuple[str, ...]
+    notice: str = ""
 
 
 class EngineService(QObject):
@@ -433,4 +437,5 @@ def _describe(model: "Model") -> LoadedModel:
         model.backend.name,
         model.template.name,
         model.template.think_modes,
+        model.backend.notice,
     )

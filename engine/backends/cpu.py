@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.backends.base import IsCancelled, Progress
+from engine.backends.base import IsCancelled, Progress, require_tokens
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
 from engine.backends.threads import choose_threads, most_threads
@@ -41,6 +41,7 @@ class CpuBackend:
     """RWKV-7 on the processor, by the native library. One thread at a time may use it."""
 
     name = "cpu"
+    notice = ""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class CpuBackend:
             if not strategy.threads:
                 choose_threads(self._model, self._try_step, weights, cache)
         except NativeError as error:
-            raise _understandable(error) from error
+            raise understandable(error) from error
         if packed is not None and key is not None and kept is None:
             self._keep_packed(packed, key)
 
@@ -118,7 +119,7 @@ class CpuBackend:
             self._model.set_pool(Pool(self._model.library, most_threads(power_saving=on)))
             choose_threads(self._model, self._try_step, self.strategy.native_weights, self._cache)
         except NativeError as error:
-            raise _understandable(error) from error
+            raise understandable(error) from error
 
     def new_state(self) -> State:
         """Return the zero state, its wkv in the library's order behind a transposed view."""
@@ -221,7 +222,7 @@ class CpuBackend:
         try:
             work()
         except NativeError as error:
-            raise _understandable(error) from error
+            raise understandable(error) from error
 
     def _addresses(self, state: State) -> tuple[int, int, int]:
         """Return where the three arrays lie; what is laid out otherwise is copied, once."""
@@ -237,14 +238,7 @@ class CpuBackend:
         self._model.decode(0, self._addresses(state), None)
 
     def _require(self, tokens: Sequence[int]) -> None:
-        vocab = self.info.shape.vocab
-        if not len(tokens):
-            raise EngineError("There is nothing to read: the list of tokens is empty.")
-        if min(tokens) < 0 or max(tokens) >= vocab:
-            raise EngineError(
-                f"A token id lies outside the vocabulary of this model (0 to {vocab - 1}).",
-                "Check that the tokenizer belongs to this model.",
-            )
+        require_tokens(tokens, self.info.shape.vocab)
 
 
 def serves(library: Library, shape: ModelShape, strategy: Strategy) -> bool:
@@ -306,7 +300,8 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor.to("cpu", torch.float32).contiguous()
 
 
-def _understandable(error: NativeError) -> BaseException:
+def understandable(error: NativeError) -> BaseException:
+    """Return what a failure of the library is for those who know nothing of it."""
     if error.code == NativeError.NO_MEMORY:
         return MemoryError(str(error))
     return EngineError(f"The engine for processors failed: {error}.", "The log has the details.")

@@ -4,7 +4,7 @@ One thread reads the file while the library packs what came before on all of its
 LoRAs and the library's calls; knows nothing of what the weights mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,13 +42,15 @@ def fill_model(
     loras: "LoraMerge",
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
+    *,
+    wanted: Callable[[str], bool] = lambda _name: True,
 ) -> None:
-    """Give every tensor of the file to the library.
+    """Give every tensor of the file to the library, or those whose names are wanted.
 
     Raises DamagedFile when a value is not finite, NativeError, or Cancelled when asked to stop.
     """
-    total = sum(entry.size_bytes for entry in checkpoint.entries.values())
-    pieces = list(_pieces(checkpoint))
+    pieces = [piece for piece in _pieces(checkpoint) if wanted(piece.name)]
+    total = sum(_bytes_of(checkpoint, piece) for piece in pieces)
     buffers = [bytearray(max(_bytes_of(checkpoint, piece) for piece in pieces)) for _ in range(2)]
     done = 0
     with ThreadPoolExecutor(1) as reader:

@@ -197,6 +197,7 @@ class TorchBackend:
     """RWKV-7 in plain torch. One thread at a time may use it."""
 
     name = "torch"
+    notice = ""
 
     def __init__(
         self,
@@ -214,7 +215,7 @@ class TorchBackend:
         self.strategy = strategy
         self._saves_power = False
         placement = strategy.placement(info.shape.layers)
-        stages = [(_device(stage.device), _dtype(stage.weights)) for stage in placement]
+        stages = [(device_of(stage.device), _dtype(stage.weights)) for stage in placement]
         if strategy.threads:
             torch.set_num_threads(strategy.threads)
         with (
@@ -373,7 +374,8 @@ class TorchBackend:
             )
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device that a stage names. Raises UnsupportedStrategy where torch has it not."""
     kind = name.partition(":")[0]
     # The driver's tools count cards by their slot, CUDA by its own opinion unless told.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")

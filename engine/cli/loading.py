@@ -51,14 +51,23 @@ def open_model(
     hardware = detect(Folders.standard().cache)
     info, plan = plan_model(file, Strategy.parse(strategy), hardware, uses)
     with progress_bar(f"Loading {info.name}") as show:
-        return load_planned(info, plan, progress=show, power_saving=power_saving)
+        model = load_planned(info, plan, progress=show, power_saving=power_saving)
+    _pass_on(model.backend)
+    return model
 
 
 def open_backend(file: Path, strategy: str) -> tuple[ModelInfo, Backend]:
     """Plan and load the weights alone: enough where ids go in and numbers come out."""
     info, plan = plan_model(file, Strategy.parse(strategy), detect(Folders.standard().cache))
     with progress_bar(f"Loading {info.name}") as show:
-        return info, load_backend(info, plan.strategy, show)
+        backend = load_backend(info, plan.strategy, show)
+    _pass_on(backend)
+    return info, backend
+
+
+def _pass_on(backend: Backend) -> None:
+    if backend.notice:
+        typer.echo(backend.notice, err=True)
 
 
 @contextmanager

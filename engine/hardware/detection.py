@@ -39,6 +39,7 @@ def detect(cache: Path | None = None) -> Hardware:
         gpus=_gpus(build, cpu_name, ram_total, ram_free),
         torch_build=build,
         native=_try(_native, ""),
+        cuda_engine="+cu" in build,  # which brings the compiler that our kernels need
     )
     known = _try(lambda: bandwidth.cached(cache, hardware), None)
     return replace(hardware, ram_bandwidth=known)

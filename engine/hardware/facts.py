@@ -39,6 +39,7 @@ class Hardware:
     ``cores`` are physical, ``threads`` are those this process may use. ``torch_build`` is like
     "2.13.0+cpu", "2.13.0+cu130", or empty when torch is not installed. ``native`` is the
     instruction set that our engine for processors runs with here, empty when it was not built.
+    ``cuda_engine``: whether what compiles our engine for NVIDIA cards is here.
     """
 
     system: str
@@ -52,6 +53,7 @@ class Hardware:
     gpus: tuple[Gpu, ...]
     torch_build: str
     native: str = ""
+    cuda_engine: bool = False
 
     @property
     def usable_gpus(self) -> tuple[Gpu, ...]:
@@ -119,8 +121,9 @@ _HARDWARE_FIELDS: Mapping[str, _Check] = {
     "gpus": (lambda v: isinstance(v, list), "a list"),
     "torch_build": _TEXT,
     "native": _TEXT,
+    "cuda_engine": _TRUTH,
 }
-_LATER_FIELDS: Mapping[str, object] = {"native": ""}
+_LATER_FIELDS: Mapping[str, object] = {"native": "", "cuda_engine": False}
 """What descriptions of earlier versions lack, and what that means."""
 _GPU_FIELDS: Mapping[str, _Check] = {
     "index": _WHOLE,

@@ -68,7 +68,7 @@ struct Decoder {
     float *x, *h, *r, *k, *v, *v_first, *lora[kLoras], *product, *ffn_k, *logits;  // [D], [F], [V]
     Activation mixed[kMixes], hidden[kLoras], y, ffn_x, last;
     Active active;
-    Plan mixes[2];  // of layer 0, which has no lora of v, and of the others
+    Plan mixes[2];  // of the file's layer 0, which has no lora of v, and of the others
     Plan output, key, head;
     uint64_t active_rows = 0;
     Tempo tempo;
@@ -103,6 +103,9 @@ Decoder::Decoder(const skn_model& model) : pool(model.pool), tempo(model.pool->t
     take(cutting, w);
 
     const int threads = pool->threads();
+    split(head, 0, w.head, piece_bytes(w.head.bytes(), threads));
+    fit(head);
+    if (w.layers.empty()) return;  // the head alone
     for (int i = 0; i < 2; i++) {
         const Layer& l = w.layers[w.layers.size() > 1 ? size_t(i) : 0];
         const Matrix* all[] = {&l.receptance, &l.key, &l.value, &l.lora1[kLoraW],
@@ -116,18 +119,17 @@ Decoder::Decoder(const skn_model& model) : pool(model.pool), tempo(model.pool->t
     const Layer& l = w.layers[0];
     split(output, 0, l.output, piece_bytes(l.output.bytes(), threads));
     split(key, 0, l.ffn_key, piece_bytes(l.ffn_key.bytes(), threads), kGroup / kBlockRows);
-    split(head, 0, w.head, piece_bytes(w.head.bytes(), threads));
-    for (Plan* plan : {&output, &key, &head}) fit(*plan);
+    for (Plan* plan : {&output, &key}) fit(*plan);
 }
 
 namespace {
 
 class DecodeJob final : public Job {
    public:
-    DecodeJob(skn_model& model, int token, float* att_shift, float* wkv, float* ffn_shift,
-              float* logits)
+    DecodeJob(skn_model& model, int token, const Before& before, float* att_shift, float* wkv,
+              float* ffn_shift, float* logits)
         : w_(model.weights), kernels_(*model.kernels), d_(*model.decoder), token_(token),
-          att_shift_(att_shift), wkv_(wkv), ffn_shift_(ffn_shift), logits_(logits) {}
+          before_(before), att_shift_(att_shift), wkv_(wkv), ffn_shift_(ffn_shift), logits_(logits) {}
 
     uint32_t begin(int step) override {
         const int layers = w_.shape.layers;
@@ -156,7 +158,7 @@ class DecodeJob final : public Job {
         }
         const Layer& l = w_.layers[size_t(layer)];
         switch (step % kPhases) {
-            case kPhaseMixes: run_mixes(l, d_.mixes[layer > 0][piece]); break;
+            case kPhaseMixes: run_mixes(l, d_.mixes[w_.blends(layer)][piece]); break;
             case kPhaseHeads: run_head(l, layer, int(piece)); break;
             case kPhaseOutput: run_output(l, d_.output[piece]); break;
             case kPhaseKey: run_key(l, d_.key[piece]); break;
@@ -169,6 +171,11 @@ class DecodeJob final : public Job {
    private:
     void begin_token() {
         d_.active_rows = 0;
+        if (before_.residual) {
+            std::memcpy(d_.x, before_.residual, size_t(w_.shape.width) * sizeof(float));
+            std::memcpy(d_.v_first, before_.v_first, size_t(w_.shape.width) * sizeof(float));
+            return;
+        }
         kernels_.unpack_row(w_.head_type, w_.embedding + size_t(token_) * w_.embedding_row, d_.h,
                             w_.shape.width);
         kernels_.norm(d_.h, w_.ln0_w, w_.ln0_b, d_.x, w_.shape.width, 1e-5f);
@@ -182,7 +189,7 @@ class DecodeJob final : public Job {
         kernels_.mix(d_.h, att_shift_ + size_t(layer) * size_t(D), l.mix, out, kMixes, D);
         // The loras' type wants of an activation what the model's own type wants.
         for (auto& one : d_.mixed) kernels_.prepare(w_.type, one, D);
-        return uint32_t(d_.mixes[layer > 0].size());
+        return uint32_t(d_.mixes[w_.blends(layer)].size());
     }
 
     void run_mixes(const Layer& l, const Piece& p) {
@@ -204,7 +211,7 @@ class DecodeJob final : public Job {
         const int ranks[kLoras] = {w_.shape.rank_w, w_.shape.rank_a, w_.shape.rank_v,
                                    w_.shape.rank_g};
         for (int n = 0; n < kLoras; n++) {
-            if (n == kLoraV && layer == 0) continue;
+            if (n == kLoraV && !w_.blends(layer)) continue;
             float* f = d_.hidden[n].f;
             const int rows = round_up(ranks[n], kBlockRows);
             if (n == kLoraW) kernels_.tanh(f, f, rows);
@@ -220,7 +227,7 @@ class DecodeJob final : public Job {
     void run_head(const Layer& l, int layer, int head) {
         constexpr int blocks = kHead / kBlockRows;
         for (int n = 0; n < kLoras; n++)
-            if (n != kLoraV || layer > 0)
+            if (n != kLoraV || w_.blends(layer))
                 kernels_.product(l.lora2[n], d_.hidden[n], d_.lora[n], head * blocks,
                                  (head + 1) * blocks);
         const size_t at = size_t(head) * kHead;
@@ -230,7 +237,7 @@ class DecodeJob final : public Job {
         in.v = d_.v + at;
         in.w2 = d_.lora[kLoraW] + at;
         in.a2 = d_.lora[kLoraA] + at;
-        in.v2 = layer > 0 ? d_.lora[kLoraV] + at : nullptr;
+        in.v2 = w_.blends(layer) ? d_.lora[kLoraV] + at : nullptr;
         in.g2 = d_.lora[kLoraG] + at;
         in.v_first = d_.v_first + at;
         in.w0 = l.w0 + at;
@@ -288,10 +295,30 @@ class DecodeJob final : public Job {
     const Kernels& kernels_;
     Decoder& d_;
     const int token_;
+    const Before before_;
     float *const att_shift_, *const wkv_, *const ffn_shift_, *const logits_;
 };
 
 }  // namespace
+
+int decode(skn_model* model, int token, const Before& before, float* att_shift, float* wkv,
+           float* ffn_shift, float* logits) {
+    try {
+        if (!model->decoder)
+            model->decoder = {new Decoder(*model), [](Decoder* old) { delete old; }};
+    } catch (const std::bad_alloc&) {
+        return fail(SKN_NO_MEMORY, "Not enough memory for the buffers of a token");
+    }
+    DecodeJob job(*model, token, before, att_shift, wkv, ffn_shift, logits);
+    Tempo& tempo = model->decoder->tempo;
+    const auto began = std::chrono::steady_clock::now();
+    model->pool->run(job, tempo.crew());
+    tempo.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    if (logits && !job.direct())
+        std::memcpy(logits, model->decoder->logits, size_t(model->weights.shape.vocab) * 4);
+    return SKN_OK;
+}
+
 }  // namespace skn
 
 using namespace skn;
@@ -303,20 +330,7 @@ int skn_decode(skn_model* model, int32_t token, float* att_shift, float* wkv, fl
     const int code = check_run(model, &token, 1);
     if (code != SKN_OK) return code;
     if (!att_shift || !wkv || !ffn_shift) return fail(SKN_BAD_ARGUMENT, "A state is needed");
-    try {
-        if (!model->decoder)
-            model->decoder = {new Decoder(*model), [](Decoder* old) { delete old; }};
-    } catch (const std::bad_alloc&) {
-        return fail(SKN_NO_MEMORY, "Not enough memory for the buffers of a token");
-    }
-    DecodeJob job(*model, token, att_shift, wkv, ffn_shift, logits);
-    Tempo& tempo = model->decoder->tempo;
-    const auto began = std::chrono::steady_clock::now();
-    model->pool->run(job, tempo.crew());
-    tempo.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-    if (logits && !job.direct())
-        std::memcpy(logits, model->decoder->logits, size_t(model->weights.shape.vocab) * 4);
-    return SKN_OK;
+    return decode(model, token, {}, att_shift, wkv, ffn_shift, logits);
 }
 
 int skn_model_set_pool(skn_model* model, skn_pool* pool) {

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from kernels.cpu.memory import AlignedMemory
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 MAX_BATCH = 16
 WEIGHT_TYPES = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3, "q4": 4}
 """The header's numbers of weight types; the first three are also those of tensors in files."""
@@ -66,7 +66,7 @@ class NativeCancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes of one model, as the header names them."""
+    """The sizes of one model, or of the end of one, as the header names them."""
 
     layers: int
     width: int
@@ -78,6 +78,7 @@ class Sizes:
     rank_a: int
     rank_v: int
     rank_g: int
+    first_layer: int = 0
 
     def as_struct(self) -> "_Shape":
         """Return the C struct."""
@@ -122,6 +123,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
         c_int,
         (c_void_p, c_void_p, c_size_t, *(c_void_p,) * 5, _ProgressFunction, c_void_p),
     ),
+    "skn_continue": (c_int, (c_void_p, c_void_p, c_void_p, c_size_t, *(c_void_p,) * 5)),
     "skn_model_active_rows": (c_int, (c_void_p, POINTER(c_uint64), POINTER(c_uint64))),
     "skn_tokenizer_create": (c_int, (c_char_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p))),
     "skn_tokenizer_destroy": (None, (c_void_p,)),
@@ -338,6 +340,21 @@ class NativeModel(_Handle):
             if error.code != _CANCELLED:
                 raise
             raise NativeCancelled(done) from (failure[0] if failure else None)
+
+    def resume(
+        self,
+        before: tuple[int, int],
+        count: int,
+        state: Sequence[int],
+        last: int | None,
+        everything: int | None,
+    ) -> None:
+        """Take tokens through the end of a model. before: addresses of residual and v_first [T, D].
+
+        state: as for ``decode``, of the layers held here. last, everything: where logits [V] and
+        [T, V] go. Raises NativeError.
+        """
+        self.library.call("skn_continue", self.pointer, *before, count, *state, last, everything)
 
     def active_rows(self) -> tuple[int, int]:
         """Return (read, all) rows of the value matrices in the last ``decode``."""

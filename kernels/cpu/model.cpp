@@ -116,7 +116,9 @@ namespace {
 
 bool possible(const skn_shape& s) {
     const int64_t most = int64_t(1) << 24;
-    for (int32_t n : {s.layers, s.width, s.heads, s.ffn, s.vocab, s.rank_w, s.rank_a, s.rank_v,
+    if (s.first_layer < 0 || s.first_layer > 4096 || s.layers < (s.first_layer ? 0 : 1))
+        return false;
+    for (int32_t n : {s.width, s.heads, s.ffn, s.vocab, s.rank_w, s.rank_a, s.rank_v,
                       s.rank_g})
         if (n < 1 || n > most) return false;
     return s.head_size == kHead && s.width == s.heads * kHead && s.ffn % kGroup == 0 &&
@@ -141,10 +143,13 @@ bool lay_out(const skn_shape& shape, int type, const uint8_t* base, Weights& wei
         m.data = carver.take<uint8_t>(m.bytes());
         return m;
     };
+    weights.base = base;
     weights.embedding_row = row_bytes(weights.head_type, D);
-    weights.embedding = carver.take<uint8_t>(weights.embedding_row * size_t(shape.vocab));
-    weights.ln0_w = vector(D);
-    weights.ln0_b = vector(D);
+    if (shape.first_layer == 0) {
+        weights.embedding = carver.take<uint8_t>(weights.embedding_row * size_t(shape.vocab));
+        weights.ln0_w = vector(D);
+        weights.ln0_b = vector(D);
+    }
     weights.layers.resize(size_t(shape.layers));
     const int ranks[kLoras] = {shape.rank_w, shape.rank_a, shape.rank_v, shape.rank_g};
     for (size_t i = 0; i < weights.layers.size(); i++) {
@@ -157,9 +162,9 @@ bool lay_out(const skn_shape& shape, int type, const uint8_t* base, Weights& wei
         l.key = matrix(type, D, D);
         l.value = matrix(type, D, D);
         for (int n = 0; n < kLoras; n++)
-            if (n != kLoraV || i > 0) l.lora1[n] = matrix(weights.lora_type, ranks[n], D);
+            if (n != kLoraV || weights.blends(int(i))) l.lora1[n] = matrix(weights.lora_type, ranks[n], D);
         for (int n = 0; n < kLoras; n++)
-            if (n != kLoraV || i > 0) l.lora2[n] = matrix(weights.lora_type, D, ranks[n]);
+            if (n != kLoraV || weights.blends(int(i))) l.lora2[n] = matrix(weights.lora_type, D, ranks[n]);
         l.output = matrix(type, D, D);
         l.ffn_key = matrix(type, F, D);
         l.ffn_value = value_layout(type, D, F);
@@ -191,10 +196,10 @@ struct Target {
 // Calls see(name, target) for every tensor of the model, always in the same order.
 template <class See>
 void each_tensor(const Weights& w, const See& see) {
-    size_t number = 0;
+    size_t place = 0;
     const size_t D = size_t(w.shape.width), F = size_t(w.shape.ffn), V = size_t(w.shape.vocab);
     auto give = [&](const std::string& name, Target target) {
-        target.number = number++;
+        target.number = place++;
         see(name, target);
     };
     auto vector = [&](const std::string& name, const float* to) {
@@ -213,16 +218,20 @@ void each_tensor(const Weights& w, const See& see) {
         t.columns = size_t(kind == Kind::matrix ? to.columns : to.rows);
         give(name, t);
     };
-    Target embedding;
-    embedding.kind = Kind::embedding;
-    embedding.rows = V;
-    embedding.columns = D;
-    give("emb.weight", embedding);
-    vector("blocks.0.ln0.weight", w.ln0_w);
-    vector("blocks.0.ln0.bias", w.ln0_b);
+    if (w.shape.first_layer == 0) {
+        Target embedding;
+        embedding.kind = Kind::embedding;
+        embedding.rows = V;
+        embedding.columns = D;
+        give("emb.weight", embedding);
+        vector("blocks.0.ln0.weight", w.ln0_w);
+        vector("blocks.0.ln0.bias", w.ln0_b);
+    }
     for (size_t i = 0; i < w.layers.size(); i++) {
         const Layer& l = w.layers[i];
-        const std::string block = "blocks." + std::to_string(i) + ".", att = block + "att.";
+        const bool blends = w.blends(int(i));
+        const std::string number = std::to_string(size_t(w.shape.first_layer) + i);
+        const std::string block = "blocks." + number + ".", att = block + "att.";
         vector(block + "ln1.weight", l.ln1_w);
         vector(block + "ln1.bias", l.ln1_b);
         vector(block + "ln2.weight", l.ln2_w);
@@ -230,14 +239,14 @@ void each_tensor(const Weights& w, const See& see) {
         for (int m = 0; m < kMixes; m++) vector(att + "x_" + "rwkvag"[m], l.mix[m]);
         vector(att + "w0", l.w0);
         vector(att + "a0", l.a0);
-        if (i) vector(att + "v0", l.v0);
+        if (blends) vector(att + "v0", l.v0);
         vector(att + "k_k", l.k_k);
         vector(att + "k_a", l.k_a);
         vector(att + "r_k", l.r_k);
         vector(att + "ln_x.weight", l.ln_x_w);
         vector(att + "ln_x.bias", l.ln_x_b);
         for (int n = 0; n < kLoras; n++) {
-            if (n == kLoraV && i == 0) continue;
+            if (n == kLoraV && !blends) continue;
             const std::string letter(1, "wavg"[n]);
             matrix(att + letter + "1", l.lora1[n], Kind::transposed);
             matrix(att + letter + "2", l.lora2[n], Kind::transposed);
@@ -412,6 +421,9 @@ int make(const skn_shape* shape, int type, skn_pool* pool, const uint8_t* borrow
 int check_run(const skn_model* model, const int32_t* tokens, size_t count) {
     if (!model || !tokens) return fail(SKN_BAD_ARGUMENT, "A model and tokens are needed");
     if (!model->ready) return fail(SKN_NOT_READY, "The model is not ready: skn_model_ready first");
+    if (model->weights.shape.first_layer)
+        return fail(SKN_BAD_ARGUMENT, "This model begins at layer %d: only skn_continue runs it",
+                    int(model->weights.shape.first_layer));
     for (size_t i = 0; i < count; i++)
         if (tokens[i] < 0 || tokens[i] >= model->weights.shape.vocab)
             return fail(SKN_BAD_ARGUMENT, "Token %d is not below %d", int(tokens[i]),
@@ -561,7 +573,7 @@ int skn_model_ready(skn_model* model) {
 int skn_model_data(const skn_model* model, const void** data, size_t* bytes) {
     if (!model || !data || !bytes) return fail(SKN_BAD_ARGUMENT, "A model is needed");
     if (!model->ready) return fail(SKN_NOT_READY, "The model is not ready");
-    *data = model->weights.embedding;  // what the layout begins with
+    *data = model->weights.base;
     *bytes = model->weights.bytes;
     return SKN_OK;
 }

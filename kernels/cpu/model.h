@@ -20,7 +20,7 @@ constexpr int kLoraMix[kLoras] = {kMixW, kMixA, kMixV, kMixG};
 struct Layer {
     const float *ln1_w, *ln1_b, *ln2_w, *ln2_b;      // [D]
     const float* mix[kMixes];                        // [D]
-    const float *w0, *a0, *v0, *k_k, *k_a, *r_k;     // [D]; v0 is unused in layer 0
+    const float *w0, *a0, *v0, *k_k, *k_a, *r_k;     // [D]; v0 is unused in the file's layer 0
     const float *ln_x_w, *ln_x_b;                    // [D]
     const float* ffn_mix;                            // [D]
     Matrix lora1[kLoras];                            // [rank, D]; kLoraV is empty in layer 0
@@ -41,12 +41,16 @@ struct Weights {
     int lora_type;   // int8 with int8 and q4
     int head_type;   // the same, fp16 if narrow; also of the embedding's rows
     bool narrow;     // see kNarrow
-    const uint8_t* embedding;  // [V] rows of row_bytes(head_type, D)
+    const uint8_t* base;       // where the layout begins
+    const uint8_t* embedding;  // [V] rows of row_bytes(head_type, D); as ln0, only of whole models
     size_t embedding_row;
     const float *ln0_w, *ln0_b, *ln_out_w, *ln_out_b;
     std::vector<Layer> layers;
     Matrix head;  // [V, D]
     size_t bytes;
+
+    // Whether a layer held here is not the file's first: that one alone has no lora of v.
+    bool blends(int layer) const { return shape.first_layer + layer > 0; }
 };
 
 // False: no such model. base null: only the sizes are right.
@@ -100,8 +104,17 @@ int fail(int code, const char* format, ...)
 #endif
     ;
 
-// Checks what all runs share. SKN_OK or a code.
+// Checks what all runs from tokens on share. SKN_OK or a code.
 int check_run(const skn_model* model, const int32_t* tokens, size_t count);
+
+// What a model that begins in the middle is given for tokens: [count, D] each. Null: a whole one.
+struct Before {
+    const float *residual = nullptr, *v_first = nullptr;
+};
+
+// One token, checked before.
+int decode(skn_model* model, int token, const Before& before, float* att_shift, float* wkv,
+           float* ffn_shift, float* logits);
 
 }  // namespace skn
 

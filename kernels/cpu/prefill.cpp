@@ -93,11 +93,11 @@ struct Rows {
 
 class BlockJob final : public Job {
    public:
-    BlockJob(skn_model& model, Blocks& blocks, const int32_t* tokens,
+    BlockJob(skn_model& model, Blocks& blocks, const int32_t* tokens, const Before& before,
              const std::vector<Sequence>& sequences, Logits wanted, float* logits)
         : weights_(model.weights), shape_(model.weights.shape), kernels_(*model.kernels),
           block_(*model.kernels->blocks), threads_(model.pool->threads()), b_(blocks),
-          ids_(tokens), sequences_(sequences), wanted_(wanted), logits_(logits) {
+          ids_(tokens), before_(before), sequences_(sequences), wanted_(wanted), logits_(logits) {
         for (const Sequence& s : sequences)
             sequence_of_.insert(sequence_of_.end(), size_t(s.count), int(&s - sequences.data()));
         count_ = int(sequence_of_.size());
@@ -194,7 +194,7 @@ class BlockJob final : public Job {
         };
         for (int target = 0; target < 3; target++) add(target, l.receptance.blocks);
         for (int i = 0; i < kLoras; i++)
-            if (i != kLoraV || layer > 0) add(3 + i, l.lora1[i].blocks);
+            if (i != kLoraV || weights_.blends(layer)) add(3 + i, l.lora1[i].blocks);
         return split(int(rows_.size()), tiles_);
     }
 
@@ -205,8 +205,15 @@ class BlockJob final : public Job {
     }
 
     void embed(int tile, float* row) const {
-        const int width = shape_.width;
-        for (int t = tile * kTile; t < std::min((tile + 1) * kTile, count_); t++) {
+        const int width = shape_.width, end = std::min((tile + 1) * kTile, count_);
+        if (before_.residual) {
+            const size_t at = size_t(tile) * kTile * size_t(width);
+            const size_t bytes = size_t(end - tile * kTile) * size_t(width) * sizeof(float);
+            std::memcpy(b_.x + at, before_.residual + at, bytes);
+            std::memcpy(b_.v_first + at, before_.v_first + at, bytes);
+            return;
+        }
+        for (int t = tile * kTile; t < end; t++) {
             const uint8_t* from = weights_.embedding + size_t(ids_[t]) * weights_.embedding_row;
             kernels_.unpack_row(weights_.head_type, from, row, width);
             kernels_.norm(row, weights_.ln0_w, weights_.ln0_b, b_.x + size_t(t) * size_t(width),
@@ -248,7 +255,7 @@ class BlockJob final : public Job {
             out[outs++] = &x;
         };
         for (int m = 0; m < kMixes; m++) add(m, mixes_[m]);
-        if (index > 0 && mixes_[kMixes].form != mixes_[kMixV].form) add(kMixV, mixes_[kMixes]);
+        if (weights_.blends(index) && mixes_[kMixes].form != mixes_[kMixV].form) add(kMixV, mixes_[kMixes]);
         mix_tile(index, tile, layer.ln1_w, layer.ln1_b, &Sequence::att_shift, mixes, out, outs,
                  scratch);
     }
@@ -297,7 +304,7 @@ class BlockJob final : public Job {
         for (int tile = 0; tile < tiles_; tile += kHeadTiles) {
             const int last_tile = std::min(tile + kHeadTiles, tiles_);
             for (int i = 0; i < kLoras; i++)
-                if (i != kLoraV || index > 0)
+                if (i != kLoraV || weights_.blends(index))
                     block_.product(layer.lora2[i], head * kPanelBlocks, (head + 1) * kPanelBlocks,
                                    hidden_[i], tile, last_tile, scratch + size_t(i) * room, kHead,
                                    panel);
@@ -325,11 +332,11 @@ class BlockJob final : public Job {
         run.stride = size_t(shape_.width);
         run.w_ = scratch + kLoraW * room + from;
         run.a_ = scratch + kLoraA * room + from;
-        run.v_ = index > 0 ? scratch + kLoraV * room + from : nullptr;
+        run.v_ = weights_.blends(index) ? scratch + kLoraV * room + from : nullptr;
         run.g_ = scratch + kLoraG * room + from;
         run.w0 = layer.w0 + o;
         run.a0 = layer.a0 + o;
-        run.v0 = index > 0 ? layer.v0 + o : nullptr;
+        run.v0 = weights_.blends(index) ? layer.v0 + o : nullptr;
         run.k_k = layer.k_k + o;
         run.k_a = layer.k_a + o;
         run.r_k = layer.r_k + o;
@@ -413,6 +420,7 @@ class BlockJob final : public Job {
     const int threads_;
     Blocks& b_;
     const int32_t* ids_;
+    const Before before_;
     const std::vector<Sequence>& sequences_;
     const Logits wanted_;
     float* logits_;
@@ -445,54 +453,68 @@ void reserve_blocks(skn_model& model, int tokens) {
 }
 
 bool begins(const skn_model& model, const Sequence& sequence) {
-    const float* last = sequence.att_shift;  // layer 0's is zero only before the first token
-    return main_form(model) != Form::fp32 &&
+    const float* last = sequence.att_shift;  // zero only before the first token
+    return model.weights.shape.layers && main_form(model) != Form::fp32 &&
            std::all_of(last, last + model.weights.shape.width, [](float x) { return x == 0; });
 }
 
 void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
-               Logits wanted, float* logits) {
+               Logits wanted, float* logits, const Before& before) {
     const Sequence& last = sequences.back();
     reserve_blocks(model, last.first + last.count);
-    BlockJob job(model, *model.blocks, tokens, sequences, wanted, logits);
+    BlockJob job(model, *model.blocks, tokens, before, sequences, wanted, logits);
     model.pool->run(job);
 }
 
 namespace {
 
+// What one prompt is made of, and where its logits go. tokens: null where before stands for them.
+struct Prompt {
+    const int32_t* tokens;
+    Before before;
+    size_t count;
+    float *last_logits, *all_logits;
+
+    Before from(size_t token, size_t width) const {
+        if (!before.residual) return {};
+        return {before.residual + token * width, before.v_first + token * width};
+    }
+};
+
 // All blocks of one prompt. Blocks are of one size, so that none is left with a few tokens.
-int prefill(skn_model& model, const int32_t* tokens, size_t count, Sequence sequence,
-            float* last_logits, float* all_logits, skn_progress progress, void* user) {
+int prefill(skn_model& model, const Prompt& p, const Sequence& sequence, skn_progress progress,
+            void* user) {
     const size_t vocab = size_t(model.weights.shape.vocab);
+    const size_t width = size_t(model.weights.shape.width);
     size_t done = 0;
     if (begins(model, sequence)) {
-        float* const to = all_logits ? all_logits : count == 1 ? last_logits : nullptr;
-        const int code = skn_decode(&model, tokens[0], sequence.att_shift, sequence.wkv,
-                                    sequence.ffn_shift, to);
+        float* const to = p.all_logits ? p.all_logits : p.count == 1 ? p.last_logits : nullptr;
+        const int code = decode(&model, p.tokens ? p.tokens[0] : 0, p.before, sequence.att_shift,
+                                sequence.wkv, sequence.ffn_shift, to);
         if (code != SKN_OK) return code;
         done = 1;
-        if (count == 1 && progress && progress(user, 1, 1) != 0)
+        if (p.count == 1 && progress && progress(user, 1, 1) != 0)
             return fail(SKN_CANCELLED, "stopped after 1 of 1 tokens");
     }
-    const size_t left = count - done, blocks = (left + kBlockTokens - 1) / kBlockTokens;
+    const size_t left = p.count - done, blocks = (left + kBlockTokens - 1) / kBlockTokens;
     const size_t size = left ? round_up((left + blocks - 1) / blocks, size_t(kTile)) : 0;
     std::vector<Sequence> one{sequence};
-    while (done < count) {
-        one[0].count = int(std::min(size, count - done));
+    while (done < p.count) {
+        one[0].count = int(std::min(size, p.count - done));
         const size_t after = done + size_t(one[0].count);
         Logits wanted = Logits::none;
-        if (all_logits)
+        if (p.all_logits)
             wanted = Logits::all;
-        else if (last_logits && after == count)
+        else if (p.last_logits && after == p.count)
             wanted = Logits::last;
-        run_block(model, tokens + done, one, wanted,
-                  all_logits ? all_logits + done * vocab : last_logits);
+        run_block(model, p.tokens ? p.tokens + done : nullptr, one, wanted,
+                  p.all_logits ? p.all_logits + done * vocab : p.last_logits, p.from(done, width));
         done = after;
-        if (progress && progress(user, done, count) != 0)
-            return fail(SKN_CANCELLED, "stopped after %zu of %zu tokens", done, count);
+        if (progress && progress(user, done, p.count) != 0)
+            return fail(SKN_CANCELLED, "stopped after %zu of %zu tokens", done, p.count);
     }
-    if (all_logits && last_logits)
-        std::memcpy(last_logits, all_logits + (count - 1) * vocab, vocab * sizeof(float));
+    if (p.all_logits && p.last_logits)
+        std::memcpy(p.last_logits, p.all_logits + (p.count - 1) * vocab, vocab * sizeof(float));
     return SKN_OK;
 }
 
@@ -507,8 +529,31 @@ extern "C" SKN_API int skn_prefill(skn_model* model, const int32_t* tokens, size
     if (count == 0 || !att_shift || !wkv || !ffn_shift)
         return skn::fail(SKN_BAD_ARGUMENT, "a prompt needs at least one token, and a state");
     try {
-        return skn::prefill(*model, tokens, count, {0, 0, att_shift, wkv, ffn_shift}, last_logits,
-                            all_logits, progress, user);
+        return skn::prefill(*model, {tokens, {}, count, last_logits, all_logits},
+                            {0, 0, att_shift, wkv, ffn_shift}, progress, user);
+    } catch (const std::bad_alloc&) {
+        return skn::fail(SKN_NO_MEMORY, "no memory to read %zu tokens", count);
+    }
+}
+
+extern "C" SKN_API int skn_continue(skn_model* model, const float* residual, const float* v_first,
+                                    size_t count, float* att_shift, float* wkv, float* ffn_shift,
+                                    float* last_logits, float* all_logits) {
+    if (!model || !residual || !v_first || count == 0)
+        return skn::fail(SKN_BAD_ARGUMENT, "A model and what its layers go on from are needed");
+    const skn_shape& shape = model->weights.shape;
+    if (!model->ready) return skn::fail(SKN_NOT_READY, "The model is not ready");
+    if (!shape.first_layer)
+        return skn::fail(SKN_BAD_ARGUMENT, "A whole model begins with tokens");
+    if (shape.layers && (!att_shift || !wkv || !ffn_shift))
+        return skn::fail(SKN_BAD_ARGUMENT, "A state is needed");
+    const skn::Before before{residual, v_first};
+    if (count == 1)
+        return skn::decode(model, 0, before, att_shift, wkv, ffn_shift,
+                           all_logits ? all_logits : last_logits);
+    try {
+        return skn::prefill(*model, {nullptr, before, count, last_logits, all_logits},
+                            {0, 0, att_shift, wkv, ffn_shift}, nullptr, nullptr);
     } catch (const std::bad_alloc&) {
         return skn::fail(SKN_NO_MEMORY, "no memory to read %zu tokens", count);
     }

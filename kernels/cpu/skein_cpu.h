@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a signature, a struct or what packing makes of the same weights changes: files of
  * packed weights are kept under it. */
-#define SKN_ABI_VERSION 1
+#define SKN_ABI_VERSION 2
 SKN_API int32_t skn_abi_version(void);
 
 enum {
@@ -67,10 +67,15 @@ SKN_API int32_t skn_pool_threads(const skn_pool *pool);
 /* ---- Models ------------------------------------------------------------------------------- */
 
 /* Sizes of one model. ffn: F. rank_*: inner sizes of the loras. width and ffn are multiples of 64,
- * head_size is 64; vocab and the ranks may be any number above 0. */
+ * head_size is 64; vocab and the ranks may be any number above 0.
+ *
+ * first_layer: 0 for a whole model. Above 0, this is the end of one, whose beginning runs elsewhere:
+ * `layers` (0: the head alone) of the file's layers from this one on, under their own names, then
+ * the head; without the embedding and ln0. Only skn_continue runs it. */
 typedef struct skn_shape {
     int32_t layers, width, heads, head_size, ffn, vocab;
     int32_t rank_w, rank_a, rank_v, rank_g;
+    int32_t first_layer;
 } skn_shape;
 
 /* Types of weights. int8: symmetric, groups of 64 along the input, bf16 scales. q4: a table of 16
@@ -145,6 +150,14 @@ typedef int (*skn_progress)(void *user, size_t done, size_t total);
 SKN_API int skn_prefill(skn_model *model, const int32_t *tokens, size_t count, float *att_shift,
                         float *wkv, float *ffn_shift, float *last_logits, float *all_logits,
                         skn_progress progress, void *user);
+
+/* count >= 1 tokens through a model that begins at first_layer > 0, after the layers before it.
+ * residual [count, D]: what those leave; v_first [count, D]: layer 0's values. The state is that of
+ * the layers held here, each pointer null where there are none. Logits as for skn_prefill. One
+ * token goes as by skn_decode, more go in blocks. */
+SKN_API int skn_continue(skn_model *model, const float *residual, const float *v_first,
+                         size_t count, float *att_shift, float *wkv, float *ffn_shift,
+                         float *last_logits, float *all_logits);
 
 /* For tests and benchmarks. What the last skn_decode found in the channel mixes: rows of the value
  * matrices, over all layers, and how many of them it had to read. */

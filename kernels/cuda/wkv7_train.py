@@ -7,14 +7,12 @@ over whole; a card is touched, and a source compiled, at the first call.
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from kernels.cuda.program import CompiledProgram
+from kernels.cuda.program import Program
 
 CHUNK = 16
 """Tokens that are taken at once; the backward pass begins each such chunk with a kept state."""
@@ -191,14 +189,8 @@ def _launch(
     kind = KINDS[r.dtype]
     arguments = (length, heads, *(_aligned(x) for x in inputs), *(_present(x) for x in outputs))
     with torch.cuda.device(r.device):
-        program = _program(r.device.index, way.sources, kind)
-        program.launch(
-            f"{direction}_{kind}",
-            rows * heads,
-            _THREADS,
-            arguments,
-            shared_bytes=way.shared_bytes,
-        )
+        kernel = _program(r.device.index, way.sources, kind).kernel(f"{direction}_{kind}")
+        kernel.launch(rows * heads, _THREADS, arguments, shared_bytes=way.shared_bytes)
 
 
 def _aligned(x: Tensor | None) -> Tensor | None:
@@ -213,11 +205,6 @@ def _present(x: Tensor) -> Tensor | None:
 
 
 @cache
-def _program(device: int, sources: tuple[str, ...], kind: str) -> "CompiledProgram":
+def _program(device: int, sources: tuple[str, ...], kind: str) -> Program:
     """Return the kernels, compiled once per process and card (one to three seconds)."""
-    from kernels.cuda.program import CompiledProgram
-
-    folder = Path(__file__).parent
-    return CompiledProgram(
-        [folder / name for name in sources], device, macros=[f"WITH_{kind.upper()}"]
-    )
+    return Program(sources, device, {f"WITH_{kind.upper()}": None}, with_base=False)

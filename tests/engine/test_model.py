@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from engine import RWKV
+from engine.checkpoint import ModelInfo, inspect
 from engine.errors import NotEnoughMemory, StateMismatch, UnsupportedStrategy
 from engine.hardware import detect
-from engine.model import plan_model
+from engine.model import load_backend, plan_model
 from engine.snapshot import Snapshot
 from engine.state_files import open_for, save_for
 from engine.strategy import Strategy
@@ -86,3 +87,73 @@ def test_a_state_file_of_other_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateMismatch, match="another model") as failure:
         open_for(path, two.info)
     assert "read the text again" in failure.value.hint
+
+
+class _Opened:
+    """What stands for torch on a card, where there is none."""
+
+    name, notice = "torch", ""
+
+    def __init__(self, info: ModelInfo, strategy: Strategy, *_: object) -> None:
+        self.info, self.strategy = info, strategy
+
+    def set_power_saving(self, on: bool) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("wanted", "taken"), [("cuda fp16", "cuda fp16"), ("cuda int8", "cuda fp16")]
+)
+def test_what_fails_on_a_card_is_left_to_torch_there_and_said_once(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, taken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("nvrtc: error: no kernel today\nsecond line")
+
+    monkeypatch.setattr("engine.backends.cuda.open_on_card", fail)
+    monkeypatch.setattr("engine.backends.torch.TorchBackend", _Opened)
+    backend = load_backend(inspect(tiny_path), Strategy.parse(wanted))
+    assert str(backend.strategy) == taken
+    assert "PyTorch computes on the card" in backend.notice
+    assert "no kernel today" in backend.notice
+    assert "second line" not in backend.notice
+
+
+def test_what_fails_to_be_shared_is_left_to_torch_and_said(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("nvrtc: error: no kernel today")
+
+    monkeypatch.setattr("engine.backends.split.open_split", fail)
+    monkeypatch.setattr("engine.backends.torch.TorchBackend", _Opened)
+    monkeypatch.setattr("kernels.cpu.library.find_library", object)
+    shared = Strategy.parse("cuda int8 *2 -> cpu int8")
+    backend = load_backend(inspect(tiny_path), shared)
+    assert str(backend.strategy) == "cuda fp16 *1 -> cpu fp16"
+    assert "no kernel today" in backend.notice
+    monkeypatch.setattr("kernels.cpu.library.find_library", lambda: None)
+    backend = load_backend(inspect(tiny_path), shared)
+    assert str(backend.strategy) == "cuda fp16 *1 -> cpu fp16"
+    assert "cannot share" in backend.notice
+
+
+def test_a_split_that_leaves_nothing_for_the_processor_is_the_card_alone(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.cuda.open_on_card", _Opened)
+    backend = load_backend(inspect(tiny_path), Strategy.parse("cuda int8 *9 -> cpu int8"))
+    assert str(backend.strategy) == "cuda int8"
+    assert not backend.notice
+
+
+def test_a_card_without_room_is_no_reason_for_torch(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("engine.backends.cuda.open_on_card", full)
+    with pytest.raises(NotEnoughMemory, match="did not fit as 'cuda fp16'") as caught:
+        load_backend(inspect(tiny_path), Strategy.parse("cuda fp16"))
+    assert caught.value.suggestion == "cuda int8"

@@ -7,7 +7,7 @@ import pytest
 from engine.built_in import require_built_in
 from engine.checkpoint import ModelShape, inspect
 from engine.errors import NotEnoughMemory
-from engine.needs import needs_of
+from engine.needs import card_workspace_bytes, empty_need, needs_of
 from engine.plan import RELEASED, WEIGHT_TYPES, choose, require_room
 from engine.strategy import Strategy
 from tests.engine.machines import APPLE, AVX512, CU130, GB, MACHINES, card, machine
@@ -138,8 +138,8 @@ def test_cuda_and_cuda_0_are_one_device():
         ("laptop 16 GB", "0.1b", "cuda fp16", LARGE, "no device “cuda”"),
         ("card 8 GB", "0.1b", "cuda:1 fp16", LARGE, "no device “cuda:1”"),
         ("card 24 GB, torch for the processor", "0.1b", "cuda fp16", LARGE, "do this"),
-        ("card 8 GB", "0.1b", "cuda int8", "fits", "cannot run “cuda int8” yet"),
-        ("card 8 GB", "7.2b", "cuda q4", "fits", "cannot run “cuda q4” yet"),
+        ("card 8 GB", "0.1b", "cuda int8", "fits", "cannot run “cuda int8”: the installed"),
+        ("card 8 GB", "7.2b", "cuda q4", "fits", "cannot run “cuda q4”: the installed"),
         ("card 8 GB", "0.1b", "cuda fp16 *3+", "fits", "cannot run “cuda fp16 *3+” yet"),
         ("laptop 16 GB", "0.1b", "cpu int8", "fits", "made without a C++ compiler"),
     ],
@@ -321,3 +321,86 @@ def test_the_native_engine_is_predicted_to_be_faster_than_torch():
         before = choose(shape("0.4b"), torch_alone, Strategy.parse(text))
         after = choose(shape("0.4b"), native, Strategy.parse(text))
         assert after.write_tokens_per_s > before.write_tokens_per_s
+
+
+ON_CARDS = [
+    ("laptop card 4 GB", "0.4b", "cuda int8", "fits"),
+    ("laptop card 4 GB", "1.5b", "cuda int8", "fits"),
+    ("laptop card 4 GB", "2.9b", "cuda fp16 *16 -> cpu fp16", "fits"),
+    ("card 8 GB", "2.9b", "cuda int8", "fits"),
+    ("card 8 GB", "7.2b", "cuda q4", "fits"),
+    ("card 12 GB", "7.2b", "cuda int8", "fits"),
+    ("card 12 GB", "13.3b", "cuda q4", "fits"),
+    ("card 24 GB", "13.3b", "cuda int8", "fits"),
+    ("two cards 24 GB", "13.3b", "cuda:1 int8", "fits"),
+    ("a large and a small card", "7.2b", "cuda:1 int8", "fits"),
+    ("Apple 16 GB", "2.9b", "mps fp16", "fits"),
+    ("card 24 GB, torch for the processor", "7.2b", "cpu fp16", "fits"),
+]
+
+
+@pytest.mark.parametrize(("name", "label", "strategy", "verdict"), ON_CARDS)
+def test_the_choice_with_the_engine_for_cards(name, label, strategy, verdict):
+    plan = choose(shape(label), replace(MACHINES[name], cuda_engine=True))
+    assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
+    assert "cannot run" not in plan.reason
+
+
+SHARED = [
+    ("laptop card 4 GB", "1.5b", "cuda int8", "fits"),
+    ("laptop card 4 GB", "2.9b", "cuda int8 *29 -> cpu int8", "fits"),
+    ("laptop card 4 GB", "7.2b", "cuda int8 *11 -> cpu int8", "fits"),
+    ("laptop card 4 GB", "13.3b", "cuda int8 *10 -> cpu int8", "tight"),
+    ("card 8 GB", "7.2b", "cuda q4", "fits"),
+    ("card 8 GB", "13.3b", "cuda int8 *27 -> cpu int8", "fits"),
+    ("card 12 GB, busy", "0.4b", "cuda int8 *14 -> cpu int8", "fits"),
+    ("Apple 16 GB", "2.9b", "mps fp16", "fits"),
+]
+
+
+@pytest.mark.parametrize(("name", "label", "strategy", "verdict"), SHARED)
+def test_the_choice_with_both_engines(name, label, strategy, verdict):
+    hardware = replace(MACHINES[name], cuda_engine=True, native="avx2")
+    plan = choose(shape(label), hardware)
+    assert (str(plan.strategy), plan.verdict) == (strategy, verdict)
+    assert "cannot run" not in plan.reason
+    if "->" in strategy:
+        layers = plan.strategy.stages[0].layers
+        said = f"{layers} of {shape(label).layers} layers run on the graphics card"
+        assert said in plan.reason
+
+
+def test_what_both_engines_share_is_needed_once():
+    hardware = replace(MACHINES["card 8 GB"], cuda_engine=True, native="avx2")
+    both = needs_of(shape("7.2b"), hardware, Strategy.parse("cuda int8 *20 -> cpu int8"))
+    assert [need.device for need in both] == ["cuda", "cpu"]
+    on_card, rest = both
+    table = 2 * 65536 * 4096
+    assert on_card.weights_bytes + rest.weights_bytes == pytest.approx(
+        1.03 * (shape("7.2b").parameters - table / 2) + table, rel=0.02
+    )
+    assert on_card.weights_bytes == pytest.approx(rest.weights_bytes * 20 / 12, rel=0.25)
+    assert rest.state_bytes == shape("7.2b").state_bytes  # whole states are on the host
+    beside = on_card.workspace_bytes - empty_need(hardware, "cuda").workspace_bytes
+    assert beside == card_workspace_bytes(shape("7.2b"), "int8")
+
+
+def test_q4_is_not_chosen_unasked_where_it_loses_much():
+    hardware = replace(MACHINES["laptop card 4 GB"], cuda_engine=True)
+    assert "q4" not in str(choose(shape("2.9b"), hardware).strategy)
+    assert choose(shape("2.9b"), hardware, Strategy.parse("cuda q4")).verdict == "fits"
+
+
+def test_a_card_older_than_turing_is_left_to_torch():
+    old = machine(32, 26, card(8, 7.5, capability=(6, 1)), build=CU130)
+    assert str(choose(shape("0.4b"), replace(old, cuda_engine=True)).strategy) == "cuda fp16"
+
+
+def test_the_engine_for_cards_is_predicted_as_measured_on_the_prototype():
+    h100 = machine(126, 120, card(80, 79, "NVIDIA H100", read=3352e9), build=CU130)
+    engine = replace(h100, cuda_engine=True)
+    for label, text, ms in (("1.5b", "cuda fp16", 1.06), ("7.2b", "cuda fp16", 4.04)):
+        plan = choose(shape(label), engine, Strategy.parse(text))
+        assert ms / 1.5 < 1000 / plan.write_tokens_per_s < ms * 1.5
+        slower = choose(shape(label), h100, Strategy.parse(text))
+        assert plan.write_tokens_per_s > slower.write_tokens_per_s

@@ -269,3 +269,38 @@ def test_uncounted_ids():
     assert texts == {part for part in parts if part in " \t0123456789"}
     assert {" ", "\t", "0", "7", "12"} <= texts
     assert "00" not in texts
+
+
+def test_a_number_that_was_seen_is_the_next_one_and_not_used_up():
+    params = SamplingParams(seed=11)
+    plain, seen = Sampler(params, 50), Sampler(params, 50)
+    logits = np.random.default_rng(1).normal(size=50).astype(np.float32)
+    for _ in range(5):
+        before = plain.save()
+        number = seen.peek()
+        assert seen.peek() == number
+        assert seen.save().rng_json == before.rng_json, "saved, it was not seen"
+        token = plain.sample(logits)
+        seen.replay(token)
+        assert seen.counts == plain.counts
+    seen.peek()
+    seen.restore(before)
+    assert seen.peek() == number
+    assert seen.sample(logits) == token
+
+
+@pytest.mark.parametrize("peeks", [False, True])
+def test_a_moment_that_was_marked_can_be_saved_later(peeks: bool):
+    sampler = Sampler(SamplingParams(temperature=1.0, top_p=1.0, seed=5), 50)
+    logits = np.random.default_rng(1).normal(size=50).astype(np.float32)
+    for _ in range(5):
+        sampler.sample(logits)
+    mark, expected = sampler.mark(), sampler.save()
+    for _ in range(3):
+        sampler.sample(logits)
+    if peeks:
+        sampler.peek()
+    found = sampler.saved(mark)
+    assert found.rng_json == expected.rng_json
+    assert np.array_equal(found.ids, expected.ids)
+    assert np.array_equal(found.counts, expected.counts)

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UnsupportedStrategy
-from engine.strategy import KNOWN_WEIGHTS, Stage, Strategy, refuse_unsupported
+from engine.strategy import (
+    KNOWN_WEIGHTS,
+    Stage,
+    Strategy,
+    in_sixteen_bits,
+    refuse_unsupported,
+    smaller_on_card,
+)
 
 devices = st.sampled_from(["cpu", "mps", "cuda", "cuda:0", "cuda:1", "xpu", "xpu:2"])
 plain_stages = st.builds(
@@ -136,7 +143,11 @@ def test_stage_knows_its_kind_and_number():
 
 
 @pytest.mark.parametrize(
-    "text", ["auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3", "cpu int8", "cpu q4 @2"]
+    "text",
+    [
+        *("auto", "cuda fp16", "cpu fp16", "mps fp16", "xpu:1 bf16 @3", "cpu int8", "cpu q4 @2"),
+        *("cuda int8", "cuda:1 q4"),
+    ],
 )
 def test_what_runs_today(text):
     refuse_unsupported(Strategy.parse(text))
@@ -144,7 +155,7 @@ def test_what_runs_today(text):
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("cuda int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
+    [("xpu int8", "int8"), ("cuda fp16i8 *20 -> cpu fp32", "fp16i8"), ("cuda fp16 *9+", "stream")],
 )
 def test_what_comes_later_is_refused_with_an_answer(text, word):
     with pytest.raises(UnsupportedStrategy, match=word) as caught:
@@ -171,7 +182,8 @@ def test_whole_models_on_the_processor_are_for_the_native_engine(text, weights):
     ("text", "native", "said"),
     [
         ("cpu q4", False, "not built into this installation"),
-        ("cuda fp16 *3 -> cpu int8", True, "whole models"),
+        ("cuda fp32 *3 -> cpu int8", True, "whole models"),
+        ("cpu int8 *3 -> cuda fp16", True, "whole models"),
         ("cpu int8 *3 -> cpu q4", True, "whole models"),
     ],
 )
@@ -179,3 +191,79 @@ def test_types_of_the_native_engine_need_it_and_a_whole_model(text, native, said
     with pytest.raises(UnsupportedStrategy, match=said) as caught:
         refuse_unsupported(Strategy.parse(text), native=native)
     assert "cpu fp16" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("cuda int8", "int8"),
+        ("cuda fp16 *3 -> cuda:0 fp16", "fp16"),
+        ("cuda fp16 *3 -> cuda:1 fp16", ""),
+        ("cuda q4 *3 -> cpu fp16", ""),
+        ("cpu int8", ""),
+        ("auto", ""),
+    ],
+)
+def test_whole_models_on_one_card_are_for_the_engine_for_cards(text, weights):
+    assert Strategy.parse(text).card_weights == weights
+
+
+@pytest.mark.parametrize(
+    ("text", "cuda", "said", "hint"),
+    [
+        ("cuda q4", False, "brings no compiler", "cuda fp16"),
+        ("cuda int8 *3 -> mps fp16", True, "whole models on one card", "cuda int8"),
+        ("cuda int8 *3 -> cuda q4 *3 -> cpu q4", True, "whole models on one card", "cuda int8"),
+        ("cuda:0 int8 *3 -> cuda:1 int8", True, "whole models on one card", "cuda:0 int8"),
+    ],
+)
+def test_types_of_the_engine_for_cards_need_it_and_a_whole_model(text, cuda, said, hint):
+    with pytest.raises(UnsupportedStrategy, match=said) as caught:
+        refuse_unsupported(Strategy.parse(text), cuda=cuda)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("cuda int8 *3 -> cpu int8", ("int8", "int8")),
+        ("cuda:1 q4 *3 -> cpu fp16 @4", ("q4", "fp16")),
+        ("cuda fp16 *3 -> cpu int8", ("fp16", "int8")),
+        ("cuda fp16 *3 -> cpu fp16", ("", "")),  # torch's
+        ("cuda fp32 *3 -> cpu int8", ("", "")),
+        ("cuda int8 *3+ -> cpu int8", ("", "")),
+        ("cpu int8 *3 -> cuda int8", ("", "")),
+        ("cuda int8", ("", "")),
+        ("auto", ("", "")),
+    ],
+)
+def test_a_card_and_the_processor_share_in_types_of_our_own(text, weights):
+    strategy = Strategy.parse(text)
+    assert strategy.shared_weights == weights
+    if any(weights):
+        refuse_unsupported(strategy)
+
+
+@pytest.mark.parametrize(
+    ("native", "cuda", "lacking"),
+    [(False, True, "for processors"), (True, False, "for NVIDIA cards")],
+)
+def test_what_is_shared_needs_both_engines(native, cuda, lacking):
+    strategy = Strategy.parse("cuda int8 *3 -> cpu int8")
+    with pytest.raises(UnsupportedStrategy, match=lacking) as caught:
+        refuse_unsupported(strategy, native=native, cuda=cuda)
+    assert "auto" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "torchs", "smaller"),
+    [
+        ("cuda int8 *20 -> cpu int8", "cuda fp16 *10 -> cpu fp16", "cuda int8 *15 -> cpu int8"),
+        ("cuda q4 *3 -> cpu bf16 @2", "cuda fp16 *1 -> cpu bf16 @2", "cuda q4 *2 -> cpu bf16"),
+        ("cuda fp16 *1 -> cpu q4", "cuda fp16 *1 -> cpu fp16", ""),
+    ],
+)
+def test_what_is_shared_can_be_less(text, torchs, smaller):
+    strategy = Strategy.parse(text)
+    assert str(in_sixteen_bits(strategy)) == torchs
+    assert smaller_on_card(strategy) == smaller

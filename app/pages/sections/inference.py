@@ -31,6 +31,7 @@ class InferenceSection(Section):
         super().__init__(theme, "settings_inference", "")
         self.setAccessibleName(self.tr("Inference"))
         self._settings = settings
+        self._native, self._cuda = True, True  # which engines are here, once that is known
         self._add_strategy()
         self._add_hardware()
 
@@ -91,7 +92,7 @@ class InferenceSection(Section):
     def _take(self) -> None:
         try:
             strategy = Strategy.parse(self.field.text().strip() or "auto")
-            refuse_unsupported(strategy)
+            refuse_unsupported(strategy, native=self._native, cuda=self._cuda)
         except EngineError as error:
             self._show_problem(f"{error.message} {error.hint}".strip())
             return
@@ -131,6 +132,7 @@ class InferenceSection(Section):
 
     def show_hardware(self, hardware: "Hardware", plan: "Plan | None", model: str = "") -> None:
         """Show what was detected, and the plan of the model that is loaded."""
+        self._native, self._cuda = bool(hardware.native), hardware.cuda_engine
         empty_layout(self._grid)
         for place, (name, value) in enumerate(self._rows(hardware)):
             self._add_row(place * 2, name, value)

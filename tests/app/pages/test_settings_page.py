@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider, QWidget
@@ -114,6 +116,18 @@ def test_strategy_is_checked_before_it_is_taken(qtbot, page, settings):
     assert not problem.isVisible()
     qtbot.mouseClick(find(page, "auto_strategy"), Qt.MouseButton.LeftButton)
     assert settings.get("strategy") == "auto"
+
+
+def test_a_type_that_this_installation_lacks_is_not_taken(qtbot, page, settings):
+    page.show_section("inference")
+    page.show_hardware(replace(MACHINE, native=""), None)
+    find(page, "strategy_override").setText("cpu q4")
+    qtbot.mouseClick(find(page, "apply_strategy"), Qt.MouseButton.LeftButton)
+    assert "not built" in find(page, "strategy_problem").text()
+    assert settings.get("strategy") == "auto"
+    page.show_hardware(replace(MACHINE, native="avx2"), None)
+    qtbot.mouseClick(find(page, "apply_strategy"), Qt.MouseButton.LeftButton)
+    assert settings.get("strategy") == "cpu q4"
 
 
 def test_hardware_and_plan_are_shown_also_when_told_before(page):

@@ -26,8 +26,11 @@ def test_json_has_every_field():
     assert set(told["gpus"][0]) == {field.name for field in fields(Gpu)}
 
 
+LATER = {"native": "", "cuda_engine": False}
+
+
 @pytest.mark.parametrize(
-    "field", [field.name for field in fields(Hardware) if field.name != "native"]
+    "field", [field.name for field in fields(Hardware) if field.name not in LATER]
 )
 def test_a_missing_field_is_named(field):
     told = described()
@@ -37,11 +40,12 @@ def test_a_missing_field_is_named(field):
     assert "skein hardware --json" in caught.value.hint
 
 
-def test_a_description_from_before_the_native_engine_has_none():
+def test_a_description_from_before_our_engines_has_none():
     told = described()
-    del told["native"]
+    for field in LATER:
+        del told[field]
     read = Hardware.from_json(json.dumps(told))
-    assert read == replace(MACHINES["card 8 GB"], native="")
+    assert read == replace(MACHINES["card 8 GB"], native="", cuda_engine=False)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ namespace check {
 namespace {
 
 // Wider than what is held in other types, odd where it may be; a row is a tile and more of q4.
-constexpr skn_shape kShape = {2, 320, 5, 64, 448, 67, 5, 17, 33, 65};
+constexpr skn_shape kShape = {2, 320, 5, 64, 448, 67, 5, 17, 33, 65, 0};
 constexpr int kSteps = 4, kPrompt = 17;
 
 void choose(const char* isa) {

@@ -1,0 +1,391 @@
+"""The CUDA backend: our own kernels, compiled for the card at hand, run a model that lies on it.
+
+One token is one captured graph, with the draw of the next one in it where a reply is written; many
+tokens are read in pieces, many chats step together. Knows how weights and states reach the card and
+what is recorded; the arithmetic is in ``kernels/cuda``.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.card_rows import RowsOnCard
+from engine.backends.card_source import FileSource, Source
+from engine.backends.card_tuning import chosen_cut, lies_by_input
+from engine.backends.card_writer import CardSampler, CardWriter
+from engine.backends.graphs import CudaGraphs, Graphs, NoGraphs
+from engine.backends.lora import LoraMerge
+from engine.backends.state_slots import StateSlots
+from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
+from engine.errors import Cancelled, NotEnoughMemory, UnsupportedStrategy
+from engine.needs import CARD_WEIGHTS, held_as, suits_native
+from engine.state import State
+from engine.strategy import Strategy, smaller_on_card
+from kernels.cuda import sampler as card_sampling
+from kernels.cuda import weights as card_weights
+from kernels.cuda.prefill import Prefill
+from kernels.cuda.prefill_layers import States
+from kernels.cuda.program import CardPrograms, CubinCache, CudaProblem, Programs, missing
+from kernels.cuda.quantize import Quantizer
+from kernels.cuda.step import Step, StepBuffers
+from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.sampling import Sampler
+
+_log = logging.getLogger(__name__)
+
+
+class CudaBackend:
+    """RWKV-7 on one card, whole. One thread at a time may use it."""
+
+    name = "cuda"
+    notice = ""
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        strategy: Strategy,
+        source: Source,
+        programs: Programs,
+        graphs: Graphs | None = None,
+        *,
+        by_input: bool | None = None,
+        cache: "Path | None" = None,
+    ) -> None:
+        """Load the weights, compile the kernels, run a step and record it.
+
+        programs: of the card; the emulator's in tests. graphs: how work is repeated. by_input: lay
+        value matrices so that zeros are left out; None: where that pays. cache: the folder in
+        which the shapes that were measured to be fastest are remembered; None: nothing is measured.
+        Raises what the source raises, UnsupportedStrategy, CudaProblem, torch.OutOfMemoryError.
+        """
+        if not serves(info.shape, strategy):
+            raise UnsupportedStrategy(
+                f"The engine for cards cannot run {info.name} as '{strategy}'.",
+                "Choose “cuda fp16” or “auto”: torch runs what this engine does not.",
+            )
+        self.info, self.strategy = info, strategy
+        self._programs = programs
+        self._device = programs.device
+        self._graphs = graphs or graphs_of(self._device)
+        self._closed = False
+        with self._here(), torch.inference_mode(False), torch.no_grad():
+            self._weights = self._load(source, by_input)
+            self._prepare(cache)
+
+    def _load(self, source: Source, by_input: bool | None) -> Weights:
+        shape = self.info.shape
+        held = cast("WeightType", held_as(shape, self.strategy.card_weights))
+        lies_so = lies_by_input(shape) if by_input is None else by_input
+        builder = WeightsBuilder(
+            sizes_of(shape),
+            held,
+            Quantizer(self._programs),
+            self._device,
+            sparse=lies_so,
+            pinned=self._device.type == "cuda",
+        )
+        # The norm of the embedding first: its table is folded with it on its way.
+        for name in sorted(source.names(), key=lambda name: ".ln0." not in name):
+            for first, values in source.pieces(name):
+                builder.take(name, values, first)
+        return builder.finish()
+
+    def _prepare(self, cache: "Path | None") -> None:
+        """Take memory, choose shapes, record a step: what can fail does so here."""
+        shape, device = self.info.shape, self._device
+        self._slots = StateSlots(shape, device, 1)
+        self._token = torch.zeros(1, dtype=torch.int32, device=device)
+        self._logits = torch.zeros(shape.vocab, dtype=torch.float32, device=device)
+        places = (self._slots.att_shift[0], self._slots.wkv[0], self._slots.ffn_shift[0])
+        buffers = StepBuffers(self._token, *places, self._logits)
+        cut = chosen_cut(self._weights, self._programs, buffers, cache)
+        processors = None if device.type == "cuda" else 4
+        self._step = Step(self._weights, self._programs, buffers, cut, processors=processors)
+        states = States(self._slots.att_shift, self._slots.wkv, self._slots.ffn_shift)
+        self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
+        self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
+        self._step_graph = self._graphs.captured(self._step.run)
+        self._card_sampler: CardSampler | None = None
+        self._drawing_graph: Callable[[], None] | None = None
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that the weights occupy, over all devices."""
+        table = self._weights.table
+        return self.card_bytes + (0 if table.device == self._device else table.nbytes)
+
+    @property
+    def card_bytes(self) -> int:
+        """Bytes that the weights occupy on the card."""
+        return self._weights.nbytes
+
+    @property
+    def tuning(self) -> object:
+        """How the products of a step are cut."""
+        return self._step.cut
+
+    def new_state(self) -> State:
+        """Return the zero state, on the card."""
+        with torch.inference_mode(False):
+            return State.zeros(self.info.shape, self._device)
+
+    def set_power_saving(self, on: bool) -> None:
+        """See ``Backend.set_power_saving``: the processor computes nothing here."""
+
+    def close(self) -> None:
+        """Give the memory back. States that lie in slots get memory of their own."""
+        if self._closed:
+            return
+        self._closed = True
+        self._slots.release()
+        self._rows.close()
+        del self._weights, self._step, self._prefill, self._rows, self._slots, self._step_graph
+        self._drawing_graph = self._card_sampler = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @torch.no_grad()
+    def forward(
+        self,
+        tokens: Sequence[int],
+        state: State,
+        *,
+        all_logits: bool = False,
+        progress: Progress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> Tensor:
+        """See ``Backend.forward``. Stops between pieces; the logits are on the card."""
+        self._require(tokens)
+        state.require_shape(self.info.shape)
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        with self._here():
+            if len(tokens) > 1:
+                return self._read(tokens, state, all_logits, progress, cancelled)
+            self.place(tokens[0], state)
+            self._step_graph()
+            state.tokens_read += 1
+            logits = self._own(self._logits)
+        if progress:
+            progress(1, 1)
+        return logits.view(1, -1) if all_logits else logits
+
+    @torch.no_grad()
+    def forward_batch(self, tokens: Sequence[Sequence[int]], states: Sequence[State]) -> Tensor:
+        """See ``Backend.forward_batch``. Rows of one token share each weight's one reading."""
+        for row, state in zip(tokens, states, strict=True):
+            self._require(row)
+            state.require_shape(self.info.shape)
+        if len(tokens) == 1 or any(len(row) != 1 for row in tokens):
+            rows = zip(tokens, states, strict=True)
+            return torch.stack([self.forward(row, state) for row, state in rows])
+        with self._here(), self._explained():
+            logits = self._own(self._rows.step([row[0] for row in tokens], states))
+        for state in states:
+            state.tokens_read += 1
+        return logits
+
+    def writer(self, sampler: "Sampler") -> CardWriter:
+        """Return what writes one reply on the card; ``sampler`` remembers what was drawn."""
+        return CardWriter(self, sampler)
+
+    # -------------------------------------------------------------- what the writer asks for
+
+    @property
+    def logits(self) -> Tensor:
+        """Logits fp32 [V] of the last step, at a fixed place."""
+        return self._logits
+
+    def card_sampler(self, sampler: "Sampler") -> CardSampler:
+        """See ``card_writer.Steps``."""
+        found = self._card_sampler
+        if found is None or found.uncounted != sampler.uncounted:
+            with self._here(), torch.inference_mode(False), torch.no_grad():
+                found = self._card_sampler = self._new_sampler(sampler)
+        return found
+
+    def _new_sampler(self, sampler: "Sampler") -> CardSampler:
+        vocab, device = self.info.shape.vocab, self._device
+        draws = card_sampling.DeviceSampler(
+            self._programs, vocab, 1, 1, device, sorted(sampler.uncounted)
+        )
+        self._drawn_rows = torch.full((1,), -1, dtype=torch.int32, device=device)
+        launches = draws.bind(self._logits.view(1, -1), self._drawn_rows, self._token)
+
+        def draw() -> None:
+            for launch in launches:
+                launch.run()
+
+        def step_and_draw() -> None:
+            self._step.run()
+            draw()
+
+        self._slots.release()  # recording runs what it records: on nobody's state, drawing nothing
+        self._drawing_graph = self._graphs.captured(step_and_draw)
+        self._draw = draw
+        self._drawn_rows.zero_()
+        return CardSampler(draws, sampler.uncounted)
+
+    def place(self, token: int | None, state: State) -> None:
+        """See ``card_writer.Steps``."""
+        self._slots.take([state])
+        if token is not None:
+            self._token.fill_(token)
+
+    def step_and_draw(self) -> None:
+        """See ``card_writer.Steps``."""
+        assert self._drawing_graph is not None
+        with self._here():
+            self._drawing_graph()
+
+    def draw_again(self) -> None:
+        """See ``card_writer.Steps``."""
+        with self._here():
+            self._draw()
+
+    def step_replay(self, state: State) -> Callable[[], None]:
+        """Return what reads the same token again and again: for measuring."""
+        self.place(1, state)
+        return self._step_graph
+
+    def rows_replay(self, rows: int) -> Callable[[], None]:
+        """Return what repeats the last step of so many rows: for measuring."""
+        return self._rows.replay(rows)
+
+    # -------------------------------------------------------------- reading
+
+    def _read(
+        self,
+        tokens: Sequence[int],
+        state: State,
+        all_logits: bool,
+        progress: Progress | None,
+        cancelled: IsCancelled | None,
+    ) -> Tensor:
+        (slot,) = self._slots.take([state])
+        before, start, total = state.clone(), state.tokens_read, len(tokens)
+
+        def between(done: int) -> None:
+            state.tokens_read = start + done
+            if progress:
+                progress(done, total)
+            if cancelled is not None and cancelled():
+                raise Cancelled
+
+        try:
+            with self._explained():
+                logits = self._prefill.read(tokens, slot, all_logits=all_logits, between=between)
+        except NotEnoughMemory:
+            state.copy_from(before)
+            raise
+        state.tokens_read = start + total
+        if progress:
+            progress(total, total)
+        return logits
+
+    def _explained(self) -> "AbstractContextManager[None]":
+        return Explained(self.info.name, self.strategy)
+
+    @staticmethod
+    def _own(logits: Tensor) -> Tensor:
+        with torch.inference_mode(False):
+            return logits.clone()
+
+    def _here(self) -> "AbstractContextManager[object]":
+        if self._device.type == "cuda":
+            return torch.cuda.device(self._device)
+        return nullcontext()
+
+    def _require(self, tokens: Sequence[int]) -> None:
+        require_tokens(tokens, self.info.shape.vocab)
+
+
+class Explained:
+    """Says in a sentence that the card's memory is full."""
+
+    def __init__(self, name: str, strategy: Strategy) -> None:
+        self._name, self._strategy = name, strategy
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, torch.OutOfMemoryError):
+            return
+        torch.cuda.empty_cache()
+        raise NotEnoughMemory(
+            f"The graphics card's memory is full: {self._name} runs there as '{self._strategy}', "
+            "and something else took what it needs besides.",
+            "Close other programs that use the card, or choose a strategy with smaller weights.",
+            smaller_on_card(self._strategy),
+        ) from error
+
+
+def serves(shape: ModelShape, strategy: Strategy) -> bool:
+    """Tell whether the kernels can run a model of this shape so: whole, on one card."""
+    return (
+        strategy.card_weights in CARD_WEIGHTS
+        and suits_native(shape)
+        and min(shape.ranks.w, shape.ranks.a, shape.ranks.v, shape.ranks.g) > 0
+        and card_weights.serves(sizes_of(shape))
+        and card_sampling.serves(shape.vocab)
+    )
+
+
+def sizes_of(shape: ModelShape) -> Sizes:
+    """Return the kernels' view of a shape."""
+    ranks = shape.ranks
+    return Sizes(
+        *(shape.layers, shape.width, shape.ffn, shape.vocab),
+        (ranks.w, ranks.a, ranks.v, ranks.g),
+    )
+
+
+def programs_for(device: torch.device, cache: "Path | None" = None) -> CardPrograms:
+    """Return what compiles for a card; compiled code is kept below ``cache``.
+
+    Raises CudaProblem where something is missing.
+    """
+    if lacking := missing():
+        raise CudaProblem(lacking)
+    return CardPrograms(device, CubinCache(cache / "cubins") if cache else None)
+
+
+def open_on_card(
+    info: ModelInfo,
+    strategy: Strategy,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> CudaBackend:
+    """Load a model's file onto the card that the strategy names.
+
+    Raises what ``CudaBackend`` and ``programs_for`` raise, DamagedFile, or Cancelled.
+    """
+    from engine.backends.torch import device_of
+    from engine.folders import Folders
+
+    device = device_of(strategy.stages[0].device)
+    cache = Folders.standard().cache
+    programs = programs_for(device, cache)
+    with (
+        open_checkpoint(info.path) as checkpoint,
+        LoraMerge(info.loras, info.shape, info.name) as loras,
+    ):
+        source = FileSource(checkpoint, device, progress, cancelled, loras)
+        return CudaBackend(info, strategy, source, programs, cache=cache)
+
+
+def graphs_of(device: torch.device) -> Graphs:
+    """Return how work is repeated on a device."""
+    return CudaGraphs(device) if device.type == "cuda" else NoGraphs()

@@ -1,0 +1,273 @@
+// One token of each of up to ROWS chats through RWKV-7: seven kernels a layer, every weight read
+// once for all rows. Follows on gemv.cuh, rows_product.cuh and rows_by_input.cuh; rows_recur.cu
+// follows.
+//
+//   rows_embed     residual = rows of the table, normed
+//   rows_mix_in    residual += parts; norm, shift, six mixes
+//   rows_in        receptance, key, value and the loras' first halves
+//   rows_recur     per head, for some rows: the loras' second halves, the step of the state, norm,
+//                  bonus, gate
+//   rows_output    parts = output matrix * gated
+//   rows_mix_key   residual += parts; norm, shift, mix
+//   rows_key       relu(key matrix * mixed)^2
+//   rows_value     parts = value matrix * that; rows_value_by_input: of a matrix by inputs
+//   rows_mix_head  residual + parts; norm
+//   rows_head      logits
+//
+// The residual, the state and every sum are fp32; what the products take is fp16. Rows have slots,
+// where their states lie; a slot below 0 means that there is no such row (its buffers hold
+// something finite all the same). Parts [split][ROWS][D] are added in their order.
+//
+// Of the macros, ROWS (8, 16, 32, 64), WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples
+// of 8) and the Kinds MATRIX_KIND, LORA_KIND, HEAD_KIND say what is computed. How it is cut: SIDE
+// and DEEP (warps of a block beside each other and along k; for a matrix by inputs INPUT_SIDE and
+// INPUT_DEEP), WARP_TILES and LORA_TILES (of 16 weight rows a warp), SHARED_BYTES (dynamic, of
+// every block of the products), OUTPUT_SPLIT and VALUE_SPLIT (blocks along k) and GROUP_ROWS (rows
+// of a block of rows_recur: 2, 4, 8).
+
+constexpr int D = WIDTH, F = FFN, V = VOCAB;
+constexpr int RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G, RANKS = RW + RA + RV + RG;
+constexpr int NT = ROWS / ROW_TILE;
+constexpr int PRODUCT_THREADS = 32 * SIDE * DEEP;
+constexpr int BLOCK_TILE = 16 * WARP_TILES * SIDE, LORA_TILE = 16 * LORA_TILES * SIDE;
+constexpr int MIX_THREADS = D > 1024 ? 512 : 256;
+
+#define PRODUCT_KERNEL \
+  extern "C" __global__ void __launch_bounds__(PRODUCT_THREADS, ROWS > 32 ? 1 : 2)
+
+// ------------------------------------------------------------------ ends of a step
+
+// grid (ROWS). tokens [ROWS]; table [V][D] fp16, may be in the host's memory; norms [V], ln0 [2][D]:
+// see weights.py.
+KERNEL(128) rows_embed(const int* tokens, const int* slots, const u8* table, const float2* norms,
+                       const float* ln0, float* residual) {
+  start_next_and_wait();
+  const int row = blockIdx.x;
+  if (load_fresh(slots + row) < 0) return;
+  const u64 id = load_fresh(tokens + row);
+  const u8* from = table + id * D * 2;
+  const float2 by = norms[id], *scales = reinterpret_cast<const float2*>(ln0);
+  for (int i = threadIdx.x; i < D / 8; i += 128) {
+    const uint4 eight = load_streamed(from + 16 * i);
+    const u32 words[4] = {eight.x, eight.y, eight.z, eight.w};
+    float2* to = reinterpret_cast<float2*>(residual + row * D) + 4 * i;
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+      const float2 x = to_float2(words[n]), scale = scales[4 * i + n];
+      const float2 bias = scales[D / 2 + 4 * i + n];
+      to[n] = make_float2(fmaf(fmaf(x.x, by.x, by.y), scale.x, bias.x),
+                          fmaf(fmaf(x.y, by.x, by.y), scale.y, bias.y));
+    }
+  }
+}
+
+// ------------------------------------------------------------------ norm and shift
+
+DEVICE float block_sum(float x, float* memory) {
+  x = warp_sum(x);
+  if (lane_index() == 0) memory[warp_index()] = x;
+  __syncthreads();
+  x = 0;
+#pragma unroll
+  for (int i = 0; i < MIX_THREADS / 32; i++) x += memory[i];
+  return x;
+}
+DEVICE float4 plus(float4 x, float4 y) {
+  return make_float4(x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w);
+}
+DEVICE uint2 halves_of(float4 x) { return make_uint2(half2_of(x.x, x.y), half2_of(x.z, x.w)); }
+
+// A block a row. parts [count][ROWS][D]; out [MIXES][ROWS][D]; shift: of slot 0 and this layer,
+// `stride` floats from one slot to the next. MIXES 0: no shift, h itself.
+template <int MIXES>
+DEVICE void mix_row(const int* slots, float* residual, const float* parts, int count,
+                    const float* weight, const float* bias, const float* mixes, float* shift,
+                    long long stride, half* out) {
+  constexpr int FOURS = D / 4, COUNT = quotient_up(FOURS, MIX_THREADS);
+  __shared__ float sums[2][MIX_THREADS / 32];
+  const int row = blockIdx.x;
+  const auto place = [](int n) { return n * MIX_THREADS + static_cast<int>(threadIdx.x); };
+  dependents_may_start();
+  float4 w[COUNT], b[COUNT], mix[COUNT][MIXES ? MIXES : 1];
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    if (place(n) >= FOURS) break;
+    w[n] = reinterpret_cast<const float4*>(weight)[place(n)];
+    b[n] = reinterpret_cast<const float4*>(bias)[place(n)];
+#pragma unroll
+    for (int m = 0; m < MIXES; m++)
+      mix[n][m] = reinterpret_cast<const float4*>(mixes + m * D)[place(n)];
+  }
+  wait_for_previous();
+  const int slot = load_fresh(slots + row);
+  if (slot < 0) return;
+  float4 x[COUNT], last[COUNT];
+  float sum = 0;
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    x[n] = make_float4(0, 0, 0, 0);
+    if (place(n) >= FOURS) break;
+    const int at = row * D + 4 * place(n);
+    x[n] = load_written4(residual + at);
+    if (MIXES) last[n] = load_written4(shift + slot * stride + 4 * place(n));
+#pragma unroll 4
+    for (int part = 0; part < count; part++)
+      x[n] = plus(x[n], load_written4(parts + part * ROWS * D + at));
+    if (MIXES) *reinterpret_cast<float4*>(residual + at) = x[n];
+    sum += (x[n].x + x[n].y) + (x[n].z + x[n].w);
+  }
+  const float mean = block_sum(sum, sums[0]) / D;
+  float squares = 0;
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    if (place(n) >= FOURS) break;
+    x[n] = plus(x[n], make_float4(-mean, -mean, -mean, -mean));
+    squares = fmaf(x[n].x, x[n].x, fmaf(x[n].y, x[n].y, squares));
+    squares = fmaf(x[n].z, x[n].z, fmaf(x[n].w, x[n].w, squares));
+  }
+  const float by = rsqrtf(block_sum(squares, sums[1]) / D + 1e-5f);
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    if (place(n) >= FOURS) break;
+    const float4 h = make_float4(
+        fmaf(x[n].x * by, w[n].x, b[n].x), fmaf(x[n].y * by, w[n].y, b[n].y),
+        fmaf(x[n].z * by, w[n].z, b[n].z), fmaf(x[n].w * by, w[n].w, b[n].w));
+    uint2* to = reinterpret_cast<uint2*>(out) + row * FOURS + place(n);
+    if (!MIXES) *to = halves_of(h);
+    if (!MIXES) continue;
+    *reinterpret_cast<float4*>(shift + slot * stride + 4 * place(n)) = h;
+    const float4 d = plus(last[n], make_float4(-h.x, -h.y, -h.z, -h.w));
+#pragma unroll
+    for (int m = 0; m < MIXES; m++) {
+      const float4 by_m = mix[n][m];
+      to[m * ROWS * FOURS] =
+          halves_of(make_float4(fmaf(d.x, by_m.x, h.x), fmaf(d.y, by_m.y, h.y),
+                                fmaf(d.z, by_m.z, h.z), fmaf(d.w, by_m.w, h.w)));
+    }
+  }
+}
+
+// grid (ROWS). mixes [6][D] in the order r, w, k, v, a, g; mixed [6][ROWS][D].
+KERNEL(MIX_THREADS) rows_mix_in(const int* slots, float* residual, const float* parts, int count,
+                                const float* weight, const float* bias, const float* mixes,
+                                float* shift, long long stride, half* mixed) {
+  mix_row<6>(slots, residual, parts, count, weight, bias, mixes, shift, stride, mixed);
+}
+KERNEL(MIX_THREADS) rows_mix_key(const int* slots, float* residual, const float* parts, int count,
+                                 const float* weight, const float* bias, const float* mixes,
+                                 float* shift, long long stride, half* mixed) {
+  mix_row<1>(slots, residual, parts, count, weight, bias, mixes, shift, stride, mixed);
+}
+KERNEL(MIX_THREADS) rows_mix_head(const int* slots, float* residual, const float* parts, int count,
+                                  const float* weight, const float* bias, half* normed) {
+  mix_row<0>(slots, residual, parts, count, weight, bias, nullptr, nullptr, 0, normed);
+}
+
+// ------------------------------------------------------------------ products
+
+// The block's tile of 16 TILES rows for each of SIDE warps, from row `first` on, of a matrix
+// [*][K]; rows from `rows` on are left out: done(row, activation row, value). Of PARTS along k it
+// has the part blockIdx.y.
+template <int KIND, int K, int TILES, int PARTS, typename Done>
+DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Done done) {
+  constexpr int EACH = 16 * TILES;
+  u8* memory = dynamic_shared<u8>();
+  TileByRows<KIND, K, ROWS, SIDE, DEEP, TILES, PARTS, SHARED_BYTES> tile(matrix, first, rows,
+                                                                         memory);
+  go_along<PARTS>(tile, memory, x, blockIdx.y);
+  const int side = warp_index() / DEEP;
+  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (EACH + 4);
+  first += side * EACH;
+  gather_shares<TILES, NT, DEEP, false>(tile.sum, shares, warp_index() % DEEP,
+                                        [&](int i, int row, float value) {
+                                          if (first + i < rows) done(first + i, row, value);
+                                        });
+}
+
+// grid (tiles of every rank, and of D, three times). matrix [3 D][D]: receptance, key, value; lora
+// [RANKS][D]: w1, a1, v1, g1 transposed. rkv [ROWS][3 D]; hidden [ROWS][RANKS]: after tanh and
+// sigmoid.
+PRODUCT_KERNEL rows_in(const u8* matrix, const bf16* scales, const u8* lora, const half* mixed,
+                       float* rkv, half* hidden) {
+  constexpr int EACH = quotient_up(D, BLOCK_TILE);
+  int tile = blockIdx.x, which = 0, before = 0, rank = RW;
+  const auto skip = [&](int of, int next) {
+    if (which != of || tile < quotient_up(rank, LORA_TILE)) return;
+    tile -= quotient_up(rank, LORA_TILE);
+    which++, before += rank, rank = next;
+  };
+  skip(0, RA), skip(1, RV), skip(2, RG), skip(3, 0);
+  if (which == 4) {
+    which = tile / EACH;
+    const half* x = mixed + (which ? which + 1 : 0) * ROWS * D;
+    constexpr u64 THIRD = static_cast<u64>(D) * D;
+    const Weights third = {matrix + which * (THIRD / 2 * bytes_of(MATRIX_KIND, 2)),
+                           scales + which * THIRD / GROUP};
+    multiply_tile<MATRIX_KIND, D, WARP_TILES, 1>(third, tile % EACH * BLOCK_TILE, D, x,
+                                                 [&](int i, int row, float value) {
+                                                   rkv[row * 3 * D + which * D + i] = value;
+                                                 });
+    return;
+  }
+  const int plane = which == 0 ? 1 : which == 1 ? 4 : which == 2 ? 3 : 5;
+  const Weights first_half = {lora + static_cast<u64>(before) * D * 2, nullptr};
+  multiply_tile<LORA_KIND, D, LORA_TILES, 1>(
+      first_half, tile * LORA_TILE, rank, mixed + plane * ROWS * D,
+      [&](int i, int row, float value) {
+        hidden[row * RANKS + before + i] =
+            to_half(which == 0 ? tanhf(value) : which == 3 ? sigmoid(value) : value);
+      });
+}
+
+// grid (tiles of D, OUTPUT_SPLIT). matrix [D][D]; parts [OUTPUT_SPLIT][ROWS][D].
+PRODUCT_KERNEL rows_output(const u8* matrix, const bf16* scales, const half* gated, float* parts) {
+  float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
+  multiply_tile<MATRIX_KIND, D, WARP_TILES, OUTPUT_SPLIT>(
+      {matrix, scales}, blockIdx.x * BLOCK_TILE, D, gated,
+      [&](int i, int row, float value) { to[row * D + i] = value; });
+}
+
+// grid (tiles of F). matrix [F][D]; activation [ROWS][F].
+PRODUCT_KERNEL rows_key(const u8* matrix, const bf16* scales, const half* mixed,
+                        half* activation) {
+  multiply_tile<MATRIX_KIND, D, WARP_TILES, 1>(
+      {matrix, scales}, blockIdx.x * BLOCK_TILE, F, mixed, [&](int i, int row, float value) {
+        value = fmaxf(value, 0.0f);
+        activation[row * F + i] = to_half(fminf(value * value, 65504.0f));
+      });
+}
+
+// grid (tiles of D, VALUE_SPLIT). matrix [D][F]; parts [VALUE_SPLIT][ROWS][D].
+PRODUCT_KERNEL rows_value(const u8* matrix, const bf16* scales, const half* activation,
+                          float* parts) {
+  float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
+  multiply_tile<MATRIX_KIND, F, WARP_TILES, VALUE_SPLIT>(
+      {matrix, scales}, blockIdx.x * BLOCK_TILE, D, activation,
+      [&](int i, int row, float value) { to[row * D + i] = value; });
+}
+
+// grid (D / (64 INPUT_SIDE), VALUE_SPLIT), a warp for each of INPUT_SIDE INPUT_DEEP. matrix [F][D]
+// (by inputs).
+KERNEL(32 * INPUT_SIDE * INPUT_DEEP)
+rows_value_by_input(const u8* matrix, const bf16* scales, const half* activation, float* parts) {
+  u8* memory = dynamic_shared<u8>();
+  float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
+  int first = blockIdx.x * 64 * INPUT_SIDE;
+  TileByInputs<MATRIX_KIND, F, D, ROWS, INPUT_SIDE, INPUT_DEEP, SHARED_BYTES> tile(
+      {matrix, scales}, first);
+  go_along<VALUE_SPLIT>(tile, memory, activation, blockIdx.y);
+  const int side = warp_index() / INPUT_DEEP;
+  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (64 + 4);
+  first += side * 64;
+  gather_shares<4, NT, INPUT_DEEP, true>(
+      tile.sum, shares, warp_index() % INPUT_DEEP,
+      [&](int i, int row, float value) { to[row * D + first + i] = value; });
+}
+
+// grid (tiles of V). matrix [V][D]; logits [ROWS][V].
+PRODUCT_KERNEL rows_head(const u8* matrix, const bf16* scales, const half* normed, float* logits) {
+  multiply_tile<HEAD_KIND, D, WARP_TILES, 1>(
+      {matrix, scales}, blockIdx.x * BLOCK_TILE, V, normed, [&](int i, int row, float value) {
+        logits[static_cast<u64>(row) * V + i] = value;
+      });
+}

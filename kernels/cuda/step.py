@@ -1,0 +1,373 @@
+"""One token of one chat through the kernels of decode.cu: five to seven launches a layer.
+
+Knows weights, buffers and launches; knows no file, no graph and no sampler. The launches go to
+torch's current stream, so a caller can capture them in a CUDA graph.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
+from kernels.cuda.program import LaunchLike, ProgramLike, Programs
+from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
+
+SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
+SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
+_EMBED_THREADS = 128
+_RECUR_THREADS = 512
+_NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
+_APART_FROM_WIDTH = 2048
+_VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
+_VALUE_BLOCKS = 256
+_ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
+_SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
+_DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How the products are cut for a card: what tuning chooses.
+
+    warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
+    that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
+    registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
+    product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
+    the other. apart: norms and mixes are kernels of their own.
+    """
+
+    warps: int = 8
+    blocks: int = 2
+    ahead: int = 8
+    resident: int = 32
+    groups: int = 4
+    split: int = 1
+    head_turns: int = 4
+    apart: bool = False
+
+
+def default_cut(sizes: Sizes, kind: Kind) -> Cut:
+    """Return what is good on a card of about 132 SMs."""
+    split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
+    # Where a norm's inputs are many bytes beside a block's weights, not every block reads them.
+    # Many warps with few loads each were faster there than few with many.
+    apart = sizes.width >= _APART_FROM_WIDTH
+    ahead = 4 if apart or kind in ("int8", "q4") else 8
+    # Few blocks' sums are quick to add up, but each warp should ask for all it reads at once.
+    groups = sizes.ffn // GROUP * _tiles(sizes) // _VALUE_BLOCKS
+    most = 8 if kind in ("int8", "q4") else 16
+    blocks = 4 if apart else 2
+    groups = min(max(groups, 1), most)
+    return Cut(blocks=blocks, ahead=ahead, groups=groups, split=split, apart=apart)
+
+
+def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
+    """Return what is worth measuring on a card, the default first. Each costs a compilation."""
+    best = default_cut(sizes, kind)
+    if best.apart:
+        shapes = [(8, 4, 4, 32, False), (8, 3, 4, 32, True), (8, 2, 8, 32, True)]
+        shapes += [(16, 2, 4, 32, True), (8, 3, 8, 24, True), (8, 2, 8, 32, False)]
+    else:
+        shapes = [(8, 2, best.ahead, 32, True), (4, 4, best.ahead, 32, False)]
+        shapes += [(8, 4, best.ahead, 32, False), (16, 1, best.ahead, 32, False)]
+        shapes += [(8, 2, 12 - best.ahead, 32, False)]
+    cuts = [best] + [
+        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident, apart=apart)
+        for warps, blocks, ahead, resident, apart in shapes
+    ]
+    around = [best.groups // 2, best.groups * 2]
+    fit = [groups for groups in around if 1 <= groups <= sizes.ffn // GROUP]
+    return cuts + [replace(best, groups=groups) for groups in fit]
+
+
+def suits_dense(sizes: Sizes) -> bool:
+    """Tell whether value matrices that do not lie by input can be served."""
+    return 4 * sizes.ffn <= _DENSE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class StepBuffers:
+    """What a step reads and writes, at fixed places on the device. State as in engine.state.
+
+    token: int32 [1]. att_shift, ffn_shift: fp32 [L, D]. wkv: fp32 [L, H, 64, 64].
+    logits: fp32 [V].
+    """
+
+    token: Tensor
+    att_shift: Tensor
+    wkv: Tensor
+    ffn_shift: Tensor
+    logits: Tensor
+
+    @classmethod
+    def zeros(cls, sizes: Sizes, device: torch.device) -> "StepBuffers":
+        """Return buffers of a chat that has read nothing."""
+        layers, width, heads = sizes.layers, sizes.width, sizes.heads
+
+        def fp32(*shape: int) -> Tensor:
+            return torch.zeros(*shape, dtype=torch.float32, device=device)
+
+        return cls(
+            torch.zeros(1, dtype=torch.int32, device=device),
+            fp32(layers, width),
+            fp32(layers, heads, HEAD_SIZE, HEAD_SIZE),
+            fp32(layers, width),
+            fp32(sizes.vocab),
+        )
+
+
+class _Scratch:
+    """Between the kernels of a step. fp32, but `activation`: fp16 [F]; value_parts: [parts, D], a
+    tile's blocks that have written theirs: `arrived` int32 [tiles].
+    """
+
+    def __init__(self, sizes: Sizes, parts: int, device: torch.device) -> None:
+        def fp32(count: int) -> Tensor:
+            return torch.zeros(count, dtype=torch.float32, device=device)
+
+        width = sizes.width
+        self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
+        self.inputs = fp32(7 * width)  # of products, as they want them
+        self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
+        self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
+        self.value_parts = fp32(parts * width)
+        self.arrived = torch.zeros(_tiles(sizes), dtype=torch.int32, device=device)
+
+
+class Step:
+    """The launches of one token, bound once; `run` issues them all.
+
+    The first does not depend on what the stream did before, so that a state may be put into the
+    buffers right before; all others do.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        programs: Programs,
+        buffers: StepBuffers,
+        cut: Cut | None = None,
+        *,
+        processors: int | None = None,
+        skip: bool = True,
+    ) -> None:
+        """processors: SMs of the card, asked for if None. skip: zeros are left out where they can
+        be. Raises CudaProblem when the kernels cannot be compiled.
+        """
+        self._weights = weights
+        self._buffers = buffers
+        self.cut = cut or default_cut(weights.sizes, weights.kind)
+        self._slots = self.cut.blocks * (processors or _processors(programs.device))
+        self._skip = int(skip)
+        self._sparse = weights.layers[0].value.by_input
+        self._parts = -(-weights.sizes.ffn // (GROUP * self.cut.groups)) if self._sparse else 0
+        self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
+        sources = SPARSE_SOURCES if self._sparse else SOURCES
+        self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._names: list[str] = []
+        self._launches = [self._embed()]
+        for i, layer in enumerate(weights.layers):
+            self._launches += [
+                *self._norm_in(layer, i),
+                self._mix_in(layer, i),
+                self._recur(layer, i),
+                self._output(layer),
+                *self._norm_key(layer, i),
+                self._key(layer, i),
+                self._value(layer, i),
+            ]
+        if weights.has_head:
+            self._launches += [*self._norm_head(), self._head()]
+
+    def run(self) -> None:
+        """Read the token in the buffers: advance the state there and write the logits."""
+        for launch in self._launches:
+            launch.run()
+
+    @property
+    def residual(self) -> Tensor:
+        """What the last layer left, fp32 [D]: for the layers that follow elsewhere."""
+        return self._scratch.residual
+
+    @property
+    def v_first(self) -> Tensor:
+        """Layer 0's values, fp32 [D]."""
+        return self._scratch.v_first
+
+    @property
+    def launches(self) -> list[tuple[str, LaunchLike]]:
+        """What `run` launches, in order, by the kernels' names."""
+        return list(zip(self._names, self._launches, strict=True))
+
+    def _bind(
+        self, name: str, blocks: int | tuple[int, int], threads: int, arguments: list[object]
+    ) -> LaunchLike:
+        self._names.append(name)
+        kernel = self._program.kernel(name)
+        return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
+
+    def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
+        return self._bind(name, blocks, 32 * self.cut.warps, arguments)
+
+    def _embed(self) -> LaunchLike:
+        weights = self._weights
+        blocks = -(-weights.sizes.width // (8 * _EMBED_THREADS))
+        # Pinned host memory has the same address on the card.
+        table = (weights.table, weights.table_norms, weights.ln0)
+        arguments = [self._buffers.token, *table, self._scratch.residual]
+        return self._bind("embed", blocks, _EMBED_THREADS, arguments)
+
+    def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:
+        if not self.cut.apart:
+            return []
+        blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
+        arguments = [self._scratch.residual, *arguments, self._scratch.inputs]
+        return [self._bind(name, blocks, _NORM_THREADS, arguments)]
+
+    def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
+        shift = self._buffers.att_shift[i]
+        return self._norm("norm_in", [*layer.ln1, layer.mixes, shift, self._scratch.normed])
+
+    def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
+        shift = self._buffers.ffn_shift[i]
+        return self._norm("norm_key", [*layer.ln2, layer.x_k, shift, self._scratch.normed])
+
+    def _norm_head(self) -> list[LaunchLike]:
+        return self._norm("norm_head", [*self._weights.ln_out])
+
+    def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
+        scratch, matrix = self._scratch, layer.projections
+        rows, lora_rows, blocks = self._mix_in_cut()
+        return self._product(
+            "mix_in",
+            blocks,
+            [
+                *(matrix.data, matrix.scales, layer.lora_in.data, scratch.residual),
+                *(layer.ln1[0], layer.ln1[1], layer.mixes, self._buffers.att_shift[i]),
+                *(scratch.inputs, scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
+            ],
+        )
+
+    def _mix_in_cut(self) -> tuple[int, int, int]:
+        """Return rows of a block, those of a block of loras (about as many bytes), and the blocks:
+        few enough to be there at once.
+        """
+        weights = self._weights
+        width, ranks = weights.sizes.width, weights.sizes.held_ranks
+        step = rows_at_once(weights.kind, width, self.cut.ahead)
+        lora_step = rows_at_once(weights.lora_kind, width, self.cut.ahead)
+        rows = step
+        while True:
+            lora_rows = _rounded(max(1, int(rows * _SHARES[weights.kind])), lora_step)
+            blocks = 3 * -(-width // rows) + sum(-(-rank // lora_rows) for rank in ranks)
+            if blocks <= self._slots or rows >= width:
+                return rows, lora_rows, blocks
+            rows += step
+
+    def _recur(self, layer: LayerWeights, i: int) -> LaunchLike:
+        scratch, buffers = self._scratch, self._buffers
+        return self._bind(
+            "recur",
+            self._weights.sizes.heads,
+            _RECUR_THREADS,
+            [
+                *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated),
+            ],
+        )
+
+    def _output(self, layer: LayerWeights) -> LaunchLike:
+        width = self._weights.sizes.width
+        rows = self.cut.warps * self._added_rows(width)
+        scratch, matrix = self._scratch, layer.output
+        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual]
+        return self._product("output", -(-width // rows), arguments)
+
+    def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
+        sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.key
+        step = rows_at_once(self._weights.kind, sizes.width, self.cut.ahead)
+        rows = _rounded(-(-sizes.ffn // self._slots), step)
+        return self._product(
+            "key",
+            -(-sizes.ffn // rows),
+            [
+                *(matrix.data, matrix.scales, scratch.residual, layer.ln2[0], layer.ln2[1]),
+                *(layer.x_k, self._buffers.ffn_shift[i], scratch.inputs),
+                *(scratch.normed, scratch.activation, rows),
+            ],
+        )
+
+    def _value(self, layer: LayerWeights, i: int) -> LaunchLike:
+        sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.value
+        arguments: list[object] = [
+            *(matrix.data, matrix.scales, scratch.activation, scratch.residual, scratch.normed),
+            *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
+        ]
+        if self._sparse:
+            arguments += [self._skip, scratch.value_parts, scratch.arrived]
+            blocks = (_tiles(sizes), self._parts)
+            return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
+        rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
+        return self._product("value", -(-sizes.width // rows), arguments)
+
+    def _added_rows(self, k: int) -> int:
+        """Return the rows at a time of the products that end in the residual, as in decode.cu."""
+        most = 2 if self._weights.sizes.width >= 4096 else 1
+        return min(most, rows_at_once(self._weights.kind, k, self.cut.ahead))
+
+    def _head(self) -> LaunchLike:
+        weights = self._weights
+        head, width = weights.head, weights.sizes.width
+        step = rows_at_once(head.kind, width, self.cut.ahead)
+        rows = _rounded(-(-head.rows // (self._slots * self.cut.head_turns)), step)
+        return self._product(
+            "head",
+            -(-head.rows // rows),
+            [
+                *(head.data, head.scales, self._scratch.residual),
+                *(weights.ln_out[0], weights.ln_out[1], self._scratch.inputs),
+                *(self._buffers.logits, rows),
+            ],
+        )
+
+
+def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
+    """Return what decode.cu is compiled with."""
+    sizes = weights.sizes
+    w, a, v, g = sizes.held_ranks
+    value: Matrix = weights.layers[0].value
+    return {
+        **{"WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
+        **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
+        "KIND": KIND_NUMBERS[weights.kind],
+        "LORA": KIND_NUMBERS[weights.lora_kind],
+        "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
+        "BLOCK_WARPS": cut.warps,
+        "AHEAD": cut.ahead,
+        "RESIDENT_WARPS": cut.resident,
+        "NORM_APART": int(cut.apart),
+        "VALUE_GROUPS": cut.groups,
+        "VALUE_SPLIT": 0 if value.by_input else cut.split,
+    }
+
+
+def rows_at_once(kind: Kind, k: int, ahead: int) -> int:
+    """Return Rows::R of gemv.cuh for rows (or parts of rows) of k weights."""
+    loads = -(-(k // _ELEMENTS[kind]) // 32)
+    each = -(-loads // -(-loads // ahead))
+    return 4 if 4 * each <= ahead else 2 if 2 * each <= ahead else 1
+
+
+def _tiles(sizes: Sizes) -> int:
+    return -(-sizes.width // _VALUE_TILE)
+
+
+def _rounded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
+def _processors(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 4
+    return torch.cuda.get_device_properties(device).multi_processor_count

@@ -1,0 +1,99 @@
+"""The value product that leaves zeros out, alone, in the emulator."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from kernels.cuda.matrices import Kind, Matrix
+from kernels.cuda.quantize import Quantizer
+from kernels.cuda.step import SPARSE_SOURCES, Cut, macros_of
+from kernels.cuda.weights import Sizes, WeightsBuilder
+from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
+
+CPU = torch.device("cpu")
+QUANTIZER = Quantizer(EmulatedPrograms())
+KINDS: tuple[Kind, ...] = ("fp16", "bf16", "int8", "q4")
+
+
+class Product:
+    """One kernel's buffers: `width` outputs of `ffn` inputs, `groups` of 64 inputs to a block."""
+
+    def __init__(
+        self, kind: Kind, width: int, ffn: int, groups: int, programs: EmulatedPrograms
+    ) -> None:
+        torch.manual_seed(width + ffn)
+        self.matrix = matrix_of(kind, torch.randn(width, ffn) * 0.1)
+        self.vectors = [torch.randn(width) for _ in range(3)]
+        self.blocks = (-(-width // 256), -(-ffn // (64 * groups)))
+        # A block that reads what no block of this launch has written meets this.
+        self.parts = torch.full((self.blocks[1], width), torch.nan)
+        self.arrived = torch.zeros(self.blocks[0], dtype=torch.int32)
+        sizes = Sizes(1, width, ffn, 64, (8, 8, 8, 8))
+        weights = WeightsBuilder(sizes, kind, QUANTIZER, CPU, sparse=True, pinned=False)._weights
+        macros = macros_of(weights, Cut(groups=groups))
+        self._kernel = programs(SPARSE_SOURCES, macros).kernel("value_sparse")
+
+    def run(self, activation: Tensor, residual: Tensor, *, skip: bool = True) -> Tensor:
+        """Return the new residual; what is left behind is tested."""
+        out, shift = residual.clone(), torch.zeros_like(residual)
+        normed, weight, bias = self.vectors
+        self._kernel.launch(
+            self.blocks,
+            256,
+            [
+                *(self.matrix.data, self.matrix.scales, activation, out, normed, weight, bias),
+                *(shift, int(skip), self.parts, self.arrived),
+            ],
+        )
+        assert not self.arrived.any()
+        torch.testing.assert_close(shift, normed * weight + bias)
+        return out
+
+    def expected(self, activation: Tensor, residual: Tensor) -> Tensor:
+        """Return it in float64."""
+        return residual + self.matrix.expanded().double() @ activation.double()
+
+
+def matrix_of(kind: Kind, values: Tensor) -> Matrix:
+    rows, k = values.shape
+    matrix = Matrix.empty(kind, rows, k, CPU, by_input=True)
+    QUANTIZER.put(matrix, values)
+    return matrix
+
+
+def activation_of(ffn: int, active: float) -> Tensor:
+    x = torch.randn(ffn).square() * (torch.rand(ffn) < active)
+    return x.half()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("width", "ffn", "groups"), [(128, 512, 3), (320, 960, 1), (512, 2048, 4), (256, 1280, 40)]
+)
+def test_sums(kind: Kind, width: int, ffn: int, groups: int) -> None:
+    product = Product(kind, width, ffn, groups, EmulatedPrograms())
+    residual = torch.randn(width)
+    for active in (0.2, 0.0, 1.0, 0.02):
+        activation = activation_of(ffn, active)
+        for skip in (True, False):
+            out = product.run(activation, residual, skip=skip)
+            expected = product.expected(activation, residual)
+            assert float((out - expected).abs().max() / expected.std()) < 2e-6
+
+
+@pytest.mark.parametrize("kind", ["fp16", "q4"])
+def test_the_order_of_blocks_changes_nothing(kind: Kind) -> None:
+    # 64 blocks: the emulator runs two at a time.
+    ways = [
+        Product(kind, 512, 2048, 1, EmulatedPrograms(backward=backward))
+        for backward in (False, True)
+    ]
+    activation, residual = activation_of(2048, 0.2), torch.randn(512)
+    first, *others = (way.run(activation, residual) for way in ways * 2)
+    assert all(torch.equal(first, other) for other in others)
+
+
+def test_memory_is_used_as_a_card_allows() -> None:
+    for kind in KINDS:
+        product = Product(kind, 320, 960, 4, EmulatedPrograms(checked=True))
+        product.run(activation_of(960, 0.2), torch.randn(320))
