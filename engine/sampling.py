@@ -8,6 +8,7 @@ token. Knows nothing of models, text or why a reply ends.
 
 import json
 from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ class Sampler:
         self._bias_ids = _ids([token for token, _ in params.bias], vocab_size)
         self._bias = np.array([amount for _, amount in params.bias], np.float32)
         self._masked = _ids([*unused, *params.banned], vocab_size)
-        self._rng = np.random.Generator(np.random.PCG64(params.seed))
+        self._generator = np.random.PCG64(params.seed)
+        self._rng = np.random.Generator(self._generator)
         self._peeked: float | None = None  # drawn from the generator, but not yet used up
         self._numbers = 0  # that were used up
         self._library: Library | None = find_library() if native else None
@@ -238,8 +240,7 @@ class Sampler:
 
         Tokens are only ever added, and the generator (PCG64) is wound back: one step a number.
         """
-        now = np.random.PCG64()
-        now.state = self._rng.bit_generator.state
+        now = copy(self._generator)
         if back := self._numbers - mark.numbers + (self._peeked is not None):
             now.advance(_PERIOD - back)
         ids = self._ids[: len(mark.counts)].copy()

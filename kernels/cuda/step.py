@@ -215,7 +215,7 @@ class Step:
         blocks = -(-weights.sizes.width // (8 * _EMBED_THREADS))
         # Pinned host memory has the same address on the card.
         table = (weights.table, weights.table_norms, weights.ln0)
-        arguments = [self._buffers.token, *table, self._scratch.residual]
+        arguments: list[object] = [self._buffers.token, *table, self._scratch.residual]
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
     def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:

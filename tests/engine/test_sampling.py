@@ -275,6 +275,7 @@ def test_a_number_that_was_seen_is_the_next_one_and_not_used_up():
     params = SamplingParams(seed=11)
     plain, seen = Sampler(params, 50), Sampler(params, 50)
     logits = np.random.default_rng(1).normal(size=50).astype(np.float32)
+    before, number, token = plain.save(), 0.0, 0
     for _ in range(5):
         before = plain.save()
         number = seen.peek()
