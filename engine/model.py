@@ -198,7 +198,7 @@ def _open_backend(
         if not isinstance(opened, tuple):
             return opened
         strategy, notice = opened
-    if native and not notice and strategy.card_weights in CARD_WEIGHTS and suits_native(info.shape):
+    if native and not notice and _suits_card(info, strategy):
         opened = _on_card_or_why_not(lambda: _open_on_card(info, strategy, progress, cancelled))
         if not isinstance(opened, str):
             return opened
@@ -206,12 +206,52 @@ def _open_backend(
         if strategy.card_weights in NATIVE_WEIGHTS:
             stage = Stage(strategy.stages[0].device, "fp16")
             strategy = Strategy((stage,), strategy.threads)
+    import torch
+
     from engine.backends.torch import TorchBackend
 
-    backend = TorchBackend(info, strategy, progress, cancelled)
+    try:
+        backend = TorchBackend(info, strategy, progress, cancelled)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        if not notice:
+            raise
+        hint = "Choose “cpu int8”, or smaller weights; the log says why the engine failed."
+        raise NotEnoughMemory(notice, hint, "cpu int8") from error
     backend.notice = notice
     backend.set_power_saving(power_saving)
     return backend
+
+
+def _suits_card(info: ModelInfo, strategy: Strategy) -> bool:
+    """Tell whether our engine for cards is to be tried: NVIDIA's, and a shape that it serves.
+
+    Raises UnsupportedStrategy for another shape in a type that only our engine has.
+    """
+    import torch
+
+    if strategy.card_weights not in CARD_WEIGHTS or torch.version.hip is not None:
+        return False
+    from engine.backends.cuda import serves
+
+    if serves(info.shape, strategy):
+        return True
+    if strategy.card_weights in NATIVE_WEIGHTS:
+        raise UnsupportedStrategy(
+            f"The engine for cards cannot run the shape of {info.name} in {strategy.card_weights}.",
+            "Choose “cuda fp16”: torch runs it.",
+        )
+    return False
+
+
+def release_cached_memory() -> None:
+    """Give back what torch keeps on cards for itself: after a load that failed, nobody needs it.
+
+    Not before the failed load's objects are gone, which an error's frames may hold.
+    """
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _open_on_card(

@@ -335,7 +335,7 @@ class EngineService(QObject):
     def _attempt(self, job: Load) -> "Model | Exception":
         """Return the model, or why there is none: without frames, which hold what was loaded."""
         from engine.hardware import detect
-        from engine.model import plan_model
+        from engine.model import plan_model, release_cached_memory
         from engine.room import fits_beside, without
 
         try:
@@ -353,7 +353,9 @@ class EngineService(QObject):
         except Exception as error:
             if not isinstance(error, EngineError | Cancelled):
                 log.exception("%s could not be loaded", job.path.name)
-            return without_frames(error)
+            error = without_frames(error)
+            release_cached_memory()
+            return error
 
     def _load_planned(
         self, path: Path, info: "ModelInfo", plan: "Plan", cancelled: "Callable[[], bool]"

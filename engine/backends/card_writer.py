@@ -40,6 +40,11 @@ class Steps(Protocol):
         """The logits fp32 [V] that the last step left, at a fixed place."""
         ...
 
+    @property
+    def writes(self) -> int:
+        """How often a token was put where steps read it, other than by a draw."""
+        ...
+
     def card_sampler(self, sampler: "Sampler") -> CardSampler:
         """Return the card's sampler, fit for what this one does not count."""
         ...
@@ -67,6 +72,7 @@ class CardWriter:
         self._drawing: Tensor | None = None  # the logits from which the card is drawing
         self._kept: Callable[[], int] | None = None  # what it drew before another reply came
         self._ready: int | None = None  # the token that lies where the next step reads it
+        self._writes = -1  # of others to that place, when it was drawn
 
     def draw(self, logits: Tensor) -> int:
         """See ``Writer``."""
@@ -85,9 +91,11 @@ class CardWriter:
         if not self._is_owner or self._drawing is not None:
             self._load()
         assert self._card is not None
-        self._steps.place(None if token == self._ready else token, state)
+        lies_ready = token == self._ready and self._writes == self._steps.writes
+        self._steps.place(None if lies_ready else token, state)
         self._card.device.give(_SLOT, self._sampler.peek())
         self._steps.step_and_draw()
+        self._writes = self._steps.writes
         state.tokens_read += 1
         self._ready = None
         with torch.inference_mode(False):
@@ -126,6 +134,7 @@ class CardWriter:
             self._steps.logits.copy_(logits)
         self._card.device.give(_SLOT, self._sampler.peek())
         self._steps.draw_again()
+        self._writes = self._steps.writes
 
     def _load(self) -> None:
         """Tell the card's sampler how to draw, and what was drawn."""

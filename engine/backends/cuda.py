@@ -23,7 +23,7 @@ from engine.backends.lora import LoraMerge
 from engine.backends.state_slots import StateSlots
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, NotEnoughMemory, UnsupportedStrategy
-from engine.needs import CARD_WEIGHTS, held_as, suits_native
+from engine.needs import CARD_CAPABILITY, CARD_WEIGHTS, held_as, suits_native
 from engine.state import State
 from engine.strategy import Strategy, smaller_on_card
 from kernels.cuda import sampler as card_sampling
@@ -32,7 +32,7 @@ from kernels.cuda.prefill import Prefill
 from kernels.cuda.prefill_layers import States
 from kernels.cuda.program import CardPrograms, CubinCache, CudaProblem, Programs, missing
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.step import Step, StepBuffers
+from kernels.cuda.step import Cut, Step, StepBuffers, default_cut
 from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class CudaBackend:
         self._device = programs.device
         self._graphs = graphs or graphs_of(self._device)
         self._closed = False
+        self._writes = 0
         with self._here(), torch.inference_mode(False), torch.no_grad():
             self._weights = self._load(source, by_input)
             self._prepare(cache)
@@ -109,13 +110,24 @@ class CudaBackend:
         buffers = StepBuffers(self._token, *places, self._logits)
         cut = chosen_cut(self._weights, self._programs, buffers, cache)
         processors = None if device.type == "cuda" else 4
-        self._step = Step(self._weights, self._programs, buffers, cut, processors=processors)
+        self._step = self._new_step(buffers, cut, processors)
         states = States(self._slots.att_shift, self._slots.wkv, self._slots.ffn_shift)
         self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
         self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
         self._step_graph = self._graphs.captured(self._step.run)
         self._card_sampler: CardSampler | None = None
         self._drawing_graph: Callable[[], None] | None = None
+
+    def _new_step(self, buffers: StepBuffers, cut: Cut, processors: int | None) -> Step:
+        """Return a step cut so, or as usual where that cut, measured once, no longer works."""
+        usual = default_cut(self._weights.sizes, self._weights.kind)
+        try:
+            return Step(self._weights, self._programs, buffers, cut, processors=processors)
+        except CudaProblem:
+            if cut == usual:
+                raise
+            _log.exception("%s no longer works", cut)
+            return Step(self._weights, self._programs, buffers, usual, processors=processors)
 
     @property
     def resident_bytes(self) -> int:
@@ -209,6 +221,10 @@ class CudaBackend:
         """See ``card_writer.Steps``."""
         found = self._card_sampler
         if found is None or found.uncounted != sampler.uncounted:
+            if found is not None and found.owner is not None:
+                found.owner.give_up()
+                found.owner = None
+            self._writes += 1  # recording draws
             with self._here(), torch.inference_mode(False), torch.no_grad():
                 found = self._card_sampler = self._new_sampler(sampler)
         return found
@@ -235,10 +251,17 @@ class CudaBackend:
         self._drawn_rows.zero_()
         return CardSampler(draws, sampler.uncounted)
 
+    @property
+    def writes(self) -> int:
+        """See ``card_writer.Steps``."""
+        return self._writes
+
     def place(self, token: int | None, state: State) -> None:
         """See ``card_writer.Steps``."""
-        self._slots.take([state])
+        with self._explained():
+            self._slots.take([state])
         if token is not None:
+            self._writes += 1
             self._token.fill_(token)
 
     def step_and_draw(self) -> None:
@@ -271,8 +294,10 @@ class CudaBackend:
         progress: Progress | None,
         cancelled: IsCancelled | None,
     ) -> Tensor:
-        (slot,) = self._slots.take([state])
-        before, start, total = state.clone(), state.tokens_read, len(tokens)
+        with self._explained():
+            (slot,) = self._slots.take([state])
+            before = state.clone()
+        start, total = state.tokens_read, len(tokens)
 
         def between(done: int) -> None:
             state.tokens_read = start + done
@@ -284,7 +309,9 @@ class CudaBackend:
         try:
             with self._explained():
                 logits = self._prefill.read(tokens, slot, all_logits=all_logits, between=between)
-        except NotEnoughMemory:
+        except Cancelled:
+            raise  # between pieces: the state holds what was read
+        except Exception:
             state.copy_from(before)
             raise
         state.tokens_read = start + total
@@ -359,6 +386,12 @@ def programs_for(device: torch.device, cache: "Path | None" = None) -> CardProgr
     """
     if lacking := missing():
         raise CudaProblem(lacking)
+    capability = torch.cuda.get_device_capability(device)
+    if capability < CARD_CAPABILITY:
+        raise CudaProblem(
+            f"This card has compute capability {capability[0]}.{capability[1]}; "
+            f"{CARD_CAPABILITY[0]}.{CARD_CAPABILITY[1]} is needed."
+        )
     return CardPrograms(device, CubinCache(cache / "cubins") if cache else None)
 
 

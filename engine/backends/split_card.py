@@ -166,6 +166,7 @@ class CardLayers:
     def _send(self, state: State) -> None:
         if self._lies is not None and self._lies.still(state):
             return
+        self._lies = None  # from here on it is half of each, should the rest fail
         layers = self._shape.layers
         self._state.att_shift.copy_(state.att_shift[:layers])
         self._state.ffn_shift.copy_(state.ffn_shift[:layers])

@@ -79,13 +79,13 @@ class StateSlots:
     def _move_out(self, slot: int) -> None:
         owner = self._owners[slot]
         state = owner() if owner is not None else None
-        self._owners[slot] = None
-        if state is None:
-            return
-        with torch.inference_mode(False):  # other parts write such arrays in place
-            for name, tensor in self._places[slot].tensors().items():
-                if getattr(state, name) is tensor:
-                    setattr(state, name, tensor.clone())
+        if state is not None:
+            lying = self._places[slot].tensors().items()
+            with torch.inference_mode(False):  # other parts write such arrays in place
+                own = {n: tensor.clone() for n, tensor in lying if getattr(state, n) is tensor}
+            for name, tensor in own.items():
+                setattr(state, name, tensor)
+        self._owners[slot] = None  # not before: the memory for a clone may be missing
 
 
 def _zeros(device: torch.device, *size: int) -> Tensor:

@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +56,10 @@ class CubinCache:
         path = self._folder / key.name
         try:
             content = path.read_bytes()
-            os.utime(path)
         except OSError:
             return None
+        with suppress(OSError):  # of a folder that may only be read
+            os.utime(path)
         digest, cubin = content[len(MAGIC) :][:_DIGEST_BYTES], content[len(MAGIC) + _DIGEST_BYTES :]
         if content.startswith(MAGIC) and hashlib.sha256(cubin).digest() == digest:
             return cubin

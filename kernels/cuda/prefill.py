@@ -132,14 +132,14 @@ class Prefill:
         head, device = self._weights.head, room.x.device
         normed = torch.zeros(2 * rows, head.k, dtype=torch.float16, device=device)
         self._tools.norm_out(room, first, normed).run()
-        logits = torch.empty(2 * rows, head.rows, dtype=torch.float32, device=device)
+        logits = torch.empty(2 * rows, head.rows, dtype=self._products.left, device=device)
         if head.kind == "fp16":
             self._products.sums(logits, normed, head.data.T)
-            return logits[:rows] + logits[rows:]
+            return logits[:rows].float() + logits[rows:].float()
         each = self.rooms.expanded.numel() // head.k
         for begin in range(0, head.rows, each):
             some = part(head, begin, min(each, head.rows - begin))
             space = self.rooms.expanded[: some.rows * some.k].view(some.rows, some.k)
             self._tools.expander.bind(some, space).run()
             self._products.sums(logits[:, begin : begin + some.rows], normed, space.T)
-        return logits[:rows] + logits[rows:]
+        return logits[:rows].float() + logits[rows:].float()

@@ -241,8 +241,10 @@ class LayerWork:
         return self._tools.rooms.expanded[: shape[0] * shape[1]].view(shape)
 
     def _sum(self, out: Tensor, x: Tensor, weights: Tensor) -> Work:
+        products = self._tools.products  # not through self: a ring would keep all weights
+
         def work() -> None:
-            self._tools.products.sums(out, x, weights)
+            products.sums(out, x, weights)
 
         return work
 

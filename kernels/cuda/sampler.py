@@ -226,6 +226,8 @@ class DeviceSampler:
         if self._taken[slot] == self._given[slot]:
             raise ValueError("no step is under way")
         place, step = self._taken[slot] % RING, (self._taken[slot] + 1) & 0xFFFFFFFF
+        if self._device.type == "cuda":  # Windows holds work back until the driver is asked
+            torch.cuda.current_stream(self._device).query()
         impatient = time.monotonic() + _IMPATIENT_S
         while (result := int(self._results_seen[slot, place])) >> 32 != step:
             time.sleep(0)

@@ -24,6 +24,7 @@ class Chain:
 
     def __init__(self) -> None:
         self.logits = torch.zeros(VOCAB)
+        self.writes = 0
         self._token = torch.zeros(1, dtype=torch.int32)
         self._card: CardSampler | None = None
 
@@ -38,6 +39,7 @@ class Chain:
 
     def place(self, token: int | None, state: State) -> None:
         if token is not None:
+            self.writes += 1
             self._token.fill_(token)
 
     def step_and_draw(self) -> None:

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import torch
@@ -249,6 +250,46 @@ def test_a_reply_is_written_as_by_hand(backend: CudaBackend, params: SamplingPar
     if params.seed is not None:
         assert drawer.save().rng_json == sampler.save().rng_json
     assert state.tokens_read == by_hand.tokens_read
+
+
+def test_another_chat_between_draw_and_read_changes_nothing(backend: CudaBackend) -> None:
+    def written(between: bool) -> list[int]:
+        state, other, tokens = backend.new_state(), backend.new_state(), []
+        logits = backend.forward(TOKENS, state)
+        writer = backend.writer(Sampler(SamplingParams(temperature=0), VOCAB))
+        for _ in range(6):
+            tokens.append(writer.draw(logits))
+            logits = writer.read(tokens[-1], state)
+            if between:
+                backend.forward([7], other)
+        return tokens
+
+    assert written(True) == written(False)
+
+
+class Forgetful:
+    """Repeats nothing, as a graph on a card: what was recorded is not kept by it."""
+
+    def captured(self, work):
+        work()
+        return lambda: None
+
+
+def test_closing_gives_the_weights_back_without_a_collection(checkpoint: Path) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        programs = EmulatedPrograms()
+        with open_checkpoint(checkpoint) as file:
+            source = FileSource(file, programs.device)
+            strategy = Strategy.parse("cuda fp16")
+            backend = CudaBackend(inspect(checkpoint), strategy, source, programs, Forgetful())
+        backend.forward(TOKENS, backend.new_state())
+        head = ref(backend._weights.head.data)
+        backend.close()
+        assert head() is None
+    finally:
+        gc.enable()
 
 
 def test_what_it_serves() -> None:

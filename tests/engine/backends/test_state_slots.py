@@ -93,3 +93,22 @@ def test_the_dead_leave_their_slot(slots: StateSlots) -> None:
         slots.take([random_state(i)])
         gc.collect()
     assert slots.nbytes == 3 * SHAPE.state_bytes
+
+
+def test_who_finds_no_memory_of_its_own_keeps_its_slot(
+    slots: StateSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = random_state(1), random_state(2)
+    slots.take([here])
+    kept = here.clone()
+
+    def full(tensor: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "clone", full)
+        with pytest.raises(torch.OutOfMemoryError):
+            slots.take([other])
+    slots.take([other])  # as there is memory again, nothing was lost
+    slots.wkv.zero_()
+    assert same(here, kept)
