@@ -57,7 +57,7 @@ class Stories:
 
     def exchange(self, rng: random.Random, held: bool = False) -> Exchange:
         """Return a request and its story; some requests leave the hero or the place open."""
-        cast = _cast(rng, held)
+        cast = draw_cast(rng, held)
         if held or rng.random() > 0.2:
             asking = _asking(cast, rng, held)
         else:
@@ -67,7 +67,7 @@ class Stories:
 
     def probe(self, rng: random.Random) -> Probe:
         """Return a request with a name, an animal and a place that are not in training."""
-        cast = _cast(rng, True)
+        cast = draw_cast(rng, True)
         user = _request(_asking(cast, rng, rng.random() < 0.5), cast, rng)
         return Probe(self.name, (), user, tell(cast, rng), ToldWell(cast))
 
@@ -139,7 +139,8 @@ def _articles(text: str) -> str:
     return re.sub(r"\b([Aa]) (?=[aeio]|honest)", r"\1n ", text)
 
 
-def _cast(rng: random.Random, held: bool) -> Cast:
+def draw_cast(rng: random.Random, held: bool) -> Cast:
+    """Return a hero, an animal and a place; held: such as training never names."""
     met = rng.choice(meetings.TRAITS) if rng.random() < _MEETING_SHARE else None
     pets = 0.4 if met is None else 0.15
     name = names.pet(rng, held) if rng.random() < pets else names.person(rng, held)
