@@ -15,7 +15,8 @@
 // Of the macros, WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples of 8) and the Kinds
 // KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products),
 // RESIDENT_WARPS (of an SM, by registers), NORM_APART, VALUE_GROUPS (of 64 inputs, of a block of
-// value_sparse) and VALUE_SPLIT (warps to a row of value) how it is cut. Launched as dependent on
+// value_sparse), VALUE_SPLIT (warps to a row of value) and AHEAD_EARLY (whether blocks that only fetch
+// ahead do so before the kernel before is finished) how it is cut. Launched as dependent on
 // one another: what is read before the wait is weights, and state of the step before.
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB, RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G;
@@ -32,8 +33,10 @@ constexpr int ADDED_ROWS = D >= 4096 ? 2 : 1;
 
 // token [1]; table [V][D] fp16, may be in the host's memory; norms [V], ln0 [2][D]: see weights.py.
 KERNEL(128)
-embed(const int* token, const u8* table, const float2* norms, const float* ln0, float* residual) {
+embed(const int* token, const u8* table, const float2* norms, const float* ln0, float* residual,
+      AHEAD_PARAMETERS) {
   dependents_may_start();
+  FETCH_AHEAD(blockIdx.x * 128 + threadIdx.x, gridDim.x * 128);
   wait_for_previous();
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= D / 8) return;
@@ -55,11 +58,14 @@ embed(const int* token, const u8* table, const float2* norms, const float* ln0, 
 constexpr int NORM_THREADS = 256, NORM_FOURS = 64;  // a block's own channels, by fours
 #define NORM_KERNEL KERNEL(NORM_THREADS)
 
+constexpr int NORM_BLOCKS = quotient_up(D / 4, NORM_FOURS);  // those after them fetch ahead
+
 // Make COUNT inputs of the residual, the first PRODUCTS as OF wants them, the others as LORA does.
 // A block has NORM_FOURS of the channels, and all for the sums. mixes [6][D], or null: none.
 template <int OF, int COUNT, int PRODUCTS>
 DEVICE void make_inputs(const float* residual, const float* weight, const float* bias,
-                        const float* mixes, const float* shift, float* normed, float* inputs) {
+                        const float* mixes, const float* shift, float* normed, float* inputs,
+                        AHEAD_PARAMETERS) {
   constexpr int EACH = NORM_THREADS / NORM_FOURS, TURNS = quotient_up(COUNT, EACH);
   __shared__ float2 sums[NORM_THREADS / 32];
   const int i = blockIdx.x * NORM_FOURS + threadIdx.x % NORM_FOURS, of = threadIdx.x / NORM_FOURS;
@@ -67,6 +73,13 @@ DEVICE void make_inputs(const float* residual, const float* weight, const float*
   const float4 none = make_float4(0, 0, 0, 0);
   float4 w = none, b = none, s = none, m[TURNS];
   dependents_may_start();
+  if (blockIdx.x >= NORM_BLOCKS) {
+    if (!AHEAD_EARLY) wait_for_previous();
+    FETCH_AHEAD((blockIdx.x - NORM_BLOCKS) * NORM_THREADS + threadIdx.x,
+                (gridDim.x - NORM_BLOCKS) * NORM_THREADS);
+    if (AHEAD_EARLY) wait_for_previous();
+    return;
+  }
   if (valid) {
     w = reinterpret_cast<const float4*>(weight)[i], b = reinterpret_cast<const float4*>(bias)[i];
     if (mixes) s = load_written4(shift + 4 * i);
@@ -147,16 +160,19 @@ PRODUCT_KERNEL head(const u8* matrix, const bf16* scales, const float* residual,
 }
 
 NORM_KERNEL norm_head(const float* residual, const float* weight, const float* bias,
-                      float* input) {
-  make_inputs<HEAD_KIND, 1, 1>(residual, weight, bias, nullptr, nullptr, nullptr, input);
+                      float* input, AHEAD_PARAMETERS) {
+  make_inputs<HEAD_KIND, 1, 1>(residual, weight, bias, nullptr, nullptr, nullptr, input, ahead,
+                               ahead_shape, then, then_shape);
 }
 
 // ------------------------------------------------------------------ time mix
 
 // inputs [7][D]: what mix_in takes.
 NORM_KERNEL norm_in(const float* residual, const float* weight, const float* bias,
-                    const float* mixes, const float* shift, float* normed, float* inputs) {
-  make_inputs<KIND, 7, 3>(residual, weight, bias, mixes, shift, normed, inputs);
+                    const float* mixes, const float* shift, float* normed, float* inputs,
+                    AHEAD_PARAMETERS) {
+  make_inputs<KIND, 7, 3>(residual, weight, bias, mixes, shift, normed, inputs, ahead, ahead_shape,
+                          then, then_shape);
 }
 
 // matrix [3 D][D]: receptance, key, value; lora [RANKS][D]: w1, a1, v1, g1, transposed; mixes [6][D]
@@ -202,7 +218,7 @@ PRODUCT_KERNEL mix_in(const u8* matrix, const bf16* scales, const u8* lora, cons
 
 // residual [D] += matrix [D][K] * v [K], each row by SPLIT warps; v fp32, or fp16 if HALVES.
 template <int K, int SPLIT, bool HALVES>
-DEVICE void add_product(Weights matrix, const void* v, float* residual) {
+DEVICE void add_product(Weights matrix, const void* v, float* residual, AHEAD_PARAMETERS) {
   typedef Rows<KIND, K, SPLIT, ADDED_ROWS> Product;
   __shared__ float4 x[activation_bytes<KIND, K>() / 16];
   __shared__ float parts[BLOCK_WARPS][Product::R];
@@ -213,6 +229,8 @@ DEVICE void add_product(Weights matrix, const void* v, float* residual) {
   Product product;
   product.start(matrix, row, min(row + Product::R, D), Product::R, warp_index() % SPLIT);
   wait_for_previous();
+  if (lane_index() == 0)
+    FETCH_AHEAD(blockIdx.x * BLOCK_WARPS + warp_index(), gridDim.x * BLOCK_WARPS);
   const float before = writes && warp_index() % SPLIT == 0 ? load_written(residual + mine) : 0.0f;
 #pragma unroll 4
   for (int n = 0; n < quotient_up(K / 4, THREADS); n++) {
@@ -241,15 +259,18 @@ DEVICE void add_product(Weights matrix, const void* v, float* residual) {
   if (writes && warp_index() % SPLIT == 0) residual[mine] = before + sum;
 }
 
-PRODUCT_KERNEL output(const u8* matrix, const bf16* scales, const float* gated, float* residual) {
-  add_product<D, 1, false>({matrix, scales}, gated, residual);
+PRODUCT_KERNEL output(const u8* matrix, const bf16* scales, const float* gated, float* residual,
+                      AHEAD_PARAMETERS) {
+  add_product<D, 1, false>({matrix, scales}, gated, residual, ahead, ahead_shape, then, then_shape);
 }
 
 // ------------------------------------------------------------------ channel mix
 
 NORM_KERNEL norm_key(const float* residual, const float* weight, const float* bias,
-                     const float* mix, const float* shift, float* normed, float* input) {
-  make_inputs<KIND, 1, 1>(residual, weight, bias, mix, shift, normed, input);
+                     const float* mix, const float* shift, float* normed, float* input,
+                     AHEAD_PARAMETERS) {
+  make_inputs<KIND, 1, 1>(residual, weight, bias, mix, shift, normed, input, ahead, ahead_shape,
+                          then, then_shape);
 }
 
 // matrix [F][D]; mix, shift [D]; activation [F] fp16.
@@ -278,9 +299,10 @@ DEVICE void renew_shift(const float* normed, const float* weight, const float* b
 // Every weight is read: matrix [D][F]. weight, bias: of ln2.
 PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activation,
                      float* residual, const float* normed, const float* weight, const float* bias,
-                     float* shift) {
+                     float* shift, AHEAD_PARAMETERS) {
   constexpr int ROWS = BLOCK_WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT, ADDED_ROWS>::R;
-  add_product<F, VALUE_SPLIT, true>({matrix, scales}, activation, residual);
+  add_product<F, VALUE_SPLIT, true>({matrix, scales}, activation, residual, ahead, ahead_shape,
+                                    then, then_shape);
   renew_shift(normed, weight, bias, shift, blockIdx.x * ROWS, ROWS);
 }
 #endif

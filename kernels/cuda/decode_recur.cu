@@ -109,10 +109,12 @@ DEVICE float2 head_sums(float a, float b, float2* memory) {
 // A block a head, 512 threads: eight lanes have a channel in common, then a row (value) of the
 // state. layer: 0 makes v_first. vectors [10][D]: w0, a0, v0, k_k, k_a, r_k, ln_x's weight and bias,
 // ln1's weight and bias. state [H][64][64]; gated [D]. shift [D] becomes what `normed` says.
+// Blocks after the heads' fetch ahead.
 extern "C" __global__ void __launch_bounds__(512, 2)
     recur(long long layer, const float* rkv, const float* hidden, const u8* w2, const u8* a2,
           const u8* v2, const u8* g2, const float* vectors, const float* normed, float* shift,
-          float* state, float* v_first, float* gated) {
+          float* state, float* v_first, float* gated, AHEAD_PARAMETERS) {
+  constexpr int HEADS = D / 64;
   __shared__ uint4 high[RANKS / 8], low[RANKS / 8];
   __shared__ float lora_sums[Loras::UNITS][64];
   __shared__ float of_r[64], of_w[64], of_k[64], of_kk[64], of_kka[64];
@@ -120,6 +122,12 @@ extern "C" __global__ void __launch_bounds__(512, 2)
   const int t = threadIdx.x, lane = t & 7, of_head = t >> 3;
   const int channel = blockIdx.x * 64 + of_head;
   dependents_may_start();
+  if (blockIdx.x >= HEADS) {
+    if (!AHEAD_EARLY) wait_for_previous();
+    FETCH_AHEAD((blockIdx.x - HEADS) * 512 + t, (gridDim.x - HEADS) * 512);
+    if (AHEAD_EARLY) wait_for_previous();
+    return;
+  }
   Loras loras = {{w2, a2, v2, g2}};
   loras.start(blockIdx.x);
   float* row = state + (static_cast<u64>(channel) * 64 + lane * 8);

@@ -169,6 +169,14 @@ DEVICE uint4 load_written16(const void* p) {
   return v;
 }
 
+// Ask for `bytes` (a multiple of 16) at p, aligned to 16, to be fetched from memory to L2. Nothing
+// is waited for, and nothing promised. Nothing happens below sm_90.
+DEVICE void prefetch_l2(const void* p, u32 bytes) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes));
+#endif
+}
+
 // The number at p before it goes on by one, or from `most` back to zero. What a block has written
 // before a barrier is there for those that increment later than the block does after it (and for
 // whom they meet at a barrier), if they read it past L1: load_written.

@@ -1,7 +1,7 @@
 // Products of a weight matrix and one vector, at the speed of the memory: a warp takes rows, its
 // lanes 16 bytes of weights each at a time, several loads ahead. Follows on device.cuh. The layouts
 // of weights are those of matrices.py. Knows no model. The macro AHEAD says how many loads of 16
-// bytes a lane has under way.
+// bytes a lane has under way, AHEAD_SEGMENTS in how many segments later matrices are cut.
 //
 // Activations lie in shared memory: fp32 for weights of 16 bits; for int8 and q4 as two digits of 8
 // bits, 128 high + low, with a scale for each 64: 15 bits of the largest, finer than fp16 there.
@@ -20,6 +20,35 @@ struct Weights {
   const u8* data;
   const bf16* scales;  // of the scaled kinds only
 };
+
+// ------------------------------------------------------------------ weights of later kernels
+
+// Parts of two matrices that kernels after this one read: asked for while the memory would be idle.
+// Of each of AHEAD_SEGMENTS segments of a matrix the bytes from `from` on, so that all blocks of
+// its product find as much of theirs. shape: a segment's bytes << 32 | bytes of it; 0: none.
+#ifndef AHEAD_SEGMENTS
+#define AHEAD_SEGMENTS 128
+#endif
+struct Ahead {
+  static constexpr u32 PIECE = 2048;
+  const u8* from;
+  u64 shape;
+
+  // By those that call it with who = 0 .. of - 1.
+  METHOD void fetch(int who, int of) const {
+    const u32 bytes = static_cast<u32>(shape), pieces = quotient_up(bytes, PIECE);
+    for (u32 i = who; i < AHEAD_SEGMENTS * pieces; i += of) {
+      const u32 at = i % pieces * PIECE;
+      prefetch_l2(from + i / pieces * (shape >> 32) + at, min(PIECE, bytes - at));
+    }
+  }
+};
+#define AHEAD_PARAMETERS const u8 *ahead, u64 ahead_shape, const u8 *then, u64 then_shape
+DEVICE void fetch_ahead(AHEAD_PARAMETERS, int who, int of) {
+  Ahead{ahead, ahead_shape}.fetch(who, of);
+  Ahead{then, then_shape}.fetch(who, of);
+}
+#define FETCH_AHEAD(who, of) fetch_ahead(ahead, ahead_shape, then, then_shape, who, of)
 
 // ------------------------------------------------------------------ numbers out of words
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from kernels.cuda.ahead import Ahead
 from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
 from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
@@ -21,6 +22,7 @@ _NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
 _VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
 _VALUE_BLOCKS = 256
+_AHEAD_BLOCKS = 16
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
@@ -34,7 +36,9 @@ class Cut:
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
     product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
-    the other. apart: norms and mixes are kernels of their own.
+    the other. apart: norms and mixes are kernels of their own. in_recur, in_value, in_norm,
+    in_output: KiB of later weights that are fetched to L2 meanwhile. early: blocks that only do
+    that do not wait for the kernel before. segments: see ``Ahead``.
     """
 
     warps: int = 8
@@ -45,6 +49,12 @@ class Cut:
     split: int = 1
     head_turns: int = 4
     apart: bool = False
+    in_recur: int = 0
+    in_value: int = 0
+    in_norm: int = 0
+    in_output: int = 0
+    early: bool = False
+    segments: int = 128
 
 
 def default_cut(sizes: Sizes, kind: Kind) -> Cut:
@@ -165,6 +175,7 @@ class Step:
         self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
         self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._ahead = Ahead(self._order(), self.cut.segments)
         self._names: list[str] = []
         self._launches = [self._embed()]
         for i, layer in enumerate(weights.layers):
@@ -172,7 +183,7 @@ class Step:
                 *self._norm_in(layer, i),
                 self._mix_in(layer, i),
                 self._recur(layer, i),
-                self._output(layer),
+                self._output(layer, i),
                 *self._norm_key(layer, i),
                 self._key(layer, i),
                 self._value(layer, i),
@@ -210,31 +221,47 @@ class Step:
     def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
         return self._bind(name, blocks, 32 * self.cut.warps, arguments)
 
+    def _order(self) -> list[Matrix]:
+        """Return what is surely read, in order: `_each` matrices a layer, then the head."""
+        self._each = 4 if self._sparse else 5
+        order: list[Matrix] = []
+        for layer in self._weights.layers:
+            order += [layer.lora_in, layer.projections, layer.output, layer.key]
+            order += [] if self._sparse else [layer.value]
+        return [*order, *([self._weights.head] if self._weights.has_head else [])]
+
     def _embed(self) -> LaunchLike:
         weights = self._weights
         blocks = -(-weights.sizes.width // (8 * _EMBED_THREADS))
         # Pinned host memory has the same address on the card.
         table = (weights.table, weights.table_norms, weights.ln0)
         arguments: list[object] = [self._buffers.token, *table, self._scratch.residual]
+        arguments += self._ahead.window(0, self.cut.in_value << 10)
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
-    def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:
+    def _norm(self, name: str, arguments: list[object], first: int) -> list[LaunchLike]:
+        """first: the matrix of `_order` that the next kernel reads."""
         if not self.cut.apart:
             return []
         blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
-        arguments = [self._scratch.residual, *arguments, self._scratch.inputs]
+        ahead = self._ahead.window(first, self.cut.in_norm << 10)
+        arguments = [self._scratch.residual, *arguments, self._scratch.inputs, *ahead]
+        blocks += _AHEAD_BLOCKS if ahead[1] else 0
         return [self._bind(name, blocks, _NORM_THREADS, arguments)]
 
     def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.att_shift[i]
-        return self._norm("norm_in", [*layer.ln1, layer.mixes, shift, self._scratch.normed])
+        arguments = [*layer.ln1, layer.mixes, shift, self._scratch.normed]
+        return self._norm("norm_in", arguments, i * self._each)
 
     def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.ffn_shift[i]
-        return self._norm("norm_key", [*layer.ln2, layer.x_k, shift, self._scratch.normed])
+        arguments = [*layer.ln2, layer.x_k, shift, self._scratch.normed]
+        return self._norm("norm_key", arguments, i * self._each + 3)
 
     def _norm_head(self) -> list[LaunchLike]:
-        return self._norm("norm_head", [*self._weights.ln_out])
+        last = len(self._weights.layers) * self._each
+        return self._norm("norm_head", [*self._weights.ln_out], last)
 
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, matrix = self._scratch, layer.projections
@@ -267,21 +294,23 @@ class Step:
 
     def _recur(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, buffers = self._scratch, self._buffers
+        ahead = self._ahead.window(i * self._each + 2, self.cut.in_recur << 10)
         return self._bind(
             "recur",
-            self._weights.sizes.heads,
+            self._weights.sizes.heads + (_AHEAD_BLOCKS if ahead[1] else 0),
             _RECUR_THREADS,
             [
                 *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
-                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated, *ahead),
             ],
         )
 
-    def _output(self, layer: LayerWeights) -> LaunchLike:
+    def _output(self, layer: LayerWeights, i: int) -> LaunchLike:
         width = self._weights.sizes.width
         rows = self.cut.warps * self._added_rows(width)
         scratch, matrix = self._scratch, layer.output
-        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual]
+        ahead = self._ahead.window(i * self._each + 3, self.cut.in_output << 10)
+        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual, *ahead]
         return self._product("output", -(-width // rows), arguments)
 
     def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
@@ -304,12 +333,13 @@ class Step:
             *(matrix.data, matrix.scales, scratch.activation, scratch.residual, scratch.normed),
             *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
         ]
+        ahead = self._ahead.window((i + 1) * self._each, self.cut.in_value << 10)
         if self._sparse:
-            arguments += [self._skip, scratch.value_parts, scratch.arrived]
+            arguments += [self._skip, scratch.value_parts, scratch.arrived, *ahead]
             blocks = (_tiles(sizes), self._parts)
             return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
-        return self._product("value", -(-sizes.width // rows), arguments)
+        return self._product("value", -(-sizes.width // rows), [*arguments, *ahead])
 
     def _added_rows(self, k: int) -> int:
         """Return the rows at a time of the products that end in the residual, as in decode.cu."""
@@ -348,6 +378,8 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "RESIDENT_WARPS": cut.resident,
         "NORM_APART": int(cut.apart),
         "VALUE_GROUPS": cut.groups,
+        "AHEAD_SEGMENTS": cut.segments,
+        "AHEAD_EARLY": int(cut.early),
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
 

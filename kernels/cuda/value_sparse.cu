@@ -155,7 +155,7 @@ DEVICE float add_parts(const float* residual, const float* parts) {
 extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 4)
 value_sparse(const u8* matrix, const bf16* scales, const half* activation, float* residual,
              const float* normed, const float* weight, const float* bias, float* shift,
-             long long skip, float* parts, u32* arrived) {
+             long long skip, float* parts, u32* arrived, AHEAD_PARAMETERS) {
   __shared__ uint4 lists[VALUE_WARPS][VALUE_GROUPS * GROUP / VALUE_WARPS / 4];
   __shared__ uint4 scale_memory[scaled(KIND) ? VALUE_GROUPS * 32 : 1];
   __shared__ float4 sums[VALUE_WARPS][VALUE_TILE / 4];
@@ -188,6 +188,9 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, float
   float sum[8] = {};
   const u64 weights = static_cast<u64>(group) * GROUP * D + first;
   add_listed(sum, matrix + weights * ValueRow<KIND>::BYTES / 8, list, count, scale_memory);
+  if (lane_index() == 0)
+    FETCH_AHEAD((blockIdx.y * gridDim.x + blockIdx.x) * VALUE_WARPS + warp_index(),
+                gridDim.x * gridDim.y * VALUE_WARPS);
   sums[warp_index()][2 * lane_index()] = make_float4(sum[0], sum[1], sum[2], sum[3]);
   sums[warp_index()][2 * lane_index() + 1] = make_float4(sum[4], sum[5], sum[6], sum[7]);
   __syncthreads();

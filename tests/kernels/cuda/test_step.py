@@ -104,6 +104,20 @@ def test_steps_are_the_reference(case: Case) -> None:
     require_state(state, buffers, 1e-2)
 
 
+FETCHING = [Cut(in_recur=64, in_value=48, in_output=24), Cut(apart=True, in_norm=32, early=True)]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("cut", FETCHING, ids=str)
+def test_weights_that_are_fetched_ahead_change_nothing(cut: Cut, sparse: bool) -> None:
+    case = Case("fp16", sparse, cut=cut)
+    z = checkpoint(case.sizes)
+    weights = made(case, z)
+    plain = replace(case, cut=Cut(apart=cut.apart))
+    expected, found = (read(*step_of(case, weights)) for case in (plain, case))
+    assert torch.equal(expected, found)
+
+
 def require_state(state: ReferenceState, buffers: StepBuffers, within: float) -> None:
     for name in ("att_shift", "wkv", "ffn_shift"):
         expected = getattr(state, name)

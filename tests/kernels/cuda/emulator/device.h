@@ -95,6 +95,13 @@ DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
 DEVICE u32 load_written(const u32* p) { return load_aligned<u32>(p); }
 DEVICE float4 load_written4(const float* p) { return load_aligned<float4>(p); }
 DEVICE uint4 load_written16(const void* p) { return load_aligned<uint4>(p); }
+// Only looked at: whether it may be read.
+DEVICE void prefetch_l2(const void* p, u32 bytes) {
+  if (reinterpret_cast<u64>(p) % 16 || bytes % 16 || !bytes)
+    emulated::fail("a prefetch that is not aligned");
+  const volatile u8* at = static_cast<const volatile u8*>(p);
+  (void)at[0], (void)at[bytes - 1];
+}
 DEVICE u32 atomic_increment(u32* p, u32 most) { return atomicInc(p, most); }
 
 // ------------------------------------------------------------------ functions
