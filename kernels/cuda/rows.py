@@ -211,12 +211,18 @@ class RowsStep:
             shared=shared_of(_architecture_of(programs.device)),
         )
         self._program = programs(SOURCES, self._macros())
+        self._names: list[str] = []
         self._launches = list(self._bound())
 
     def run(self) -> None:
         """Launch all kernels on torch's current stream: tokens, slots and states to logits."""
         for launch in self._launches:
             launch.run()
+
+    @property
+    def launches(self) -> "list[tuple[str, LaunchLike]]":
+        """What `run` launches, in order, by the kernels' names."""
+        return list(zip(self._names, self._launches, strict=True))
 
     def __len__(self) -> int:
         return len(self._launches)
@@ -246,6 +252,7 @@ class RowsStep:
         *,
         shared: int = 0,
     ) -> "LaunchLike":
+        self._names.append(name)
         kernel = self._program.kernel(f"rows_{name}")
         # The first one waits for all before: the states that the others read early are there then.
         return kernel.bind(grid, block, arguments, shared_bytes=shared, dependent=name != "embed")

@@ -175,9 +175,7 @@ def main() -> int:
     )
     every = sections()
     wanted = (
-        asked.only.split(",")
-        if asked.only
-        else [name for name in every if name not in _ASKED_FOR]
+        asked.only.split(",") if asked.only else [name for name in every if name not in _ASKED_FOR]
     )
     if unknown := set(wanted) - set(every):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {list(every)}")
