@@ -98,10 +98,16 @@ DEVICE void mix_row(const int* slots, float* residual, const float* parts, int c
     for (int m = 0; m < MIXES; m++)
       mix[n][m] = reinterpret_cast<const float4*>(mixes + m * D)[place(n)];
   }
-  wait_for_previous();
+  // The state is not written by the kernels that may still run: early, too.
   const int slot = load_fresh(slots + row);
-  if (slot < 0) return;
   float4 x[COUNT], last[COUNT];
+#pragma unroll
+  for (int n = 0; n < COUNT; n++) {
+    if (!MIXES || slot < 0 || place(n) >= FOURS) break;
+    last[n] = load_written4(shift + slot * stride + 4 * place(n));
+  }
+  wait_for_previous();
+  if (slot < 0) return;
   float sum = 0;
 #pragma unroll
   for (int n = 0; n < COUNT; n++) {
@@ -109,7 +115,6 @@ DEVICE void mix_row(const int* slots, float* residual, const float* parts, int c
     if (place(n) >= FOURS) break;
     const int at = row * D + 4 * place(n);
     x[n] = load_written4(residual + at);
-    if (MIXES) last[n] = load_written4(shift + slot * stride + 4 * place(n));
 #pragma unroll 4
     for (int part = 0; part < count; part++)
       x[n] = plus(x[n], load_written4(parts + part * ROWS * D + at));

@@ -296,6 +296,7 @@ class RowsStep:
                 *(i, at.slots, at.rkv, at.hidden, *layer.lora_out, layer.vectors),
                 *(*_of_layer(states.wkv, i), at.v_first, at.gated),
             ),
+            shared=_recur_bytes(self._sizes, cut.group),
         )
         yield self._product("output", layer.output, at.gated, at.parts, cut.output_split)
         yield self._mix(
@@ -332,6 +333,12 @@ class RowsStep:
             (matrix.data, matrix.scales, at.activation, at.parts),
             shared=cut.shared,
         )
+
+
+def _recur_bytes(sizes: "Sizes", group: int) -> int:
+    """Return the size of RecurMemory in rows_recur.cu: loras, heads and hidden values of rows."""
+    hidden = -(-2 * sum(sizes.held_ranks) // 128) * 128 + 64
+    return group * (4 * 4 * 64 * 4 + 7 * 64 * 4 + hidden) + 8 * 64 * 4
 
 
 def _tiles(rows: int, of: int) -> int:
