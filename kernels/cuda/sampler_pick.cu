@@ -1,195 +1,203 @@
-// The draw of sampler.cu, which this follows on: one block a row looks up top-p's and top-k's cuts
-// in the histogram and, of the weights themselves, only at those that share a cut's bits; then it
-// finds the token on which the random number falls.
+// The draw of sampler.cu, which this follows on. narrow: of the weights themselves only those
+// matter that share their upper bits with the cut (its members, mostly a few, kept in a list); the
+// chances of all that are larger are added up, a sum for each stretch. pick: one block a row finds
+// the cut among the members, adds the chances of those that stay, and finds the token on which the
+// random number falls: its stretch by the sums, then the token within that.
 
-// ------------------------------------------------------------------ the cuts
-
-// A row, as one block of PICK_THREADS looks at it.
-struct Row {
-  const float* weights;  // [PADDED]
-  const float* logits;   // [PADDED], adjusted
-  const u64* bin_sums;   // [BINS]
-  const u32* bin_counts;
-};
-
-struct Shared {
-  u64 sums[BINS];      // a finer histogram
-  u32 counts[BINS];
-  u64 segments[SEGMENTS];
-  float tops[SEGMENTS];  // at least the largest weight of every segment
-  u64 amounts[MEMBERS];
-  u32 members[MEMBERS];
-  u64 scan[32];
-  Top best[32];
-  u64 above, total;
-  double random;
-  u32 found, members_count, taken;
+// A weight that shares its bin with the cut.
+struct Member {
+  u32 weight;  // its bits
   int place;
+  float chance;
 };
 
-// The smallest weight at which the sum from the largest on reaches a target, and the sum of what is
-// larger than it.
-struct Crossing {
-  float weight;
-  u64 above;
+// What narrow tells pick. Of top-p and of top-k: the bin of the weight at which the sum (the
+// number) from the largest on is reached, 0 without such a cut, and what is above that bin.
+struct Told {
+  u64 total;  // of all weights
+  u64 sum_above, count_above;
+  u32 sum_bin, count_bin;
+
+  // The bin of the cut, which is the highest of them.
+  __device__ __forceinline__ u32 bin(const Choice& choice) const {
+    const u32 least = __float_as_uint(static_cast<float>(choice.min_p)) >> 20;
+    return sum_bin > least ? (sum_bin > count_bin ? sum_bin : count_bin)
+                           : (least > count_bin ? least : count_bin);
+  }
+};
+constexpr int TOLD_WORDS = sizeof(Told) / 8;
+
+DEVICE u64 load_fresh(const u64* p) { return *const_cast<const volatile u64*>(p); }
+DEVICE u64 word_of(u32 low, u32 high) { return static_cast<u64>(high) << 32 | low; }
+
+// Whether a sum that grows from `before` by `by` reaches a target.
+DEVICE bool reaches(u64 before, u64 by, double target) {
+  return static_cast<double>(before) < target && static_cast<double>(before + by) >= target;
+}
+
+// ------------------------------------------------------------------ narrow
+
+struct NarrowShared {
+  Told told;
+  u64 sums[SCAN_WARPS];
+  u32 counts[SCAN_WARPS];
 };
 
-// Calls visit(weight) for all weights of the segments that hold one of at least `least`.
-template <typename Visit>
-DEVICE void visit_weights(const Shared& shared, const Row& row, float least, Visit visit) {
-  for (int segment = warp_index(); segment < SEGMENTS; segment += PICK_THREADS / 32) {
-    if (shared.tops[segment] < least) continue;
-    const float4* four = reinterpret_cast<const float4*>(row.weights + segment * SEGMENT);
-    float4 w[4];
-#pragma unroll
-    for (int j = 0; j < 4; j++) w[j] = four[32 * j + lane_index()];
-#pragma unroll
-    for (int j = 0; j < 4; j++) visit(w[j].x), visit(w[j].y), visit(w[j].z), visit(w[j].w);
-  }
-}
-
-// What a weight adds: itself to the sum that reaches top_p, one to the count that reaches top_k.
-template <bool COUNTS> DEVICE u64 amount_of(float weight) {
-  return COUNTS ? 1 : whole_units(weight);
-}
-
-// Of the few weights whose bits from `shift` on are `found`'s: each is compared with all.
-template <bool COUNTS>
-DEVICE void cross_members(Shared& shared, const Row& row, double target, int shift) {
-  const u32 found = shared.found;
-  const u64 above = shared.above;
-  if (threadIdx.x == 0) shared.taken = 0;
-  __syncthreads();
-  visit_weights(shared, row, __uint_as_float(found), [&](float weight) {
-    const u32 bits = __float_as_uint(weight);
-    if (bits >> shift != found >> shift) return;
-    const u32 at = atomicAdd(&shared.taken, 1u);
-    if (at >= MEMBERS) return;
-    shared.members[at] = bits;
-    shared.amounts[at] = amount_of<COUNTS>(weight);
-  });
-  __syncthreads();
-  const u32 n = shared.taken;
-  if (threadIdx.x < n) {
-    const u32 mine = shared.members[threadIdx.x];
-    u64 larger = 0, equal = 0;
-    bool is_first = true;
-    for (u32 i = 0; i < n; i++) {
-      const u32 other = shared.members[i];
-      if (other > mine) larger += shared.amounts[i];
-      if (other != mine) continue;
-      equal += shared.amounts[i];
-      is_first = is_first && i >= threadIdx.x;
-    }
-    const u64 before = above + larger;
-    if (is_first && static_cast<double>(before) < target &&
-        static_cast<double>(before + equal) >= target) {
-      shared.found = mine;
-      shared.above = before;
-    }
-  }
-  __syncthreads();
-}
-
-// The histogram of those weights whose bits from `shift` on are `found`'s, by the next ten bits.
-template <bool COUNTS> DEVICE void look_closer(Shared& shared, const Row& row, int shift) {
-  const u32 found = shared.found;
-  shared.sums[threadIdx.x] = 0;
-  shared.counts[threadIdx.x] = 0;
-  __syncthreads();
-  visit_weights(shared, row, __uint_as_float(found), [&](float weight) {
-    const u32 bits = __float_as_uint(weight);
-    if (bits >> shift != found >> shift) return;
-    const u32 bin = bits >> (shift - 10) & (BINS - 1);
-    if (!COUNTS) atomicAdd(&shared.sums[bin], whole_units(weight));
-    atomicAdd(&shared.counts[bin], 1u);
-  });
-  __syncthreads();
-}
-
-template <bool COUNTS>
-DEVICE Crossing find_crossing(Shared& shared, const Row& row, double target) {
-  if (threadIdx.x == 0) shared.found = 0, shared.above = 0;
-  const int bin = BINS - 1 - static_cast<int>(threadIdx.x);  // from the largest down
-  for (int shift = 20;; shift -= 10) {
-    const bool is_first = shift == 20;
-    const u32 count = is_first ? row.bin_counts[bin] : shared.counts[bin];
-    const u64 mine = COUNTS ? count : is_first ? row.bin_sums[bin] : shared.sums[bin];
-    const u64 before_all = block_scan(mine, shared.scan) - mine;  // ends in a barrier
-    const u64 before = shared.above + before_all;
-    const u32 found = shared.found;
-    __syncthreads();
-    if (static_cast<double>(before) < target && static_cast<double>(before + mine) >= target) {
-      shared.found = found | static_cast<u32>(bin) << shift;
-      shared.above = before;
-      shared.members_count = count;
+// Looks the bins of both cuts up, two bins a thread at a time from the largest down.
+DEVICE void look_up(NarrowShared& shared, const Choice& choice, const u64* bin_sums,
+                    const u32* bin_counts, u64 total) {
+  const double wanted = choice.top_p * static_cast<double>(total);
+  const int lowest = choice.lowest_bin(), warp = warp_index();
+  u64 above = 0;
+  u32 count_above = 0;
+#pragma unroll 1
+  for (int end = BINS; end > lowest; end -= 2 * SCAN_THREADS) {
+    const int bin = end - 2 - 2 * threadIdx.x;
+    const uint4 pair = load_written16(bin_sums + bin);
+    const u64 lower = word_of(pair.x, pair.y), upper = word_of(pair.z, pair.w);
+    u64 before = warp_scan(upper + lower);
+    if (lane_index() == 31) shared.sums[warp] = before;
+    before += above - upper - lower;
+    u32 counts[2], count_before = 0;
+    if (choice.top_k) {
+      const u64 both = load_fresh(reinterpret_cast<const u64*>(bin_counts + bin));
+      counts[0] = static_cast<u32>(both), counts[1] = static_cast<u32>(both >> 32);
+      count_before = warp_scan(counts[0] + counts[1]);
+      if (lane_index() == 31) shared.counts[warp] = count_before;
+      count_before += count_above - counts[0] - counts[1];
     }
     __syncthreads();
-    if (shift == 0) break;
-    if (shared.members_count <= MEMBERS) {
-      cross_members<COUNTS>(shared, row, target, shift);
+    for (int i = 0; i < SCAN_WARPS; i++) {
+      const u64 sum = shared.sums[i];
+      if (i < warp) before += sum;
+      above += sum;
+    }
+    if (choice.has_top_p()) {
+      const bool is_upper = reaches(before, upper, wanted);
+      if (is_upper || reaches(before + upper, lower, wanted)) {
+        shared.told.sum_bin = bin + is_upper;
+        shared.told.sum_above = is_upper ? before : before + upper;
+      }
+    }
+    if (choice.top_k) {
+      for (int i = 0; i < SCAN_WARPS; i++) {
+        const u32 count = shared.counts[i];
+        if (i < warp) count_before += count;
+        count_above += count;
+      }
+      const bool is_upper = reaches(count_before, counts[1], choice.top_k);
+      if (is_upper || reaches(count_before + counts[1], counts[0], choice.top_k)) {
+        shared.told.count_bin = bin + is_upper;
+        shared.told.count_above = is_upper ? count_before : count_before + counts[1];
+      }
+    }
+    __syncthreads();
+    if ((shared.told.sum_bin || !choice.has_top_p()) &&
+        (shared.told.count_bin || !choice.top_k))
       break;
-    }
-    look_closer<COUNTS>(shared, row, shift);
   }
-  const Crossing crossing{__uint_as_float(shared.found), shared.above};
-  __syncthreads();
-  return crossing;
 }
 
-// ------------------------------------------------------------------ the draw
+// grid (SEGMENTS, rows). Where top-p or top-k cuts: writes chance_sums [rows, STRETCHES] of what is
+// above the cut's bin, that bin's members [rows, PADDED] in any order and how many they are, and
+// told [rows].
+KERNEL(SCAN_THREADS) sample_narrow(const int* row_slots, const double* parameters,
+                                   const float* adjusted, const float* tops, const float* weights,
+                                   const u64* bin_sums, const u32* bin_counts, const u64* totals,
+                                   u64* chance_sums, uint4* members, u32* member_counts,
+                                   u64* told) {
+  __shared__ NarrowShared shared;
+  dependents_may_start();
+  const int row = blockIdx.y, slot = row_slots[row];
+  const Choice choice = choice_of(parameters, slot);
+  if (threadIdx.x == 0) shared.told = Told{0, 0, 0, 0, 0};
+  wait_for_previous();
+  if (slot < 0 || choice.is_greedy() || !choice.cuts()) return;
+  const u64 first = static_cast<u64>(row) * PADDED;
+  const int place = blockIdx.x * SEGMENT + 4 * threadIdx.x;
+  const u64 total = load_fresh(totals + row);
+  const float4 four = load_written4(weights + first + place);
+  const bool as_they_are = choice.divisor() == 1.0f;
+  float highest = 0;
+  float4 logits = make_float4(0, 0, 0, 0);
+  if (!as_they_are) {
+    logits = load_written4(adjusted + first + place);
+    highest = highest_of(tops + row * SEGMENTS);
+  }
+  if (!total) return;  // the highest logit is not finite: there are no weights
+  look_up(shared, choice, bin_sums + row * BINS, bin_counts + row * BINS, total);
+  const u32 cut = shared.told.bin(choice);
+  if (blockIdx.x == 0 && threadIdx.x == 0) {
+    u64* to = told + row * TOLD_WORDS;
+    to[0] = total, to[1] = shared.told.sum_above, to[2] = shared.told.count_above;
+    to[3] = word_of(shared.told.sum_bin, shared.told.count_bin);
+  }
 
-// Sums value(place, weight) over every segment that holds a weight of at least `least`.
-template <typename Value>
-DEVICE void sum_segments(Shared& shared, const Row& row, float least, Value value) {
-  for (int segment = warp_index(); segment < SEGMENTS; segment += PICK_THREADS / 32) {
-    u64 sum = 0;
-    if (shared.tops[segment] >= least)
-      for (int j = 0; j < 4; j++) {
-        const int at = segment * SEGMENT + 128 * j + 4 * lane_index();
-        const float4 w = *reinterpret_cast<const float4*>(row.weights + at);
-        sum += value(at, w.x) + value(at + 1, w.y) + value(at + 2, w.z) + value(at + 3, w.w);
+  const float x[4] = {logits.x, logits.y, logits.z, logits.w};
+  const float w[4] = {four.x, four.y, four.z, four.w};
+  float chances[4];
+  u32 masks[4], count = 0;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const u32 bin = __float_as_uint(w[i]) >> 20;
+    chances[i] = bin < cut ? 0.0f : as_they_are ? w[i] : tempered(x[i], highest, choice.divisor());
+    masks[i] = __ballot_sync(ALL_LANES, bin == cut);
+    count += __popc(masks[i]);
+  }
+  if (count) {
+    u32 to = 0;
+    if (lane_index() == 0) to = atomicAdd(&member_counts[row], count);
+    to = __shfl_sync(ALL_LANES, to, 0);
+    const u32 lane = 1u << lane_index();
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (masks[i] & lane) {
+        members[first + to + __popc(masks[i] & (lane - 1))] =
+            make_uint4(__float_as_uint(w[i]), place + i, __float_as_uint(chances[i]), 0);
+        chances[i] = 0;
       }
-    sum = warp_sum_of_units(sum);
-    if (lane_index() == 0) shared.segments[segment] = sum;
-  }
-  __syncthreads();
-}
-
-// The first place up to which value(place, weight) sums to more than wanted(sum of all), by the
-// sums of the segments. By all threads.
-template <typename Value, typename Wanted>
-DEVICE int place_above(Shared& shared, const Row& row, Value value, Wanted wanted_of) {
-  const int segment = threadIdx.x;
-  const u64 mine = segment < SEGMENTS ? shared.segments[segment] : 0;
-  const u64 upto = block_scan(mine, shared.scan);
-  if (threadIdx.x == PICK_THREADS - 1) shared.total = upto;
-  __syncthreads();
-  const u64 wanted = wanted_of(shared.total);
-  if (upto > wanted && upto - mine <= wanted) shared.found = segment, shared.above = upto - mine;
-  __syncthreads();
-  if (warp_index() == 0) {
-    u64 before = shared.above;
-    for (int j = 0; j < 4; j++) {
-      const int at = static_cast<int>(shared.found) * SEGMENT + 128 * j + 4 * lane_index();
-      const float4 w = *reinterpret_cast<const float4*>(row.weights + at);
-      const u64 v[4] = {value(at, w.x), value(at + 1, w.y), value(at + 2, w.z), value(at + 3, w.w)};
-      const u64 four = v[0] + v[1] + v[2] + v[3];
-      const u64 end = before + warp_scan(four);
-      if (end > wanted && end - four <= wanted) {
-        u64 sum = end - four;
-        int i = 0;
-        while ((sum += v[i]) <= wanted) i++;
-        shared.place = at + i;
-      }
-      before = __shfl_sync(ALL_LANES, end, 31);
+      to += __popc(masks[i]);
     }
   }
-  __syncthreads();
-  const int place = shared.place;
-  __syncthreads();
-  return place;
+  const u64 sum = warp_sum_of_units(chances);
+  if (lane_index() == 0) chance_sums[row * STRETCHES + place / STRETCH] = sum;
 }
+
+// ------------------------------------------------------------------ the cut, among the members
+
+constexpr u32 FEW = 32;  // members of which each lane of a warp has one
+constexpr u32 KEYS = 1 << 20, DIGIT = 10;
+static_assert(BINS == 1 << DIGIT, "a digit of a key for each bin");
+
+// What is looked for among the members: the weight at which the sum of weights reaches a target,
+// the one at which their number does, or of those of one weight, the place at which that does.
+enum Sought { SUM, COUNT, PLACE };
+
+// The largest key at which the amounts from the largest key on reach a target, what the larger ones
+// amount to, and what those of this key do.
+struct Crossing {
+  u32 key;
+  u64 above, equal;
+};
+
+struct Search {
+  Sought sought;
+  u32 tied;      // PLACE: the weight's bits
+  u64 above;     // what has been reached before any member
+  double target;
+
+  // In [0, KEYS): all members have the same bits above.
+  METHOD u32 key_of(const Member& x) const {
+    return sought == PLACE ? KEYS - 1 - x.place : x.weight & (KEYS - 1);
+  }
+  METHOD u64 amount_of(const Member& x) const {
+    if (sought == SUM) return whole_units(__uint_as_float(x.weight));
+    return sought == COUNT || x.weight == tied;
+  }
+};
+
+constexpr int SPREAD = 16;  // sums that lie together: a lane's, elsewhere than another lane's
+DEVICE int spread(int i) { return i + i / SPREAD; }
 
 // Which weights stay: those above `least`, and those equal to it up to the place `last`.
 struct Cut {
@@ -200,84 +208,272 @@ struct Cut {
   }
 };
 
-DEVICE Cut find_cut(Shared& shared, const Row& row, const Choice& choice) {
-  double least = choice.min_p;
-  if (choice.has_top_p()) {
-    const u64 total = block_scan(row.bin_sums[threadIdx.x], shared.scan);
-    if (threadIdx.x == PICK_THREADS - 1) shared.total = total;
-    __syncthreads();
-    const double target = choice.top_p * static_cast<double>(shared.total);
-    least = fmax(least, static_cast<double>(find_crossing<false>(shared, row, target).weight));
+struct Shared {
+  u64 stretches[STRETCHES + STRETCHES / SPREAD];
+  u64 bins[BINS];
+  u64 scan[PICK_THREADS / 32];
+  Crossing crossing;
+  Cut cut;
+  Top best;
+};
+
+// The list of a row, as its block's threads share it: each has the first of its own at hand.
+struct Members {
+  const uint4* all;
+  u32 count;
+  Member first;
+
+  static __device__ __forceinline__ Member at(const uint4* p) {
+    const uint4 x = load_written16(p);
+    return {x.x, static_cast<int>(x.y), __uint_as_float(x.z)};
   }
-  if (!choice.top_k) return {static_cast<float>(least), PADDED};
-  const Crossing kth = find_crossing<true>(shared, row, choice.top_k);
-  if (kth.weight < least) return {static_cast<float>(least), PADDED};
-  const u64 kept = choice.top_k - kth.above;  // of those that equal the k-th, the first
-  const auto is_equal = [&](int, float weight) { return u64(weight == kth.weight); };
-  sum_segments(shared, row, kth.weight, is_equal);
-  return {kth.weight, place_above(shared, row, is_equal, [&](u64) { return kept - 1; })};
+  template <typename Visit> __device__ __forceinline__ void visit(Visit visit) const {
+    Member x = first;
+#pragma unroll 1
+    for (u32 i = threadIdx.x; i < count;) {
+      visit(x);
+      i += PICK_THREADS;
+      if (i < count) x = at(all + i);
+    }
+  }
+};
+
+// By one warp, each lane below `count` with a member.
+__device__ __noinline__ Crossing find_among_few(Member mine, u32 count, Search search) {
+  const bool is_there = static_cast<u32>(lane_index()) < count;
+  const u32 key = search.key_of(mine);
+  const u64 amount = is_there ? search.amount_of(mine) : 0;
+  u64 above = search.above, equal = 0;
+#pragma unroll 1
+  for (u32 i = 0; i < count; i++) {
+    const u32 other = __shfl_sync(ALL_LANES, key, i);
+    const u64 by = __shfl_sync(ALL_LANES, amount, i);
+    if (other > key) above += by;
+    if (other == key) equal += by;
+  }
+  const u32 found = __ballot_sync(ALL_LANES, is_there && reaches(above, equal, search.target));
+  const int lane = __ffs(found) - 1;
+  return {__shfl_sync(ALL_LANES, key, lane), __shfl_sync(ALL_LANES, above, lane),
+          __shfl_sync(ALL_LANES, equal, lane)};
 }
 
-// random: in [0, 1), of thread 0.
-DEVICE int drawn_token(Shared& shared, const Row& row, const Choice& choice, float highest,
-                       const float* tops, const u64* chance_sums, double random) {
-  for (int i = threadIdx.x; i < SEGMENTS; i += PICK_THREADS)  // rounding may turn neighbours around
-    shared.tops[i] = exp_below_zero(plus(tops[i], -highest)) * 1.001f;
+// The sum over this thread and those below, of all PICK_THREADS.
+DEVICE u64 block_scan(u64 x, u64* scratch) {
+  u64 sum = warp_scan(x);
+  if (lane_index() == 31) scratch[warp_index()] = sum;
   __syncthreads();
-  const float divisor = choice.divisor();
-  Cut cut{static_cast<float>(choice.min_p), PADDED};
-  const auto chance = [&](int place, float weight) {
-    if (!cut.keeps(place, weight)) return u64(0);
-    return whole_units(chance_of(row.logits[place], weight, highest, divisor));
-  };
-  if (choice.has_top_p() || choice.top_k) {
-    cut = find_cut(shared, row, choice);
-    if (threadIdx.x == 0) shared.random = random;  // from far away: not waited for before
-    sum_segments(shared, row, cut.least, chance);
-  } else {
-    for (int i = threadIdx.x; i < SEGMENTS; i += PICK_THREADS) shared.segments[i] = chance_sums[i];
-    if (threadIdx.x == 0) shared.random = random;
+  const u64 of_warp = lane_index() < PICK_THREADS / 32 ? scratch[lane_index()] : 0;
+  const u64 upto = warp_scan(of_warp) - of_warp;
+  __syncthreads();
+  return sum + __shfl_sync(ALL_LANES, upto, warp_index());
+}
+
+// By all threads: a digit of the key after the other.
+__device__ __noinline__ Crossing find_among_many(Shared& shared, const Members& members,
+                                                 Search search) {
+  constexpr int OWN = BINS / PICK_THREADS;
+  Crossing found{0, search.above, 0};
+#pragma unroll 1
+  for (int shift = DIGIT; shift >= 0; shift -= DIGIT) {
+    for (int i = threadIdx.x; i < BINS; i += PICK_THREADS) shared.bins[i] = 0;
     __syncthreads();
+    members.visit([&](const Member& x) {
+      const u32 key = search.key_of(x);
+      const u64 amount = search.amount_of(x);
+      if (amount && (shift || key >> DIGIT == found.key >> DIGIT))
+        atomicAdd(&shared.bins[key >> shift & (BINS - 1)], amount);
+    });
+    __syncthreads();
+    u64 own[OWN], sum = 0;
+#pragma unroll
+    for (int i = 0; i < OWN; i++) sum += own[i] = shared.bins[BINS - 1 - OWN * threadIdx.x - i];
+    u64 before = found.above + block_scan(sum, shared.scan) - sum;
+#pragma unroll
+    for (int i = 0; i < OWN; i++) {
+      const u32 bin = BINS - 1 - OWN * threadIdx.x - i;
+      if (reaches(before, own[i], search.target))
+        shared.crossing = {found.key | bin << shift, before, own[i]};
+      before += own[i];
+    }
+    __syncthreads();
+    found = shared.crossing;
   }
-  return place_above(shared, row, chance, [&](u64 total) {
-    const u64 wanted = static_cast<u64>(shared.random * static_cast<double>(total));
-    return wanted < total ? wanted : total - 1;
-  });
+  return found;
+}
+
+// find(search): the crossing among a row's members.
+template <typename Find>
+DEVICE Cut cut_of(const Choice& choice, const Told& told, Find find) {
+  const u32 bin = told.bin(choice);
+  double least = choice.min_p;
+  if (choice.has_top_p() && told.sum_bin == bin) {
+    const double target = choice.top_p * static_cast<double>(told.total);
+    const Crossing found = find(Search{SUM, 0, told.sum_above, target});
+    least = fmax(least, static_cast<double>(__uint_as_float(bin << 20 | found.key)));
+  }
+  const Cut all{static_cast<float>(least), PADDED};
+  if (!choice.top_k || told.count_bin != bin) return all;
+  const double target = choice.top_k;
+  const Crossing found = find(Search{COUNT, 0, told.count_above, target});
+  const float kth = __uint_as_float(bin << 20 | found.key);
+  if (kth < least) return all;
+  if (static_cast<double>(found.above + found.equal) == target) return {kth, PADDED};
+  const double kept = target - static_cast<double>(found.above);  // of those equal, the first
+  const u32 last = find(Search{PLACE, __float_as_uint(kth), 0, kept}).key;
+  return {kth, static_cast<int>(KEYS - 1 - last)};
+}
+
+// ------------------------------------------------------------------ the draw
+
+// Of `count` sums, which lane i < 32 of the warp knows for i, i + 32 and so on, the first up to
+// which `before` and all sums are more than `wanted`; `before` becomes what is before it.
+template <typename Sum> DEVICE int first_above(int count, Sum sum_of, u64 wanted, u64& before) {
+  for (int begin = 0;; begin += 32) {
+    const int i = begin + lane_index();
+    const u64 sum = i < count ? sum_of(i) : 0;
+    const u64 upto = before + warp_scan(sum);
+    const u32 above = __ballot_sync(ALL_LANES, upto > wanted);
+    if (above || begin + 32 >= count) {
+      const int lane = above ? __ffs(above) - 1 : 31;
+      before = __shfl_sync(ALL_LANES, upto - sum, lane);
+      return begin + lane;
+    }
+    before = __shfl_sync(ALL_LANES, upto, 31);
+  }
+}
+
+// By one warp; the token that the random number in [0, 1) falls on, in one lane, elsewhere -1.
+// chance_of(i): of this lane's i-th of four logits from a place on, of which load(place) is told.
+template <typename Load, typename Chance>
+DEVICE int token_at(const Shared& shared, double random, Load load, Chance chance_of) {
+  constexpr int OWN = (STRETCHES + 31) / 32;
+  u64 sum = 0;
+#pragma unroll 16
+  for (int i = 0; i < OWN; i++) {
+    const int stretch = OWN * lane_index() + i;
+    if (STRETCHES % 32 == 0 || stretch < STRETCHES) sum += shared.stretches[spread(stretch)];
+  }
+  const u64 upto = warp_scan(sum), total = __shfl_sync(ALL_LANES, upto, 31);
+  u64 wanted = static_cast<u64>(random * static_cast<double>(total));
+  wanted = wanted < total ? wanted : total - 1;
+  const int lane = __ffs(__ballot_sync(ALL_LANES, upto > wanted)) - 1;
+  u64 before = __shfl_sync(ALL_LANES, upto - sum, lane);
+  const int begin = OWN * lane, most = STRETCHES - begin;
+  const int stretch = begin + first_above(
+      most < OWN ? most : OWN, [&](int i) { return shared.stretches[spread(begin + i)]; }, wanted,
+      before);
+
+  const int place = stretch * STRETCH + 4 * lane_index();
+  load(place);
+  u64 own[4];
+#pragma unroll
+  for (int i = 0; i < 4; i++) own[i] = whole_units(chance_of(i));
+  const u64 four = own[0] + own[1] + own[2] + own[3];
+  u64 end = before + warp_scan(four);
+  if (end <= wanted || end - four > wanted) return -1;
+  end -= four;
+#pragma unroll
+  for (int i = 0; i < 3; i++) {
+    end += own[i];
+    if (end > wanted) return place + i;
+  }
+  return place + 3;
 }
 
 // grid (rows). random [slots, RING], results [slots, RING]: in the host's memory, at the place
-// step % RING; a result is (step + 1) << 32 | token, NOT_FINITE or NONE_LEFT. steps, drawn [slots];
-// tokens [rows]: what the next step reads.
+// step % RING; a result is (step + 1) << 32 | token, NOT_FINITE or NONE_LEFT. tokens [rows]: what
+// the next step reads.
 KERNEL(PICK_THREADS) sample_pick(const int* row_slots, const double* parameters,
                                  const float* adjusted, const float* tops, const int* places,
-                                 const float* weights, const u64* bin_sums, const u32* bin_counts,
-                                 const u64* chance_sums, const double* random, u32* steps,
-                                 int* drawn, int* tokens, u64* results) {
+                                 const float* weights, const u64* chance_sums,
+                                 const uint4* members, const u32* member_counts, const u64* told,
+                                 const double* random, u32* progress, int* tokens, u64* results) {
   __shared__ Shared shared;
-  start_next_and_wait();
+  dependents_may_start();
   const int row = blockIdx.x, slot = row_slots[row];
+  const Choice choice = choice_of(parameters, slot);
+  double number = 0;  // in lane i that of the steps i + RING k: from far away, asked for early
+  if (slot >= 0 && threadIdx.x < RING)
+    number = *const_cast<const volatile double*>(random + slot * RING + threadIdx.x);
+  wait_for_previous();
   if (slot < 0) return;
-  const Choice choice(parameters + 8 * slot);
-  const u32 step = steps[slot];
-  double at_random = 0;
-  if (threadIdx.x == 0)
-    at_random = *const_cast<const volatile double*>(random + slot * RING + step % RING);
-  tops += row * SEGMENTS;
-  const Top best = highest_of(tops, places + row * SEGMENTS, shared.best, PICK_THREADS);
-  int token = best.place;
-  if (best.logit == infinity()) token = NOT_FINITE;
-  else if (best.logit == minus_infinity()) token = NONE_LEFT;
-  else if (!choice.is_greedy()) {
-    const u64 first = static_cast<u64>(row) * PADDED;
-    const Row all{weights + first, adjusted + first, bin_sums + row * BINS,
-                  bin_counts + row * BINS};
-    token = drawn_token(shared, all, choice, best.logit, tops, chance_sums + row * SEGMENTS,
-                        at_random);
+
+  const auto finish = [&](u32 step, int token) {
+    progress[4 * slot] = step + 1;
+    progress[4 * slot + 1] = token < 0 ? ~0u : static_cast<u32>(token);
+    tokens[row] = token < 0 ? 0 : token;
+    *const_cast<volatile u64*>(results + slot * RING + step % RING) =
+        static_cast<u64>(step + 1) << 32 | static_cast<u32>(token);
+  };
+  if (choice.is_greedy() && warp_index()) return;
+  const bool cuts = !choice.is_greedy() && choice.cuts();
+  const u32 step = load_written(progress + 4 * slot);
+  Members list{members + static_cast<u64>(row) * PADDED, 0, {0, 0, 0}};
+  Told found{0, 0, 0, 0, 0};
+  if (cuts) {
+    const uint4 a = load_written16(told + row * TOLD_WORDS);
+    const uint4 b = load_written16(told + row * TOLD_WORDS + 2);
+    found = {word_of(a.x, a.y), word_of(a.z, a.w), word_of(b.x, b.y), b.z, b.w};
+    list.count = load_written(member_counts + row);
+    if (threadIdx.x < PADDED) list.first = Members::at(list.all + threadIdx.x);
   }
-  if (threadIdx.x) return;
-  steps[slot] = step + 1;
-  drawn[slot] = token < 0 ? -1 : token;
-  tokens[row] = token < 0 ? 0 : token;
-  *const_cast<volatile u64*>(results + slot * RING + step % RING) =
-      static_cast<u64>(step + 1) << 32 | static_cast<u32>(token);
+  if (!choice.is_greedy())
+    for (int i = threadIdx.x; i < STRETCHES; i += PICK_THREADS)
+      shared.stretches[spread(i)] = load_fresh(chance_sums + row * STRETCHES + i);
+  if (warp_index() == 0) {
+    Top best{minus_infinity(), VOCAB};
+#pragma unroll 4
+    for (int i = lane_index(); i < SEGMENTS; i += 32)
+      best = higher(best, {load_written(tops + row * SEGMENTS + i),
+                           static_cast<int>(load_written(
+                               reinterpret_cast<const u32*>(places) + row * SEGMENTS + i))});
+    best = warp_top(best);
+    if (choice.is_greedy() || !is_finite(best.logit)) {
+      const int token = best.logit == infinity()         ? NOT_FINITE
+                        : best.logit == minus_infinity() ? NONE_LEFT
+                                                         : best.place;
+      if (lane_index() == 0) finish(step, token);
+    }
+    if (lane_index() == 0) shared.best = best;
+    if (choice.is_greedy()) return;
+    Cut cut{static_cast<float>(choice.min_p), PADDED};
+    if (cuts && list.count <= FEW && is_finite(best.logit))
+      cut = cut_of(choice, found,
+                   [&](const Search& s) { return find_among_few(list.first, list.count, s); });
+    if (lane_index() == 0) shared.cut = cut;
+  }
+  __syncthreads();
+  const float highest = shared.best.logit;
+  if (!is_finite(highest)) return;
+  Cut cut = shared.cut;
+  if (cuts) {
+    if (list.count > FEW)
+      cut = cut_of(choice, found,
+                   [&](const Search& s) { return find_among_many(shared, list, s); });
+    list.visit([&](const Member& x) {
+      if (cut.keeps(x.place, __uint_as_float(x.weight)))
+        atomicAdd(&shared.stretches[spread(x.place / STRETCH)], whole_units(x.chance));
+    });
+    __syncthreads();
+  }
+  if (warp_index()) return;
+  const bool as_they_are = choice.divisor() == 1.0f;
+  const u64 first = static_cast<u64>(row) * PADDED;
+  float w[4], x[4];
+  int place = 0;
+  const int token = token_at(
+      shared, __shfl_sync(ALL_LANES, number, step % RING),
+      [&](int at) {
+        place = at;
+        const float4 a = load_written4(weights + first + at);
+        w[0] = a.x, w[1] = a.y, w[2] = a.z, w[3] = a.w;
+        if (as_they_are) return;
+        const float4 b = load_written4(adjusted + first + at);
+        x[0] = b.x, x[1] = b.y, x[2] = b.z, x[3] = b.w;
+      },
+      [&](int i) {
+        if (!cut.keeps(place + i, w[i])) return 0.0f;
+        return as_they_are ? w[i] : tempered(x[i], highest, choice.divisor());
+      });
+  if (token >= 0) finish(step, token);
 }

@@ -99,8 +99,11 @@ DEVICE uint4 load_written16(const void* p) { return load_aligned<uint4>(p); }
 DEVICE void prefetch_l2(const void* p, u32 bytes) {
   if (reinterpret_cast<u64>(p) % 16 || bytes % 16 || !bytes)
     emulated::fail("a prefetch that is not aligned");
+  const bool waited = emulated::current->waited;
+  emulated::current->waited = true;  // a fetch of what is still being written does no harm
   const volatile u8* at = static_cast<const volatile u8*>(p);
   (void)at[0], (void)at[bytes - 1];
+  emulated::current->waited = waited;
 }
 DEVICE u32 atomic_increment(u32* p, u32 most) { return atomicInc(p, most); }
 
