@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.card_draws import CardDraws
 from engine.backends.card_rows import RowsOnCard
 from engine.backends.card_source import FileSource, Source
 from engine.backends.card_tuning import chosen_cut, lies_by_input
@@ -115,8 +116,9 @@ class CudaBackend:
         self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
         self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
         self._step_graph = self._graphs.captured(self._step.run)
-        self._card_sampler: CardSampler | None = None
-        self._drawing_graph: Callable[[], None] | None = None
+        self._draws = CardDraws(
+            self._programs, self._graphs, self._step.run, self._logits, self._token
+        )
 
     def _new_step(self, buffers: StepBuffers, cut: Cut, processors: int | None) -> Step:
         """Return a step cut so, or as usual where that cut, measured once, no longer works."""
@@ -161,7 +163,7 @@ class CudaBackend:
         self._slots.release()
         self._rows.close()
         del self._weights, self._step, self._prefill, self._rows, self._slots, self._step_graph
-        self._drawing_graph = self._card_sampler = None
+        del self._draws
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -200,7 +202,7 @@ class CudaBackend:
         if len(tokens) == 1 or any(len(row) != 1 for row in tokens):
             rows = zip(tokens, states, strict=True)
             return torch.stack([self.forward(row, state) for row, state in rows])
-        with self._here(), self._explained():
+        with self._here(), self.explained():
             logits = self._own(self._rows.step([row[0] for row in tokens], states))
         for state in states:
             state.tokens_read += 1
@@ -219,37 +221,7 @@ class CudaBackend:
 
     def card_sampler(self, sampler: "Sampler") -> CardSampler:
         """See ``card_writer.Steps``."""
-        found = self._card_sampler
-        if found is None or found.uncounted != sampler.uncounted:
-            if found is not None and found.owner is not None:
-                found.owner.give_up()
-                found.owner = None
-            self._writes += 1  # recording draws
-            with self._here(), torch.inference_mode(False), torch.no_grad():
-                found = self._card_sampler = self._new_sampler(sampler)
-        return found
-
-    def _new_sampler(self, sampler: "Sampler") -> CardSampler:
-        vocab, device = self.info.shape.vocab, self._device
-        draws = card_sampling.DeviceSampler(
-            self._programs, vocab, 1, 1, device, sorted(sampler.uncounted)
-        )
-        self._drawn_rows = torch.full((1,), -1, dtype=torch.int32, device=device)
-        launches = draws.bind(self._logits.view(1, -1), self._drawn_rows, self._token)
-
-        def draw() -> None:
-            for launch in launches:
-                launch.run()
-
-        def step_and_draw() -> None:
-            self._step.run()
-            draw()
-
-        self._slots.release()  # recording runs what it records: on nobody's state, drawing nothing
-        self._drawing_graph = self._graphs.captured(step_and_draw)
-        self._draw = draw
-        self._drawn_rows.zero_()
-        return CardSampler(draws, sampler.uncounted)
+        return self._draws.fit(sampler)
 
     @property
     def writes(self) -> int:
@@ -258,22 +230,25 @@ class CudaBackend:
 
     def place(self, token: int | None, state: State) -> None:
         """See ``card_writer.Steps``."""
-        with self._explained():
+        with self.explained():
             self._slots.take([state])
         if token is not None:
             self._writes += 1
             self._token.fill_(token)
 
-    def step_and_draw(self) -> None:
+    def step_and_draw(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
-        assert self._drawing_graph is not None
         with self._here():
-            self._drawing_graph()
+            self._draws.step_and_draw(greedy)
 
-    def draw_again(self) -> None:
+    def draw_again(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
         with self._here():
-            self._draw()
+            self._draws.draw(greedy)
+
+    def explained(self) -> "AbstractContextManager[None]":
+        """See ``card_writer.Steps``."""
+        return Explained(self.info.name, self.strategy)
 
     def step_replay(self, state: State) -> Callable[[], None]:
         """Return what reads the same token again and again: for measuring."""
@@ -294,7 +269,7 @@ class CudaBackend:
         progress: Progress | None,
         cancelled: IsCancelled | None,
     ) -> Tensor:
-        with self._explained():
+        with self.explained():
             (slot,) = self._slots.take([state])
             before = state.clone()
         start, total = state.tokens_read, len(tokens)
@@ -307,7 +282,7 @@ class CudaBackend:
                 raise Cancelled
 
         try:
-            with self._explained():
+            with self.explained():
                 logits = self._prefill.read(tokens, slot, all_logits=all_logits, between=between)
         except Cancelled:
             raise  # between pieces: the state holds what was read
@@ -318,9 +293,6 @@ class CudaBackend:
         if progress:
             progress(total, total)
         return logits
-
-    def _explained(self) -> "AbstractContextManager[None]":
-        return Explained(self.info.name, self.strategy)
 
     @staticmethod
     def _own(logits: Tensor) -> Tensor:

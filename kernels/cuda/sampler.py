@@ -159,6 +159,10 @@ class DeviceSampler:
         tensors = (value for value in vars(self).values() if isinstance(value, Tensor))
         return sum(tensor.nbytes for tensor in tensors if not tensor.is_pinned())
 
+    def leave_uncounted(self, tokens: Collection[int]) -> None:
+        """Change which tokens' counts do not grow, in all slots."""
+        self._uncounted.copy_(_bits(tokens, self._flags.shape[1]))
+
     def load(
         self,
         slot: int,

@@ -130,7 +130,14 @@ def _driver() -> str:
 
 def sections() -> dict[str, Callable[[Run], None]]:
     """Return the sections by name, in the order in which they run."""
-    from tests.benchmarks import gpu_checks, gpu_parts, gpu_peers, gpu_rowparts, gpu_speed
+    from tests.benchmarks import (
+        gpu_checks,
+        gpu_draws,
+        gpu_parts,
+        gpu_peers,
+        gpu_rowparts,
+        gpu_speed,
+    )
 
     return {
         "warm": gpu_speed.warm,
@@ -144,7 +151,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "prefill": gpu_speed.prefill,
         "batch": gpu_speed.batch,
         "rowparts": gpu_rowparts.rowparts,
-        "sampler": gpu_speed.sampler,
+        "sampler": gpu_draws.sampler,
         "whole": gpu_speed.whole_path,
         "load": gpu_speed.load,
         "peers": gpu_peers.peers,
