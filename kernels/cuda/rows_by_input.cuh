@@ -55,20 +55,20 @@ DEVICE void join(u32 (&pair)[8], const InputPiece<KIND>& even, const InputPiece<
   }
 }
 
-// As TileByRows, of a matrix by inputs with COUNT rows: 64 of them for each of SIDE warps beside
-// each other; of a stage each of DEEP (2, 4, ...) warps has half a chunk. sum[t][n][i]: row
+// As TileByRows, of a matrix by inputs with COUNT rows: 64 of them (TILES 4) for each of SIDE warps
+// beside each other; of a stage each of DEEP (2, 4, ...) warps has half a chunk. sum[t][n][i]: row
 // 8 g + 2 t + i / 2 of the warp.
-template <int KIND, int K, int COUNT, int ROWS_, int SIDE_, int DEEP_, int BYTES>
-struct TileByInputs {
+template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInputs {
   using Piece = InputPiece<KIND>;
-  static constexpr int INPUTS = K, CHUNKS = DEEP_ / 2, THREADS = 32 * SIDE_ * DEEP_;
-  static constexpr int HEIGHT = 64 * SIDE_, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+  static constexpr int INPUTS = K, CHUNKS = Cut::DEEP / 2, THREADS = Cut::THREADS;
+  static constexpr int HEIGHT = Cut::HEIGHT, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+  static constexpr int ACTIVATIONS = ROWS_ * Cut::DIGITS, AHEAD_BYTES = Cut::AHEAD_BYTES;
   static constexpr int K_BYTES = bytes_of(KIND, HEIGHT), PIECES = K_BYTES / 16;
   static constexpr int SCALE_BYTES = scaled(KIND) ? 2 * HEIGHT * CHUNKS : 0;  // after the weights
   static constexpr int SCALES = CHUNKS * GROUP * K_BYTES, WEIGHT_BYTES = SCALES + SCALE_BYTES;
-  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ROWS_ * CHUNKS * X_BYTES;
-  static constexpr int STAGES = at_most(BYTES / STAGE_BYTES, MOST_STAGES);
-  static_assert(COUNT % HEIGHT == 0, "no part of a tile");
+  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ACTIVATIONS * CHUNKS * X_BYTES;
+  static constexpr int STAGES = at_most(Cut::BYTES / STAGE_BYTES, MOST_STAGES);
+  static_assert(COUNT % HEIGHT == 0 && Cut::TILES == 4, "no part of a tile");
 
   Weights w;
   int first;
@@ -100,11 +100,18 @@ struct TileByInputs {
     }
   }
   __device__ __forceinline__ void copy_activations_of(u8* to, const half* x, int stage) const {
-    copy_activations<K, ROWS_, CHUNKS, THREADS>(to, x, stage, [](int row) { return row % 2 * 4; });
+    copy_activations<K, ACTIVATIONS, CHUNKS, THREADS>(to, x, stage,
+                                                      [](int row) { return row % 2 * 4; });
+  }
+  __device__ __forceinline__ void fetch_ahead(int begin, int end) const {
+    for (int k = begin * CHUNKS * GROUP + threadIdx.x; k < min(end * CHUNKS * GROUP, K);
+         k += THREADS)
+      prefetch_l2(w.data + static_cast<u64>(k) * bytes_of(KIND, COUNT) + bytes_of(KIND, first),
+                  K_BYTES);
   }
   __device__ __forceinline__ void use(const u8* from, int stage) {
     const int g = lane_index() >> 2, q = lane_index() & 3;
-    const int part = warp_index() % DEEP_, side = warp_index() / DEEP_, chunk = part / 2;
+    const int part = warp_index() % Cut::DEEP, side = warp_index() / Cut::DEEP, chunk = part / 2;
     if (ALL % CHUNKS && stage * CHUNKS + chunk >= ALL) return;
     Piece piece[8];  // k 32 part + 8 q ..
 #pragma unroll
@@ -122,16 +129,19 @@ struct TileByInputs {
     const u8* x = from + WEIGHT_BYTES + g * CHUNKS * X_BYTES + 16 * (at ^ turn);
 #pragma unroll
     for (int n = 0; n < NT; n++) {
-      const uint4 b = shared16(x + n * ROW_TILE * CHUNKS * X_BYTES);
-      const u32 pair[4] = {b.x, b.y, b.z, b.w};
       float some[4][4] = {};
 #pragma unroll
-      for (int j = 0; j < 4; j += 2)
+      for (int digit = Cut::DIGITS - 1; digit >= 0; digit--) {
+        const uint4 b = shared16(x + (digit * ROWS_ + n * ROW_TILE) * CHUNKS * X_BYTES);
+        const u32 pair[4] = {b.x, b.y, b.z, b.w};
 #pragma unroll
-        for (int t = 0; t < 4; t++)
-          mma_fp16(scaled(KIND) ? some[t] : sum[t][n],
-                   {a[j][2 * t], a[j][2 * t + 1], a[j + 1][2 * t], a[j + 1][2 * t + 1]},
-                   {pair[j], pair[j + 1]});
+        for (int j = 0; j < 4; j += 2)
+#pragma unroll
+          for (int t = 0; t < 4; t++)
+            mma_fp16(scaled(KIND) ? some[t] : sum[t][n],
+                     {a[j][2 * t], a[j][2 * t + 1], a[j + 1][2 * t], a[j + 1][2 * t + 1]},
+                     {pair[j], pair[j + 1]});
+      }
       if constexpr (scaled(KIND)) {
 #pragma unroll
         for (int t = 0; t < 4; t++)

@@ -1,6 +1,6 @@
-// Products of a weight matrix and 8 to 64 rows of activations (fp16) on the tensor cores: every
-// weight is read once, in its own type. Follows on device.cuh and gemv.cuh (Kind, Weights, the
-// levels of q4). Knows no model.
+// Products of a weight matrix and 8 to 64 rows of activations (fp16; or two digits of it, whose sum
+// is meant) on the tensor cores: every weight is read once, in its own type. Follows on device.cuh
+// and gemv.cuh (Kind, Weights, the levels of q4). Knows no model.
 //
 // A block has a tile of weight rows, and goes along k by stages of some chunks (64 of k): stages of
 // weights and activations are copied into shared memory, several ahead of the one in use. What is
@@ -12,7 +12,7 @@
 // memory, pieces of 16 bytes change places within a row so that lanes meet no bank twice.
 
 constexpr int ROW_TILE = 8;       // activation rows of one product of the tensor cores
-constexpr int MOST_STAGES = 8;
+constexpr int MOST_STAGES = 12;
 constexpr int X_BYTES = 2 * GROUP;  // of a row's activations of a chunk
 
 DEVICE constexpr int bytes_of(int kind, int count) {
@@ -26,6 +26,20 @@ template <u32 PLACES> DEVICE u32 bytes_to_halves(u32 flipped) {
 }
 DEVICE u32 bf16_to_halves(u32 pair) { return half2_of(low_bf16(pair), high_bf16(pair)); }
 DEVICE uint4 shared16(const u8* from) { return *reinterpret_cast<const uint4*>(from); }
+
+// How a product is cut: SIDE and DEEP warps of a block beside each other and along k, TILES of 16
+// weight rows a warp, BYTES of shared memory for a block's stages, and AHEAD_BYTES of its weights
+// that are fetched to L2 before the wait, beyond the first stages. DIGITS of each activation.
+template <int SIDE_, int DEEP_, int TILES_, int BYTES_, int AHEAD_BYTES_, int DIGITS_>
+struct Shape {
+  static constexpr int SIDE = SIDE_, DEEP = DEEP_, TILES = TILES_, BYTES = BYTES_;
+  static constexpr int AHEAD_BYTES = AHEAD_BYTES_, DIGITS = DIGITS_;
+  static constexpr int THREADS = 32 * SIDE * DEEP, HEIGHT = 16 * TILES * SIDE;
+  template <int OTHER> using WithTiles = Shape<SIDE, DEEP, OTHER, BYTES, AHEAD_BYTES, DIGITS>;
+};
+
+// A number's second digit: what is left when it is rounded to fp16.
+DEVICE float rest_of(float x) { return x - to_float(to_half(x)); }
 
 // ------------------------------------------------------------------ stages
 
@@ -50,14 +64,18 @@ DEVICE void copy_activations(u8* to, const half* x, int stage, Turn turn) {
 // with nothing under way. Waits for the kernel before once the first weights are.
 template <int PARTS, typename Tile>
 DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part) {
-  constexpr int STAGES = Tile::STAGES, EARLY = quotient_up(STAGES, 2);  // before the wait
+  constexpr int STAGES = Tile::STAGES;
+  constexpr int EARLY = at_most(EARLY_STAGES, STAGES - 1);  // before the wait
+  constexpr int AHEAD_STAGES = quotient_up(Tile::AHEAD_BYTES, Tile::WEIGHT_BYTES);
   static_assert(STAGES >= 2, "too little shared memory");
   constexpr int ALL = quotient_up(Tile::INPUTS, GROUP * Tile::CHUNKS);
   const int begin = ALL * part / PARTS, end = ALL * (part + 1) / PARTS;
   tile.start(begin * Tile::CHUNKS, end * Tile::CHUNKS);
 #pragma unroll
-  for (int i = 0; i < at_most(EARLY, STAGES - 1); i++)
+  for (int i = 0; i < EARLY; i++)
     if (begin + i < end) tile.copy_weights(memory + i * Tile::STAGE_BYTES, begin + i);
+  if constexpr (AHEAD_STAGES > 0)
+    tile.fetch_ahead(begin + EARLY, min(begin + EARLY + AHEAD_STAGES, end));
   start_next_and_wait();
   const auto copy = [&](int place, int stage, bool weights) {
     u8* to = memory + place * Tile::STAGE_BYTES;
@@ -162,19 +180,19 @@ template <int ROW_BYTES> struct RowPiece<Q4, ROW_BYTES> : ScaledRowPiece<Q4, ROW
 
 // A block's tile of 16 MT rows for each of SIDE warps beside each other; of a stage each of DEEP
 // warps has a chunk. sum[m][n][i]: row 16 m + 8 (i / 2) + g of the warp, activation row
-// 8 n + 2 q + i % 2. BYTES: of shared memory in all; K a multiple of 64.
-template <int KIND, int K, int ROWS_, int SIDE_, int DEEP_, int MT, int PARTS, int BYTES>
-struct TileByRows {
-  static constexpr int INPUTS = K, CHUNKS = DEEP_, THREADS = 32 * SIDE_ * DEEP_;
-  static constexpr int HEIGHT = 16 * MT * SIDE_, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+// 8 n + 2 q + i % 2. K a multiple of 64.
+template <int KIND, int K, int ROWS_, int PARTS, typename Cut> struct TileByRows {
+  static constexpr int INPUTS = K, CHUNKS = Cut::DEEP, THREADS = Cut::THREADS, MT = Cut::TILES;
+  static constexpr int HEIGHT = Cut::HEIGHT, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+  static constexpr int ACTIVATIONS = ROWS_ * Cut::DIGITS, AHEAD_BYTES = Cut::AHEAD_BYTES;
   static constexpr int ROW_BYTES = bytes_of(KIND, GROUP) * CHUNKS, PIECES = ROW_BYTES / 16;
   static constexpr int WEIGHT_BYTES = HEIGHT * ROW_BYTES;
-  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ROWS_ * CHUNKS * X_BYTES;
+  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ACTIVATIONS * CHUNKS * X_BYTES;
   // Scales of a tile's row: those of a part, begun at a multiple of 8; odd, for the banks.
   static constexpr int SCALE_EIGHTS =
       quotient_up(quotient_up(quotient_up(ALL, CHUNKS), PARTS) * CHUNKS + 7, 8) | 1;
   static constexpr int SCALE_BYTES = scaled(KIND) ? HEIGHT * SCALE_EIGHTS * 16 : 0;
-  static constexpr int STAGES = at_most((BYTES - SCALE_BYTES) / STAGE_BYTES, MOST_STAGES);
+  static constexpr int STAGES = at_most((Cut::BYTES - SCALE_BYTES) / STAGE_BYTES, MOST_STAGES);
   using Piece = RowPiece<KIND, ROW_BYTES>;
 
   // What a thread copies of a stage: pieces of rows that are STEP from one another.
@@ -222,13 +240,20 @@ struct TileByRows {
     for (int n = 0; n < COPIES; n++)
       cp_async(to + n * STEP * ROW_BYTES, w.data + (from[n] + (valid ? at : 0)), valid);
   }
+  // The stages from `begin` to `end`, to L2.
+  __device__ __forceinline__ void fetch_ahead(int begin, int end) const {
+    const int bytes = min(end * ROW_BYTES, bytes_of(KIND, K)) - begin * ROW_BYTES;
+    if (bytes <= 0) return;
+    for (int row = threadIdx.x; row < min(HEIGHT, rows - first); row += THREADS)
+      prefetch_l2(w.data + static_cast<u64>(row) * bytes_of(KIND, K) + begin * ROW_BYTES, bytes);
+  }
   __device__ __forceinline__ void copy_activations_of(u8* to, const half* x, int stage) const {
-    copy_activations<K, ROWS_, CHUNKS, THREADS>(to, x, stage, Piece::x_turn);
+    copy_activations<K, ACTIVATIONS, CHUNKS, THREADS>(to, x, stage, Piece::x_turn);
   }
   __device__ __forceinline__ void use(const u8* from, int stage) {
-    const int chunk = warp_index() % DEEP_, all = stage * CHUNKS + chunk;
+    const int chunk = warp_index() % CHUNKS, all = stage * CHUNKS + chunk;
     if (ALL % CHUNKS && all >= ALL) return;
-    const int mine = warp_index() / DEEP_ * 16 * MT;
+    const int mine = warp_index() / CHUNKS * 16 * MT;
     u32 a[MT][4][4];
     float scale[MT][2];
 #pragma unroll
@@ -240,24 +265,27 @@ struct TileByRows {
         scale[m][0] = to_float(bf16{of[0]}), scale[m][1] = to_float(bf16{of[SCALE_EIGHTS * 64]});
       }
     }
-    constexpr int TOGETHER = at_most(NT, 4 / MT);  // so many sums grow in turn
+    constexpr int TOGETHER = at_most(NT, at_least_1(4 / MT));  // so many sums grow in turn
     constexpr int X_ROW = CHUNKS * X_BYTES;
 #pragma unroll
     for (int n = 0; n < NT; n += TOGETHER) {
-      u32 b[TOGETHER][2][4];
       float part[TOGETHER][MT][4] = {};
 #pragma unroll
-      for (int i = 0; i < TOGETHER; i++)
-        Piece::template take_x<X_ROW>(b[i], from + WEIGHT_BYTES + (n + i) * ROW_TILE * X_ROW,
-                                      chunk);
-#pragma unroll
-      for (int step = 0; step < 4; step++)
+      for (int digit = Cut::DIGITS - 1; digit >= 0; digit--) {
+        const u8* x = from + WEIGHT_BYTES + (digit * ROWS_ + n * ROW_TILE) * X_ROW;
+        u32 b[TOGETHER][2][4];
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++)
+          Piece::template take_x<X_ROW>(b[i], x + i * ROW_TILE * X_ROW, chunk);
 #pragma unroll
-          for (int m = 0; m < MT; m++)
-            mma_fp16(scaled(KIND) ? part[i][m] : sum[m][n + i], a[m][step],
-                     {b[i][step / 2][step % 2 * 2], b[i][step / 2][step % 2 * 2 + 1]});
+        for (int step = 0; step < 4; step++)
+#pragma unroll
+          for (int i = 0; i < TOGETHER; i++)
+#pragma unroll
+            for (int m = 0; m < MT; m++)
+              mma_fp16(scaled(KIND) ? part[i][m] : sum[m][n + i], a[m][step],
+                       {b[i][step / 2][step % 2 * 2], b[i][step / 2][step % 2 * 2 + 1]});
+      }
       if constexpr (scaled(KIND)) {
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++)

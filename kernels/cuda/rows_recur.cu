@@ -99,8 +99,8 @@ struct LoraParts {
   }
 };
 
-// What the recurrence of a row and head takes, and v and y. At first r, k and v as the products left
-// them, and in y the v of layer 0.
+// What the recurrence of a row and head takes, and v and y. At first r, k and v as the products
+// left them, and in y the v of layer 0.
 struct HeadVectors {
   float r[64], k[64], v[64], y[64], w[64], removed[64], added[64];
 };
@@ -179,14 +179,14 @@ struct ChannelPair {
     put_pair(to.v, at, v.x, v.y);
   }
   // Norm of y over the head, bonus, gate.
-  __device__ __forceinline__ u32 gated(const RecurMemory& memory, int row, int at) const {
+  __device__ __forceinline__ float2 gated(const RecurMemory& memory, int row, int at) const {
     const float2 y = pair_at(memory.heads[row].y, at), gate = memory.loras.sum(3, row, at);
     const float2 weight = pair_at(memory.vectors[6], at), bias = pair_at(memory.vectors[7], at);
     const float mean = warp_sum(y.x + y.y) * (1.0f / 64);
     const float a = y.x - mean, b = y.y - mean;
     const float by = rsqrtf(warp_sum(fmaf(a, a, b * b)) * (1.0f / 64) + 64e-5f);
-    return half2_of(fmaf(bonus, v.x, fmaf(a * by, weight.x, bias.x)) * gate.x,
-                    fmaf(bonus, v.y, fmaf(b * by, weight.y, bias.y)) * gate.y);
+    return make_float2(fmaf(bonus, v.x, fmaf(a * by, weight.x, bias.x)) * gate.x,
+                       fmaf(bonus, v.y, fmaf(b * by, weight.y, bias.y)) * gate.y);
   }
 };
 
@@ -245,7 +245,8 @@ struct StateShare {
 
 // grid (D / 64, ROWS / GROUP_ROWS). w2, a2, v2, g2 [D][rank]; vectors [10][D]: w0, a0, v0, k_k,
 // k_a, r_k, ln_x's weight and bias, ...; state: of slot 0 and this layer, [D / 64][64][64],
-// `stride` floats from one slot to the next; v_first [ROWS][D], made by layer 0; gated [ROWS][D].
+// `stride` floats from one slot to the next; v_first [ROWS][D], made by layer 0; gated
+// [digits][ROWS][D].
 extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, 2)
     rows_recur(long long layer, const int* slots, const float* rkv, const half* hidden,
                const u8* w2, const u8* a2, const u8* v2, const u8* g2, const float* vectors,
@@ -280,6 +281,9 @@ extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, 2)
   __syncthreads();
   if (slot >= 0) s.finish(memory.heads[mine], share);
   __syncthreads();
-  if (prepares)
-    *reinterpret_cast<u32*>(gated + row * D + channel) = pair.gated(memory, mine, at);
+  if (!prepares) return;
+  const float2 y = pair.gated(memory, mine, at);
+  u32* to = reinterpret_cast<u32*>(gated + row * D + channel);
+  to[0] = half2_of(y.x, y.y);
+  if (Output::DIGITS == 2) to[ROWS * (D / 2)] = half2_of(rest_of(y.x), rest_of(y.y));
 }
