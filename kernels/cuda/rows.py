@@ -119,7 +119,7 @@ class RowsStep:
             by_input=weights.layers[0].value.by_input,
             shared=shared_of(architecture_of(programs.device)),
         )
-        self._program = programs(SOURCES, self._macros())
+        self._program = programs(SOURCES, macros_of(weights, rows, self.cut))
         self._names: list[str] = []
         self._launches = list(self._bound())
 
@@ -135,23 +135,6 @@ class RowsStep:
 
     def __len__(self) -> int:
         return len(self._launches)
-
-    def _macros(self) -> dict[str, int | str | None]:
-        weights, sizes, cut = self._weights, self._sizes, self.cut
-        w, a, v, g = sizes.held_ranks
-        return {
-            **{"ROWS": self.rows, "WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
-            **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
-            "MATRIX_KIND": KIND_NUMBERS[weights.kind],
-            "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
-            "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
-            **{"IN_SHAPE": cut.into.text, "LORA_TILES": cut.lora_tiles},
-            **{"OUTPUT_SHAPE": cut.output.text, "OUTPUT_SPLIT": cut.output_split},
-            **{"VALUE_SHAPE": cut.value.text, "VALUE_SPLIT": cut.value_split},
-            **{"KEY_SHAPE": cut.key.text, "HEAD_SHAPE": cut.head.text},
-            **{"GROUP_ROWS": cut.group, "EARLY_STAGES": cut.early, "AHEAD": 8},
-            **({"VALUE_BY_INPUT": 1} if weights.layers[0].value.by_input else {}),
-        }
 
     def _bind(
         self,
@@ -233,6 +216,25 @@ class RowsStep:
         at, cut = self._buffers, self.cut
         name = "value_by_input" if matrix.by_input else "value"
         return self._product(name, matrix, cut.value, at.activation, at.parts, cut.value_split)
+
+
+def macros_of(weights: "Weights", rows: int, cut: Cut) -> "dict[str, int | str | None]":
+    """Return what the sources are compiled with for a bucket of so many rows."""
+    sizes = weights.sizes
+    w, a, v, g = sizes.held_ranks
+    return {
+        **{"ROWS": rows, "WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
+        **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
+        "MATRIX_KIND": KIND_NUMBERS[weights.kind],
+        "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
+        "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
+        **{"IN_SHAPE": cut.into.text, "LORA_TILES": cut.lora_tiles},
+        **{"OUTPUT_SHAPE": cut.output.text, "OUTPUT_SPLIT": cut.output_split},
+        **{"VALUE_SHAPE": cut.value.text, "VALUE_SPLIT": cut.value_split},
+        **{"KEY_SHAPE": cut.key.text, "HEAD_SHAPE": cut.head.text},
+        **{"GROUP_ROWS": cut.group, "EARLY_STAGES": cut.early, "AHEAD": 8},
+        **({"VALUE_BY_INPUT": 1} if weights.layers[0].value.by_input else {}),
+    }
 
 
 def _recur_bytes(sizes: "Sizes", group: int) -> int:

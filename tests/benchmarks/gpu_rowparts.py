@@ -22,14 +22,18 @@ _NEED_S = {"0.1B": 8, "0.4B": 8, "1.5B": 10, "2.9B": 14}
 
 def rowparts(run: "Run") -> None:
     """Microseconds a layer of each kernel of a step of many rows, beside those of what it reads."""
-    for size, kind, backend in _opened(run, "rowparts"):
+    from tests.benchmarks.gpu_rowcuts import variants
+
+    for size, kind, backend in models(run, "rowparts"):
         for rows in run.batches:
             if run.enough(4, "rowparts", size=size, type=kind, rows=rows):
                 step = recorded(backend, rows)
                 _parts(run, size, kind, rows, step, backend._weights)
+            if run.enough(10, "rowparts", size=size, type=kind, variants=rows):
+                variants(run, size, kind, rows, backend)
 
 
-def _opened(run: "Run", section: str) -> "Iterator[tuple[str, str, CudaBackend]]":
+def models(run: "Run", section: str) -> "Iterator[tuple[str, str, CudaBackend]]":
     """Yield a backend of each size and type while there is time."""
     for size in run.sizes:
         for kind in run.types:
