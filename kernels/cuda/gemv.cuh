@@ -318,16 +318,16 @@ template <int BLOCK_OF> DEVICE float2 block_sums(float a, float b, float2* memor
   return make_float2(a, b);
 }
 
-// The mean of a vector in memory and 1 / its deviation, by a whole block, whose thread t gets into
-// v the fours t, t + THREADS, ...
-template <int K, int THREADS, int COUNT>
-DEVICE float2 mean_and_scale(const float* vector, float4 (&v)[COUNT], float2* memory) {
+// The mean of a vector [K] and 1 / its deviation, by a whole block, whose thread t gets into v the
+// fours t, t + THREADS, ... take(i): the fours 4 i .. 4 i + 3.
+template <int K, int THREADS, int COUNT, typename Take>
+DEVICE float2 mean_and_scale(float4 (&v)[COUNT], float2* memory, Take take) {
   static_assert(COUNT == quotient_up(K / 4, THREADS), "all of it");
   float sum = 0, squares = 0;
 #pragma unroll
   for (int n = 0; n < COUNT; n++) {
     const int i = n * THREADS + static_cast<int>(threadIdx.x);
-    v[n] = i < K / 4 ? load_written4(vector + 4 * i) : make_float4(0, 0, 0, 0);
+    v[n] = i < K / 4 ? take(i) : make_float4(0, 0, 0, 0);
   }
 #pragma unroll
   for (int n = 0; n < COUNT; n++) {
@@ -380,7 +380,8 @@ template <int OF, int K, int THREADS> struct Mixed {
   static METHOD void finish(const float* residual, const float4* a, float4* c, float4* x,
                             float2* memory, float* normed) {
     float4 v[COUNT];
-    const float2 norm = mean_and_scale<K, THREADS>(residual, v, memory);
+    const float2 norm =
+        mean_and_scale<K, THREADS>(v, memory, [&](int i) { return load_written4(residual + 4 * i); });
     const float mean = norm.x, by = norm.y;
 #pragma unroll
     for (int n = 0; n < COUNT; n++) {

@@ -17,11 +17,13 @@ from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
 SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _EMBED_THREADS = 128
-_RECUR_THREADS = 512
+_RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
-_VALUE_BLOCKS = 256
+_VALUE_THREADS = 256  # as in value_sparse.cu
+_VALUE_BLOCKS, _VALUE_PARTS = 256, 8
+_VALUE_TILES = {"fp16": 64, "bf16": 64, "int8": 128, "q4": 128}
+_ADD_THREADS = 256
 _AHEAD_BLOCKS = 16
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
@@ -35,8 +37,9 @@ class Cut:
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
-    the other. apart: norms and mixes are kernels of their own. in_recur, in_value, in_norm,
+    product has; tile: its columns. split: warps to a row of the dense one. head_turns: blocks of the head one after
+    the other. apart: norms and mixes are kernels of their own.
+    recur_split: blocks to a head. in_recur, in_value, in_norm,
     in_output: KiB of later weights that are fetched to L2 meanwhile. early: blocks that only do
     that do not wait for the kernel before. segments: see ``Ahead``.
     """
@@ -46,9 +49,11 @@ class Cut:
     ahead: int = 8
     resident: int = 32
     groups: int = 4
+    tile: int = 64
     split: int = 1
     head_turns: int = 4
     apart: bool = False
+    recur_split: int = 4
     in_recur: int = 0
     in_value: int = 0
     in_norm: int = 0
@@ -64,12 +69,12 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     # Many warps with few loads each were faster there than few with many.
     apart = sizes.width >= _APART_FROM_WIDTH
     ahead = 4 if apart or kind in ("int8", "q4") else 8
-    # Few blocks' sums are quick to add up, but each warp should ask for all it reads at once.
-    groups = sizes.ffn // GROUP * _tiles(sizes) // _VALUE_BLOCKS
-    most = 8 if kind in ("int8", "q4") else 16
+    # The kernel after it adds the parts up: few of them, but blocks for all processors.
+    tile = _VALUE_TILES[kind]
+    parts = min(_VALUE_PARTS, -(-_VALUE_BLOCKS // _tiles(sizes, tile)))
+    groups = -(-sizes.ffn // GROUP // parts)
     blocks = 4 if apart else 2
-    groups = min(max(groups, 1), most)
-    return Cut(blocks=blocks, ahead=ahead, groups=groups, split=split, apart=apart)
+    return Cut(blocks=blocks, ahead=ahead, groups=groups, tile=tile, split=split, apart=apart)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
@@ -128,8 +133,10 @@ class StepBuffers:
 
 
 class _Scratch:
-    """Between the kernels of a step. fp32, but `activation`: fp16 [F]; value_parts: [parts, D], a
-    tile's blocks that have written theirs: `arrived` int32 [tiles].
+    """Between the kernels of a step. fp32, but `activation`: fp16 [F], `hidden`: two of 16 bits.
+
+    residuals: the sparse value product leaves sums, value_parts [parts, D], which the norm after it
+    adds to one of these; they take turns, since all of its blocks read what one of them writes.
     """
 
     def __init__(self, sizes: Sizes, parts: int, device: torch.device) -> None:
@@ -137,12 +144,15 @@ class _Scratch:
             return torch.zeros(count, dtype=torch.float32, device=device)
 
         width = sizes.width
-        self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
+        self.residual, self.normed, self.v_first = (fp32(width) for _ in range(3))
+        self.read = fp32(3 * width)
         self.inputs = fp32(7 * width)  # of products, as they want them
-        self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
+        self.rkv = fp32(3 * width)
+        self.residuals = [self.residual, fp32(width if parts else 0)]
+        ranks = sum(sizes.held_ranks)
+        self.hidden = torch.zeros(2, ranks, dtype=torch.int16, device=device)
         self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
         self.value_parts = fp32(parts * width)
-        self.arrived = torch.zeros(_tiles(sizes), dtype=torch.int32, device=device)
 
 
 class Step:
@@ -167,10 +177,12 @@ class Step:
         """
         self._weights = weights
         self._buffers = buffers
+        self._sparse = weights.layers[0].value.by_input
         self.cut = cut or default_cut(weights.sizes, weights.kind)
+        if self._sparse:
+            self.cut = replace(self.cut, apart=True)
         self._slots = self.cut.blocks * (processors or _processors(programs.device))
         self._skip = int(skip)
-        self._sparse = weights.layers[0].value.by_input
         self._parts = -(-weights.sizes.ffn // (GROUP * self.cut.groups)) if self._sparse else 0
         self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
@@ -190,6 +202,8 @@ class Step:
             ]
         if weights.has_head:
             self._launches += [*self._norm_head(), self._head()]
+        elif self._sparse:
+            self._launches.append(self._add_value())
 
     def run(self) -> None:
         """Read the token in the buffers: advance the state there and write the logits."""
@@ -199,7 +213,7 @@ class Step:
     @property
     def residual(self) -> Tensor:
         """What the last layer left, fp32 [D]: for the layers that follow elsewhere."""
-        return self._scratch.residual
+        return self._residual(len(self._weights.layers) - 1)
 
     @property
     def v_first(self) -> Tensor:
@@ -220,6 +234,13 @@ class Step:
 
     def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
         return self._bind(name, blocks, 32 * self.cut.warps, arguments)
+
+    def _residual(self, layer: int) -> Tensor:
+        """Return that of a layer's kernels after its first norm."""
+        return self._scratch.residuals[layer % 2 if self._sparse else 0]
+
+    def _parts_before(self, layer: int) -> Tensor | None:
+        return self._scratch.value_parts if self._sparse and layer else None
 
     def _order(self) -> list[Matrix]:
         """Return what is surely read, in order: `_each` matrices a layer, then the head."""
@@ -245,23 +266,34 @@ class Step:
             return []
         blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
         ahead = self._ahead.window(first, self.cut.in_norm << 10)
-        arguments = [self._scratch.residual, *arguments, self._scratch.inputs, *ahead]
+        arguments = [*arguments, self._scratch.inputs, *ahead]
         blocks += _AHEAD_BLOCKS if ahead[1] else 0
         return [self._bind(name, blocks, _NORM_THREADS, arguments)]
 
     def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.att_shift[i]
-        arguments = [*layer.ln1, layer.mixes, shift, self._scratch.normed]
+        parts = self._parts_before(i)
+        whole = self._residual(i) if parts is not None else None
+        before = [self._residual(max(i - 1, 0)), parts, whole]
+        arguments = [*before, *layer.ln1, layer.mixes, shift, self._scratch.normed]
         return self._norm("norm_in", arguments, i * self._each)
 
     def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.ffn_shift[i]
-        arguments = [*layer.ln2, layer.x_k, shift, self._scratch.normed]
+        arguments = [self._residual(i), *layer.ln2, layer.x_k, shift, self._scratch.normed]
         return self._norm("norm_key", arguments, i * self._each + 3)
 
     def _norm_head(self) -> list[LaunchLike]:
-        last = len(self._weights.layers) * self._each
-        return self._norm("norm_head", [*self._weights.ln_out], last)
+        layers = len(self._weights.layers)
+        before = [self._residual(layers - 1), self._parts_before(layers)]
+        arguments = [*before, *self._weights.ln_out]
+        return self._norm("norm_head", arguments, layers * self._each)
+
+    def _add_value(self) -> LaunchLike:
+        blocks = -(-self._weights.sizes.width // (4 * _ADD_THREADS))
+        return self._bind(
+            "add_value", blocks, _ADD_THREADS, [self._scratch.value_parts, self.residual]
+        )
 
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, matrix = self._scratch, layer.projections
@@ -270,7 +302,7 @@ class Step:
             "mix_in",
             blocks,
             [
-                *(matrix.data, matrix.scales, layer.lora_in.data, scratch.residual),
+                *(matrix.data, matrix.scales, layer.lora_in.data, self._residual(i)),
                 *(layer.ln1[0], layer.ln1[1], layer.mixes, self._buffers.att_shift[i]),
                 *(scratch.inputs, scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
             ],
@@ -297,11 +329,11 @@ class Step:
         ahead = self._ahead.window(i * self._each + 2, self.cut.in_recur << 10)
         return self._bind(
             "recur",
-            self._weights.sizes.heads + (_AHEAD_BLOCKS if ahead[1] else 0),
+            self._weights.sizes.heads * self.cut.recur_split + (_AHEAD_BLOCKS if ahead[1] else 0),
             _RECUR_THREADS,
             [
                 *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
-                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated, *ahead),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.read, *ahead),
             ],
         )
 
@@ -310,7 +342,7 @@ class Step:
         rows = self.cut.warps * self._added_rows(width)
         scratch, matrix = self._scratch, layer.output
         ahead = self._ahead.window(i * self._each + 3, self.cut.in_output << 10)
-        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual, *ahead]
+        arguments = [matrix.data, matrix.scales, scratch.read, self._residual(i), *ahead]
         return self._product("output", -(-width // rows), arguments)
 
     def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
@@ -321,7 +353,7 @@ class Step:
             "key",
             -(-sizes.ffn // rows),
             [
-                *(matrix.data, matrix.scales, scratch.residual, layer.ln2[0], layer.ln2[1]),
+                *(matrix.data, matrix.scales, self._residual(i), layer.ln2[0], layer.ln2[1]),
                 *(layer.x_k, self._buffers.ffn_shift[i], scratch.inputs),
                 *(scratch.normed, scratch.activation, rows),
             ],
@@ -329,15 +361,14 @@ class Step:
 
     def _value(self, layer: LayerWeights, i: int) -> LaunchLike:
         sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.value
-        arguments: list[object] = [
-            *(matrix.data, matrix.scales, scratch.activation, scratch.residual, scratch.normed),
-            *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
-        ]
+        shift = [scratch.normed, layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]]
+        arguments: list[object] = [matrix.data, matrix.scales, scratch.activation]
         ahead = self._ahead.window((i + 1) * self._each, self.cut.in_value << 10)
         if self._sparse:
-            arguments += [self._skip, scratch.value_parts, scratch.arrived, *ahead]
-            blocks = (_tiles(sizes), self._parts)
+            arguments += [*shift, self._skip, scratch.value_parts, *ahead]
+            blocks = (_tiles(sizes, self.cut.tile), self._parts)
             return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
+        arguments += [self._residual(i), *shift]
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
         return self._product("value", -(-sizes.width // rows), [*arguments, *ahead])
 
@@ -355,7 +386,7 @@ class Step:
             "head",
             -(-head.rows // rows),
             [
-                *(head.data, head.scales, self._scratch.residual),
+                *(head.data, head.scales, self._residual(weights.sizes.layers - 1)),
                 *(weights.ln_out[0], weights.ln_out[1], self._scratch.inputs),
                 *(self._buffers.logits, rows),
             ],
@@ -378,6 +409,9 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "RESIDENT_WARPS": cut.resident,
         "NORM_APART": int(cut.apart),
         "VALUE_GROUPS": cut.groups,
+        "VALUE_TILE": cut.tile,
+        "VALUE_PARTS": -(-sizes.ffn // (GROUP * cut.groups)) if value.by_input else 0,
+        "RECUR_SPLIT": cut.recur_split,
         "AHEAD_SEGMENTS": cut.segments,
         "AHEAD_EARLY": int(cut.early),
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
@@ -391,8 +425,8 @@ def rows_at_once(kind: Kind, k: int, ahead: int) -> int:
     return 4 if 4 * each <= ahead else 2 if 2 * each <= ahead else 1
 
 
-def _tiles(sizes: Sizes) -> int:
-    return -(-sizes.width // _VALUE_TILE)
+def _tiles(sizes: Sizes, tile: int) -> int:
+    return -(-sizes.width // tile)
 
 
 def _rounded(count: int, step: int) -> int:

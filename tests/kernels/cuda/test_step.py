@@ -230,7 +230,7 @@ def test_sizes_that_are_served() -> None:
     for cut in candidates(good, "q4"):
         assert 1 <= cut.groups <= good.ffn // 64
     large = replace(good, width=4096, ffn=16384)
-    assert [default_cut(large, kind).groups for kind in ("fp16", "int8")] == [16, 8]
+    assert [default_cut(large, kind).groups for kind in ("fp16", "int8")] == [64, 32]
 
 
 def test_rows_at_once_follow_the_loads() -> None:
