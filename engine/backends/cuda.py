@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress, require_tokens
 from engine.backends.card_draws import CardDraws
+from engine.backends.card_memory import Explained, give_back, give_back_page_locked
 from engine.backends.card_rows import RowsOnCard
 from engine.backends.card_source import FileSource, Source
 from engine.backends.card_tuning import chosen_cut, lies_by_input
@@ -23,10 +24,10 @@ from engine.backends.graphs import CudaGraphs, Graphs, NoGraphs
 from engine.backends.lora import LoraMerge
 from engine.backends.state_slots import StateSlots
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
-from engine.errors import Cancelled, NotEnoughMemory, UnsupportedStrategy
+from engine.errors import Cancelled, UnsupportedStrategy
 from engine.needs import CARD_CAPABILITY, CARD_WEIGHTS, held_as, suits_native
 from engine.state import State
-from engine.strategy import Strategy, smaller_on_card
+from engine.strategy import Strategy
 from kernels.cuda import sampler as card_sampling
 from kernels.cuda import weights as card_weights
 from kernels.cuda.prefill import Prefill
@@ -60,13 +61,15 @@ class CudaBackend:
         *,
         by_input: bool | None = None,
         cache: "Path | None" = None,
+        closing: Callable[[], None] | None = None,
     ) -> None:
         """Load the weights, compile the kernels, run a step and record it.
 
         programs: of the card; the emulator's in tests. graphs: how work is repeated. by_input: lay
         value matrices so that zeros are left out; None: where that pays. cache: the folder in
         which the shapes that were measured to be fastest are remembered; None: nothing is measured.
-        Raises what the source raises, UnsupportedStrategy, CudaProblem, torch.OutOfMemoryError.
+        closing: what ``close`` does last, when nothing holds a kernel any more. Raises what the
+        source raises, UnsupportedStrategy, CudaProblem, torch.OutOfMemoryError.
         """
         if not serves(info.shape, strategy):
             raise UnsupportedStrategy(
@@ -78,6 +81,7 @@ class CudaBackend:
         self._device = programs.device
         self._graphs = graphs or graphs_of(self._device)
         self._closed = False
+        self._closing = closing
         self._writes = 0
         with self._here(), torch.inference_mode(False), torch.no_grad():
             self._weights = self._load(source, by_input)
@@ -164,8 +168,9 @@ class CudaBackend:
         self._rows.close()
         del self._weights, self._step, self._prefill, self._rows, self._slots, self._step_graph
         del self._draws
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back(self._device)
+        if self._closing is not None:
+            self._closing()
 
     @torch.no_grad()
     def forward(
@@ -308,29 +313,6 @@ class CudaBackend:
         require_tokens(tokens, self.info.shape.vocab)
 
 
-class Explained:
-    """Says in a sentence that the card's memory is full."""
-
-    def __init__(self, name: str, strategy: Strategy) -> None:
-        self._name, self._strategy = name, strategy
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if not isinstance(error, torch.OutOfMemoryError):
-            return
-        torch.cuda.empty_cache()
-        raise NotEnoughMemory(
-            f"The graphics card's memory is full: {self._name} runs there as '{self._strategy}', "
-            "and something else took what it needs besides.",
-            "Close other programs that use the card, or choose a strategy with smaller weights.",
-            smaller_on_card(self._strategy),
-        ) from error
-
-
 def serves(shape: ModelShape, strategy: Strategy) -> bool:
     """Tell whether the kernels can run a model of this shape so: whole, on one card."""
     return (
@@ -367,6 +349,18 @@ def programs_for(device: torch.device, cache: "Path | None" = None) -> CardProgr
     return CardPrograms(device, CubinCache(cache / "cubins") if cache else None)
 
 
+def unloading(programs: CardPrograms) -> Callable[[], None]:
+    """Return what takes programs off their card; should the driver refuse, they stay."""
+
+    def unload() -> None:
+        try:
+            programs.close()
+        except CudaProblem:
+            _log.exception("kernels stay on the card")
+
+    return unload
+
+
 def open_on_card(
     info: ModelInfo,
     strategy: Strategy,
@@ -388,7 +382,10 @@ def open_on_card(
         LoraMerge(info.loras, info.shape, info.name) as loras,
     ):
         source = FileSource(checkpoint, device, progress, cancelled, loras)
-        return CudaBackend(info, strategy, source, programs, cache=cache)
+        backend = CudaBackend(info, strategy, source, programs, cache=cache, closing=programs.close)
+    del source  # whose buffers are page-locked
+    give_back_page_locked()
+    return backend
 
 
 def graphs_of(device: torch.device) -> Graphs:
