@@ -258,6 +258,26 @@ DEVICE void cp_async(void* to_shared, const void* from, bool valid = true) {
       valid ? *static_cast<const uint4*>(from) : make_uint4(0, 0, 0, 0);
 #endif
 }
+// The same of what is read once: of LINE bytes around it (128, 256; 0: as the card likes) all are
+// fetched from memory to L2.
+template <int LINE> DEVICE void cp_async_line(void* to_shared, const void* from, bool valid) {
+#if __CUDA_ARCH__ >= 800
+  if constexpr (LINE == 0)
+    cp_async(to_shared, from, valid);
+  else if constexpr (LINE == 128)
+    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(
+                     shared_address(to_shared)),
+                 "l"(from), "r"(valid ? 16 : 0)
+                 : "memory");
+  else
+    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;" ::"r"(
+                     shared_address(to_shared)),
+                 "l"(from), "r"(valid ? 16 : 0)
+                 : "memory");
+#else
+  cp_async(to_shared, from, valid);
+#endif
+}
 // Close a group of this thread's copies.
 DEVICE void cp_async_commit() {
 #if __CUDA_ARCH__ >= 800

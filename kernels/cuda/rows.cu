@@ -22,8 +22,9 @@
 // of 8) and the Kinds MATRIX_KIND, LORA_KIND, HEAD_KIND say what is computed. How it is cut:
 // IN_SHAPE, OUTPUT_SHAPE, KEY_SHAPE, VALUE_SHAPE and HEAD_SHAPE (the numbers of a Shape),
 // LORA_TILES (the tiles of rows_in's loras), OUTPUT_SPLIT and VALUE_SPLIT (blocks along k),
-// EARLY_STAGES (of weights, before the wait at most) and GROUP_ROWS (rows of a block of rows_recur:
-// 2, 4, 8). VALUE_BY_INPUT: how the value matrix lies.
+// EARLY_STAGES (of weights, before the wait at most), WEIGHT_LINE (of a product's weights, see
+// cp_async_line), RECUR_AHEAD (bytes of the output matrix that rows_recur fetches to L2) and
+// GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8). VALUE_BY_INPUT: how the value matrix lies.
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB;
 constexpr int RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G, RANKS = RW + RA + RV + RG;

@@ -181,7 +181,7 @@ class RowsStep:
             *("recur", (self._sizes.width // 64, self.rows // cut.group), _RECUR_THREADS),
             (
                 *(i, at.slots, at.rkv, at.hidden, *layer.lora_out, layer.vectors),
-                *(*_of_layer(states.wkv, i), at.v_first, at.gated),
+                *(*_of_layer(states.wkv, i), at.v_first, at.gated, layer.output.data),
             ),
             shared=_recur_bytes(self._sizes, cut.group),
         )
@@ -233,6 +233,7 @@ def macros_of(weights: "Weights", rows: int, cut: Cut) -> "dict[str, int | str |
         **{"VALUE_SHAPE": cut.value.text, "VALUE_SPLIT": cut.value_split},
         **{"KEY_SHAPE": cut.key.text, "HEAD_SHAPE": cut.head.text},
         **{"GROUP_ROWS": cut.group, "EARLY_STAGES": cut.early, "AHEAD": 8},
+        **{"WEIGHT_LINE": cut.line, "RECUR_AHEAD": cut.recur_ahead},
         **({"VALUE_BY_INPUT": 1} if weights.layers[0].value.by_input else {}),
     }
 

@@ -83,10 +83,10 @@ template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInpu
       const int i = n * THREADS + static_cast<int>(threadIdx.x);
       const int k = i / PIECES, piece = i % PIECES, at = stage * CHUNKS * GROUP + k;
       const bool valid = ALL % CHUNKS == 0 || at < K;
-      cp_async(to + k * K_BYTES + 16 * (piece ^ turn_of(k)),
-               w.data + static_cast<u64>(valid ? at : 0) * bytes_of(KIND, COUNT) +
-                   bytes_of(KIND, first) + 16 * piece,
-               valid);
+      cp_async_line<WEIGHT_LINE>(to + k * K_BYTES + 16 * (piece ^ turn_of(k)),
+                                 w.data + static_cast<u64>(valid ? at : 0) * bytes_of(KIND, COUNT) +
+                                     bytes_of(KIND, first) + 16 * piece,
+                                 valid);
     }
     if constexpr (scaled(KIND)) {
       constexpr int OF_CHUNK = HEIGHT / 8;

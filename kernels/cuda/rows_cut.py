@@ -65,7 +65,9 @@ class Cut:
 
     into: receptance, key and value of the time mix, and with lora_tiles the loras' first halves;
     output_split, value_split: blocks along k; group: rows of a block of the recurrence (2, 4, 8);
-    early: stages of weights that are asked for before the wait, at most.
+    early: stages of weights that are asked for before the wait, at most; line: bytes around a
+    weight that are fetched to L2 with it (128, 256; 0: as the card likes); recur_ahead: bytes of
+    the output matrix that the recurrence fetches to L2.
     """
 
     into: Shape
@@ -78,6 +80,8 @@ class Cut:
     value_split: int
     group: int
     early: int = _ALL_STAGES
+    line: int = 0
+    recur_ahead: int = 0
 
     def changed(self, name: str, **values: int) -> "Cut":
         """Return the same with other numbers in the shape of this name, or in all (``"*"``)."""

@@ -238,7 +238,8 @@ template <int KIND, int K, int ROWS_, int PARTS, typename Cut> struct TileByRows
     static_assert(STEP % 8 == 0, "pieces change places alike");
 #pragma unroll
     for (int n = 0; n < COPIES; n++)
-      cp_async(to + n * STEP * ROW_BYTES, w.data + (from[n] + (valid ? at : 0)), valid);
+      cp_async_line<WEIGHT_LINE>(to + n * STEP * ROW_BYTES,
+                                 w.data + (from[n] + (valid ? at : 0)), valid);
   }
   // The stages from `begin` to `end`, to L2.
   __device__ __forceinline__ void fetch_ahead(int begin, int end) const {

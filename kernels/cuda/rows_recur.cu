@@ -243,14 +243,30 @@ struct StateShare {
   }
 };
 
+// Fetch RECUR_AHEAD bytes of the output matrix to L2: of every row, where the parts of its product
+// begin. By all threads of the grid.
+DEVICE void fetch_output(const u8* matrix) {
+  constexpr int PIECE = at_most(RECUR_AHEAD / (D * OUTPUT_SPLIT) / 32 * 32,
+                                bytes_of(MATRIX_KIND, D / OUTPUT_SPLIT) / 32 * 32);
+  if constexpr (PIECE > 0) {
+    const int block = blockIdx.y * gridDim.x + blockIdx.x, step = gridDim.x * gridDim.y;
+    for (int i = block * blockDim.x + threadIdx.x; i < D * OUTPUT_SPLIT; i += step * blockDim.x) {
+      const int part = i % OUTPUT_SPLIT, k = D / GROUP * part / OUTPUT_SPLIT * GROUP;
+      prefetch_l2(matrix + static_cast<u64>(i / OUTPUT_SPLIT) * bytes_of(MATRIX_KIND, D) +
+                      bytes_of(MATRIX_KIND, k),
+                  PIECE);
+    }
+  }
+}
+
 // grid (D / 64, ROWS / GROUP_ROWS). w2, a2, v2, g2 [D][rank]; vectors [10][D]: w0, a0, v0, k_k,
 // k_a, r_k, ln_x's weight and bias, ...; state: of slot 0 and this layer, [D / 64][64][64],
 // `stride` floats from one slot to the next; v_first [ROWS][D], made by layer 0; gated
-// [digits][ROWS][D].
+// [digits][ROWS][D]; output: the matrix of the next kernel.
 extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, 2)
     rows_recur(long long layer, const int* slots, const float* rkv, const half* hidden,
                const u8* w2, const u8* a2, const u8* v2, const u8* g2, const float* vectors,
-               float* state, long long stride, float* v_first, half* gated) {
+               float* state, long long stride, float* v_first, half* gated, const u8* output) {
   RecurMemory& memory = *dynamic_shared<RecurMemory>();
   const int warp = warp_index(), mine = warp / SHARERS, share = warp % SHARERS;
   const int first = blockIdx.y * GROUP_ROWS, row = first + mine, head = blockIdx.x;
@@ -268,6 +284,7 @@ extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, 2)
   memory.copy_vectors(vectors, head);
   StateShare s;
   if (slot >= 0) s.start(state + slot * stride + head * 64 * 64, share);
+  fetch_output(output);
   wait_for_previous();
 
   memory.copy_rows(rkv, v_first, hidden, first, head);

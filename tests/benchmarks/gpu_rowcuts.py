@@ -59,6 +59,8 @@ def variants(run: "Run", size: str, kind: str, rows: int, backend: "CudaBackend"
     cuts = {
         "as it is": cut,
         **{f"early {n}": replace(cut, early=n) for n in (1, 2)},
+        **{f"line {n}": replace(cut, line=n) for n in (128, 256)},
+        **{f"recur ahead {n}": replace(cut, recur_ahead=n << 20) for n in (2, 6)},
         **{f"ahead {n}": cut.changed("*", ahead=n * _KIB) for n in (16, 48, 96, 192)},
         **{f"group {n}": replace(cut, group=n) for n in (2, 4, 8) if n != cut.group},
         **{f"two digits: {n}": cut.changed(n, digits=2) for n in ("*", "key", "value", "head")},

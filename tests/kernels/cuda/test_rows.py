@@ -96,7 +96,8 @@ def several(by_input: bool) -> Cut:
     shape = Shape(2, 4, 2, 96 << 10, ahead=30 << 10, digits=2)
     value = Shape(1, 8, 4, 96 << 10, ahead=1, digits=2) if by_input else shape
     cut = cut_for(shape, value, group=8)
-    return cut.changed("key", tiles=1, deep=2).changed("head", tiles=4, deep=2, digits=1)
+    cut = cut.changed("key", tiles=1, deep=2).changed("head", tiles=4, deep=2, digits=1)
+    return replace(cut, line=256, recur_ahead=1 << 20)
 
 
 @pytest.mark.parametrize("by_input", [False, True])
@@ -146,6 +147,18 @@ def same_state(states: Any, slot: int, truth: ReferenceState) -> None:
         torch.testing.assert_close(
             getattr(states, name)[slot].double(), wanted, atol=1e-2 * float(wanted.std()), rtol=3e-3
         )
+
+
+def test_two_digits_of_what_is_multiplied_are_nearer() -> None:
+    model, errors = Model("fp16", by_input=True), []
+    for digits in (1, 2):
+        buffers, cut = RowBuffers(model.weights, 8, CPU), small(by_input=True)
+        cut = cut.changed("*", digits=digits, shared=64 << 10)
+        step = RowsStep(model.weights, EmulatedPrograms(), model.pools(1), buffers, 8, cut)
+        got = run(model, step, buffers, [7], [0])
+        wanted = model.reference.forward([7], model.reference.new_state())
+        errors.append(far(got, wanted))
+    assert errors[1] < 0.3 * errors[0], errors
 
 
 def test_a_row_does_not_depend_on_its_neighbours() -> None:

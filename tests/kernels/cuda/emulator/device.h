@@ -158,6 +158,9 @@ DEVICE void cp_async(void* to_shared, const void* from, bool valid = true) {
     emulated::fail("an asynchronous copy that is not aligned");
   emulated::copy_later(to_shared, from, valid);
 }
+template <int LINE> DEVICE void cp_async_line(void* to_shared, const void* from, bool valid) {
+  cp_async(to_shared, from, valid);
+}
 DEVICE void cp_async_commit() { emulated::close_copies(); }
 template <int GROUPS> DEVICE void cp_async_wait() { emulated::make_copies(GROUPS); }
 
