@@ -80,7 +80,7 @@ struct Loras {
 };
 
 // What all keys of a head need.
-struct Keys {
+struct alignas(16) Keys {
   float r[64], w[64], k[64], kk[64], kka[64];
   float2 sums[RECUR_WARPS];
 };
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(RECUR_THREADS, 3)
           float* state, float* v_first, float* read, AHEAD_PARAMETERS) {
   constexpr int BLOCKS = D / 64 * RECUR_SPLIT;
   __shared__ float lora_sums[Loras::UNITS][16];
-  __shared__ __align__(16) Keys keys;
+  __shared__ Keys keys;
   const int t = threadIdx.x;
   dependents_may_start();
   if (blockIdx.x >= BLOCKS) {

@@ -37,11 +37,11 @@ class Cut:
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has; tile: its columns. split: warps to a row of the dense one. head_turns: blocks of the head one after
-    the other. apart: norms and mixes are kernels of their own.
-    recur_split: blocks to a head. in_recur, in_value, in_norm,
-    in_output: KiB of later weights that are fetched to L2 meanwhile. early: blocks that only do
-    that do not wait for the kernel before. segments: see ``Ahead``.
+    product has; tile: its columns. split: warps to a row of the dense one. head_turns: blocks of
+    the head one after the other. apart: norms and mixes are kernels of their own. recur_split:
+    blocks to a head. in_recur, in_value, in_norm, in_output: KiB of later weights that are fetched
+    to L2 meanwhile. early: blocks that only do that do not wait for the kernel before. segments:
+    see ``Ahead``.
     """
 
     warps: int = 8

@@ -98,7 +98,7 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
   constexpr int SCALED_GROUPS = scaled(KIND) ? quotient_up(VALUE_INPUTS, GROUP) + 1 : 1;
   __shared__ u32 lists[VALUE_WARPS][VALUE_INPUTS];
   __shared__ uint4 scale_memory[VALUE_WARPS][SCALED_GROUPS][VALUE_LANES];
-  __shared__ __align__(16) float sums[VALUE_WARPS][VALUE_TILE];
+  __shared__ alignas(16) float sums[VALUE_WARPS][VALUE_TILE];
   const int t = threadIdx.x, lane = lane_index() % VALUE_LANES, row = lane_index() / VALUE_LANES;
   const int tile = blockIdx.x * VALUE_TILE;
   const int column = min(tile + lane * 8, D - 8);  // lanes beyond the last column: its own
