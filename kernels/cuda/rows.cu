@@ -280,7 +280,7 @@ PRODUCT_KERNEL(Value) rows_value_by_input(const u8* matrix, const bf16* scales,
   const int side = warp_index() / Value::DEEP;
   float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (64 + 4);
   first += side * 64;
-  gather_shares<4, NT, Value::DEEP, true>(
+  gather_shares<4, NT, Value::DEEP, scaled(MATRIX_KIND)>(
       tile.sum, shares, warp_index() % Value::DEEP,
       [&](int i, int row, float value) { to[row * D + first + i] = value; });
 }
