@@ -98,7 +98,7 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
   constexpr int SCALED_GROUPS = scaled(KIND) ? quotient_up(VALUE_INPUTS, GROUP) + 1 : 1;
   __shared__ u32 lists[VALUE_WARPS][VALUE_INPUTS];
   __shared__ uint4 scale_memory[VALUE_WARPS][SCALED_GROUPS][VALUE_LANES];
-  __shared__ alignas(16) float sums[VALUE_WARPS][VALUE_TILE];
+  __shared__ float4 sums[VALUE_WARPS][VALUE_TILE / 4];
   const int t = threadIdx.x, lane = lane_index() % VALUE_LANES, row = lane_index() / VALUE_LANES;
   const int tile = blockIdx.x * VALUE_TILE;
   const int column = min(tile + lane * 8, D - 8);  // lanes beyond the last column: its own
@@ -151,7 +151,7 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
     FETCH_AHEAD((blockIdx.y * gridDim.x + blockIdx.x) * VALUE_WARPS + warp_index(),
                 gridDim.x * gridDim.y * VALUE_WARPS);
   if (row == 0) {
-    float4* to = reinterpret_cast<float4*>(sums[warp_index()]) + 2 * lane;
+    float4* to = sums[warp_index()] + 2 * lane;
     to[0] = make_float4(sum[0], sum[1], sum[2], sum[3]);
     to[1] = make_float4(sum[4], sum[5], sum[6], sum[7]);
   }
@@ -160,7 +160,7 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
   if (t >= VALUE_TILE || tile + t >= D) return;
   float total = 0;
 #pragma unroll
-  for (int i = 0; i < VALUE_WARPS; i++) total += sums[i][t];
+  for (int i = 0; i < VALUE_WARPS; i++) total += reinterpret_cast<const float*>(sums[i])[t];
   parts[blockIdx.y * D + tile + t] = total;
 }
 
