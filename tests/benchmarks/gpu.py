@@ -26,7 +26,7 @@ import torch
 
 SIZES = ("0.1B", "0.4B", "1.5B", "2.9B", "7.2B")
 TYPES = ("fp16", "int8", "q4")
-_ASKED_FOR = ("tune", "parts", "rowparts", "rowcuts")
+_ASKED_FOR = ("tune", "parts", "rowparts", "rowcuts", "rowdigits")
 """Sections that run only when they are named."""
 
 
@@ -136,6 +136,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         gpu_parts,
         gpu_peers,
         gpu_rowcuts,
+        gpu_rowdigits,
         gpu_rowparts,
         gpu_speed,
     )
@@ -153,6 +154,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "batch": gpu_speed.batch,
         "rowparts": gpu_rowparts.rowparts,
         "rowcuts": gpu_rowcuts.rowcuts,
+        "rowdigits": gpu_rowdigits.rowdigits,
         "sampler": gpu_draws.sampler,
         "whole": gpu_speed.whole_path,
         "load": gpu_speed.load,

@@ -68,7 +68,7 @@ def variants(run: "Run", size: str, kind: str, rows: int, backend: "CudaBackend"
     if not ON_CARD:
         cuts = dict(list(cuts.items())[:2])
     weights = backend._weights
-    _compiled(weights, bucket, cuts.values())
+    compiled(weights, bucket, cuts.values())
     assert held._slots is not None
     assert held._buffers is not None
     for name, each in cuts.items():
@@ -148,7 +148,7 @@ class _Search:
     def _choose(self, cuts: Sequence[Cut]) -> None:
         """Take of these cuts, kernel by kernel, what is quicker than what there was."""
         cuts = cuts if ON_CARD else cuts[:1]
-        _compiled(self._weights, self._rows, cuts)
+        compiled(self._weights, self._rows, cuts)
         tried = [step for cut in cuts if (step := self._tried(cut)) is not None]
         products = [name for name in dict.fromkeys(self._names) if _matters(name)]
         for name in products:
@@ -232,7 +232,7 @@ def _around(count: int) -> tuple[int, ...]:
     return max(1, count // 2), min(16, count * 2), min(16, count * 3), 1
 
 
-def _compiled(weights: "Weights", rows: int, cuts: Iterable[Cut]) -> None:
+def compiled(weights: "Weights", rows: int, cuts: Iterable[Cut]) -> None:
     """Compile all cuts into the cache, several at a time."""
     if not ON_CARD:
         return
