@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.backends.card_writer import CardSampler
-from kernels.cuda.sampler import DeviceSampler
+from kernels.cuda.sampler import DeviceSampler, SamplerCut
 
 if TYPE_CHECKING:
     from engine.backends.graphs import Graphs
@@ -28,13 +28,14 @@ class CardDraws:
         step: Callable[[], object],
         logits: Tensor,
         token: Tensor,
+        cut: SamplerCut | None = None,
     ) -> None:
         """step: reads int32 token [1] and leaves logits fp32 [V], which lie where they are.
 
         Recording runs it: on nobody's state. Raises CudaProblem, torch.OutOfMemoryError.
         """
         device = programs.device
-        draws = DeviceSampler(programs, logits.numel(), 1, 1, device)
+        draws = DeviceSampler(programs, logits.numel(), 1, 1, device, cut=cut)
         self.sampler = CardSampler(draws, frozenset())
         slots = torch.full((1,), -1, dtype=torch.int32, device=device)
         launches = {

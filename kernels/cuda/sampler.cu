@@ -4,10 +4,12 @@
 // run, since sums are of whole numbers (2^-44 of the largest weight): their order changes nothing.
 //
 // scan: penalties, and the highest logit of every segment. weigh: weights relative to the highest,
-// and their histogram by their upper bits. narrow, pick: sampler_pick.cu.
+// and their histogram by their upper bits. narrow, pick: sampler_narrow.cu, sampler_pick.cu.
 //
 // Each of these waits for the one before it, and does little: what counts is how often a thread
-// waits for memory or for others, and how much code is fetched to be run once.
+// waits for memory or for others, and how much code is fetched, from far away after all the weights
+// of a step, to be run once. So they may rehearse before the wait (`rehearsals` times): they do all
+// that they will do, with numbers made up, and touch no global memory; then the code is there.
 //
 // Weights have the bits of kernels/cpu/sampler.cpp: nothing is contracted to a fused multiply-add.
 // Compile-time: VOCAB, the number of logits; SEGMENT, logits of a block; PICK_THREADS of pick's
@@ -188,72 +190,90 @@ struct Penalties {
 // [rows, PADDED], tops and places [rows, SEGMENTS], zeros to bins [rows, BINS], totals and
 // member_counts [rows].
 KERNEL(SCAN_THREADS) sample_scan(const float* logits, const int* row_slots,
-                                 const double* parameters, const u32* progress, u8* flags,
+                                 const double* parameters, u32* progress, u8* flags,
                                  float* counts, const float* bias, const u32* uncounted,
                                  float* adjusted, float* tops, int* places, u64* bin_sums,
-                                 u32* bin_counts, u64* totals, u32* member_counts) {
+                                 u32* bin_counts, u64* totals, u32* member_counts,
+                                 int rehearsals) {
   __shared__ Top scratch[SCAN_WARPS];
   const int row = blockIdx.y, first = blockIdx.x * SEGMENT + 4 * threadIdx.x;
   dependents_may_start();
   const int slot = row_slots[row];
-  const u64 at = static_cast<u64>(slot < 0 ? 0 : slot) * PADDED + first;
-  // Weights have pushed these out of L2 since the last draw.
-  if (slot >= 0 && threadIdx.x == 0) {
+  if (slot < 0) return wait_for_previous();
+  const u64 at = static_cast<u64>(slot) * PADDED + first;
+  const double* p = parameters + 8 * slot;
+  Penalties penalties{static_cast<float>(p[4]), static_cast<float>(p[5]),
+                      static_cast<float>(p[6]), -1};
+  if (threadIdx.x == 0) {  // weights have pushed these out of L2 since the last draw
     prefetch_l2(flags + at, SEGMENT);
     prefetch_l2(counts + at, SEGMENT * 4);
     prefetch_l2(progress + 4 * slot, 16);
   }
-  wait_for_previous();
-  if (slot < 0) return;
   const float* from = logits + static_cast<u64>(row) * VOCAB + first;
-  float x[4];
-  if (VOCAB % 4 == 0 && first < VOCAB) {
-    const float4 four = load_written4(from);
-    x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
-  } else {
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-      x[i] = first + i < VOCAB ? load_written(from + i) : minus_infinity();
-  }
-  const int last = static_cast<int>(load_written(progress + 4 * slot + 1));
-  const u32 all_flags = *reinterpret_cast<const u32*>(flags + at);
-  for (int i = blockIdx.x * SCAN_THREADS + threadIdx.x; i < BINS; i += SEGMENTS * SCAN_THREADS) {
-    bin_sums[row * BINS + i] = 0;
-    bin_counts[row * BINS + i] = 0;
-  }
-  if (blockIdx.x == 0 && threadIdx.x == 0) totals[row] = 0, member_counts[row] = 0;
+  const u32 not_counted = uncounted[first / 32] >> (first % 32);
 
-  if (all_flags || static_cast<u32>(last - first) < 4u) {
-    const double* p = parameters + 8 * slot;
-    const Penalties penalties{static_cast<float>(p[4]), static_cast<float>(p[5]),
-                              static_cast<float>(p[6]), last};
-    const u32 not_counted = uncounted[first / 32] >> (first % 32);
-    u32 after = 0;
+#pragma unroll 1
+  for (; rehearsals >= 0; rehearsals--) {
+    const bool is_real = !rehearsals;
+    float x[4] = {0, 0, 0, 0};
+    u32 all_flags = SEEN;
+    if (is_real) {
+      wait_for_previous();
+      if (VOCAB % 4 == 0 && first < VOCAB) {
+        const float4 four = load_written4(from);
+        x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
+      } else {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      u32 flag = all_flags >> (8 * i) & 255u;
-      float count = counts[at + i];
-      x[i] = penalties.adjusted(x[i], first + i, !(not_counted >> i & 1u), bias + at + i, flag,
-                                count);
-      if (flag & SEEN) counts[at + i] = count;
-      after |= flag << (8 * i);
+        for (int i = 0; i < 4; i++)
+          x[i] = first + i < VOCAB ? load_written(from + i) : minus_infinity();
+      }
+      penalties.last = static_cast<int>(load_written(progress + 4 * slot + 1));
+      all_flags = load_written(reinterpret_cast<const u32*>(flags + at));
+      for (int i = blockIdx.x * SCAN_THREADS + threadIdx.x; i < BINS; i += PADDED / 4) {
+        bin_sums[row * BINS + i] = 0;
+        bin_counts[row * BINS + i] = 0;
+      }
+      if (blockIdx.x == 0 && threadIdx.x == 0) totals[row] = 0, member_counts[row] = 0;
     }
-    if (after != all_flags) *reinterpret_cast<u32*>(flags + at) = after;
-  }
-  *reinterpret_cast<float4*>(adjusted + static_cast<u64>(row) * PADDED + first) =
-      make_float4(x[0], x[1], x[2], x[3]);
 
-  Top top{minus_infinity(), VOCAB};
+    if (all_flags || static_cast<u32>(penalties.last - first) < 4u) {
+      float4 four = make_float4(0, 0, 0, 0);
+      u32 after = 0;
+      if (is_real) four = load_written4(counts + at);
+      float count[4] = {four.x, four.y, four.z, four.w};
 #pragma unroll
-  for (int i = 0; i < 4; i++)  // what is no number shows as infinity
-    if (first + i < VOCAB) top = higher(top, {x[i] == x[i] ? x[i] : infinity(), first + i});
-  top = warp_top(top);
-  if (lane_index() == 0) scratch[warp_index()] = top;
-  __syncthreads();
-  if (threadIdx.x) return;
-  for (int i = 1; i < SCAN_WARPS; i++) top = higher(top, scratch[i]);
-  tops[row * SEGMENTS + blockIdx.x] = top.logit;
-  places[row * SEGMENTS + blockIdx.x] = top.place;
+      for (int i = 0; i < 4; i++) {
+        u32 flag = all_flags >> (8 * i) & 255u;
+        x[i] = penalties.adjusted(x[i], first + i, !(not_counted >> i & 1u), bias + at + i, flag,
+                                  count[i]);
+        after |= flag << (8 * i);
+      }
+      if (is_real) {
+        *reinterpret_cast<float4*>(counts + at) =
+            make_float4(count[0], count[1], count[2], count[3]);
+        if (after != all_flags) *reinterpret_cast<u32*>(flags + at) = after;
+      }
+    }
+    if (is_real)
+      *reinterpret_cast<float4*>(adjusted + static_cast<u64>(row) * PADDED + first) =
+          make_float4(x[0], x[1], x[2], x[3]);
+
+    Top top{minus_infinity(), VOCAB};
+#pragma unroll
+    for (int i = 0; i < 4; i++)  // what is no number shows as infinity
+      if (first + i < VOCAB) top = higher(top, {x[i] == x[i] ? x[i] : infinity(), first + i});
+    top = warp_top(top);
+    if (lane_index() == 0) scratch[warp_index()] = top;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      for (int i = 1; i < SCAN_WARPS; i++) top = higher(top, scratch[i]);
+      if (is_real) {
+        tops[row * SEGMENTS + blockIdx.x] = top.logit;
+        places[row * SEGMENTS + blockIdx.x] = top.place;
+      }
+    }
+    __syncthreads();
+  }
 }
 
 // ------------------------------------------------------------------ weigh
@@ -273,10 +293,11 @@ struct SharedBins {
     atomicAdd(&lower[bin], units.y);
     if (counted) atomicAdd(&counts[bin], 1u);
   }
-  __device__ __forceinline__ void give(int from, u64* sums, u32* all_counts) const {
+  __device__ __forceinline__ void give(int from, bool is_real, u64* sums, u32* all_counts) const {
 #pragma unroll 1
     for (int i = from + threadIdx.x; i < BINS; i += SCAN_THREADS) {
       const u64 sum = (static_cast<u64>(upper[i]) << 22) + lower[i];
+      if (!is_real) continue;
       if (sum) atomicAdd(&sums[i], sum);
       if (counts[i]) atomicAdd(&all_counts[i], counts[i]);
     }
@@ -290,50 +311,62 @@ static_assert(SEGMENT < 1 << 10, "sums of upper parts have 32 bits");
 // cuts, the sum of every stretch's chances [rows, STRETCHES]. Sums are in units of 2^-44.
 KERNEL(SCAN_THREADS) sample_weigh(const int* row_slots, const double* parameters,
                                   const float* adjusted, const float* tops, float* weights,
-                                  u64* bin_sums, u32* bin_counts, u64* totals,
-                                  u64* chance_sums) {
+                                  u64* bin_sums, u32* bin_counts, u64* totals, u64* chance_sums,
+                                  int rehearsals) {
   __shared__ SharedBins bins;
   __shared__ u64 sums[SCAN_WARPS];
   dependents_may_start();
   const int row = blockIdx.y, slot = row_slots[row];
   const Choice choice = choice_of(parameters, slot);
-  bins.clear();
-  __syncthreads();
-  wait_for_previous();
-  if (slot < 0 || choice.is_greedy()) return;
+  if (slot < 0 || choice.is_greedy()) return wait_for_previous();
   const u64 at = static_cast<u64>(row) * PADDED + blockIdx.x * SEGMENT + 4 * threadIdx.x;
-  const float4 four = load_written4(adjusted + at);
-  const float highest = highest_of(tops + row * SEGMENTS);
-  if (!is_finite(highest)) return;
+  const float divisor = choice.divisor();
 
-  const float x[4] = {four.x, four.y, four.z, four.w};
-  float w[4];
-#pragma unroll
-  for (int i = 0; i < 4; i++) w[i] = exp_below_zero(plus(x[i], -highest));
-  *reinterpret_cast<float4*>(weights + at) = make_float4(w[0], w[1], w[2], w[3]);
-
-  if (!choice.cuts()) {
-    const float least = static_cast<float>(choice.min_p);
-    const bool as_they_are = choice.divisor() == 1.0f;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (w[i] < least) w[i] = 0;
-      else if (!as_they_are) w[i] = tempered(x[i], highest, choice.divisor());
+#pragma unroll 1
+  for (; rehearsals >= 0; rehearsals--) {
+    const bool is_real = !rehearsals;
+    bins.clear();
+    __syncthreads();
+    float highest = 0;
+    float4 four = make_float4(0, 0, 0, 0);
+    if (is_real) {
+      wait_for_previous();
+      four = load_written4(adjusted + at);
+      highest = highest_of(tops + row * SEGMENTS);
+      if (!is_finite(highest)) return;
     }
-    const u64 sum = warp_sum_of_units(w);
-    if (lane_index() == 0)
-      chance_sums[row * STRETCHES + blockIdx.x * SCAN_WARPS + warp_index()] = sum;
-    return;
-  }
-  const int from = choice.lowest_bin();
+    const float x[4] = {four.x, four.y, four.z, four.w};
+    float w[4];
 #pragma unroll
-  for (int i = 0; i < 4; i++)
-    if (static_cast<int>(__float_as_uint(w[i]) >> 20) >= from) bins.add(w[i], choice.top_k);
-  u64 sum = warp_sum_of_units(w);
-  if (lane_index() == 0) sums[warp_index()] = sum;
-  __syncthreads();
-  bins.give(from, bin_sums + row * BINS, bin_counts + row * BINS);
-  if (threadIdx.x) return;
-  for (int i = 1; i < SCAN_WARPS; i++) sum += sums[i];
-  atomicAdd(&totals[row], sum);
+    for (int i = 0; i < 4; i++) w[i] = exp_below_zero(plus(x[i], -highest));
+    if (is_real) *reinterpret_cast<float4*>(weights + at) = make_float4(w[0], w[1], w[2], w[3]);
+
+    if (choice.cuts()) {
+      const int from = choice.lowest_bin();
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+        if (static_cast<int>(__float_as_uint(w[i]) >> 20) >= from) bins.add(w[i], choice.top_k);
+    } else {
+      const float least = static_cast<float>(choice.min_p);
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        if (w[i] < least) w[i] = 0;
+        else if (divisor != 1.0f) w[i] = tempered(x[i], highest, divisor);
+      }
+    }
+    u64 sum = warp_sum_of_units(w);
+    if (lane_index() == 0) {
+      sums[warp_index()] = sum;
+      if (is_real && !choice.cuts())
+        chance_sums[row * STRETCHES + blockIdx.x * SCAN_WARPS + warp_index()] = sum;
+    }
+    if (!choice.cuts()) continue;
+    __syncthreads();
+    bins.give(choice.lowest_bin(), is_real, bin_sums + row * BINS, bin_counts + row * BINS);
+    if (threadIdx.x == 0) {
+      for (int i = 1; i < SCAN_WARPS; i++) sum += sums[i];
+      if (is_real) atomicAdd(&totals[row], sum);
+    }
+    __syncthreads();
+  }
 }

@@ -74,11 +74,13 @@ class SamplerCut:
     """How the work of a draw is cut, which changes no result.
 
     segment: logits of a block (256 or 512); rows of the scratch are padded to a multiple of it.
-    pick_threads: of the block that draws (at most 1024, a power of two).
+    pick_threads: of the block that draws (at most 1024, a power of two). rehearsals: how often each
+    of scan, weigh, narrow and pick runs its code before its turn, on nothing.
     """
 
     segment: int = 512
     pick_threads: int = 512
+    rehearsals: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @property
     def macros(self) -> dict[str, int]:
@@ -96,7 +98,7 @@ def sampler_program(
 ) -> "ProgramLike":
     """Compile what draws from so many logits; the same again costs nothing."""
     macros = {"VOCAB": vocab, **(cut or SamplerCut()).macros}
-    return programs(["sampler.cu", "sampler_pick.cu"], macros)
+    return programs(["sampler.cu", "sampler_narrow.cu", "sampler_pick.cu"], macros)
 
 
 class DeviceSampler:
@@ -221,12 +223,13 @@ class DeviceSampler:
         tops = (self._tops, self._places)
         bins = (self._sums, self._bin_counts, self._totals)
         members = (self._members, self._member_counts)
+        turns = self._cut.rehearsals
         weighed = (*common, self._adjusted, self._tops, self._weights, *bins, self._chances)
         scan = kernel("sample_scan").bind(
             *wide,
             (
                 *(logits, *common, self._progress, self._flags, self._counts, self._bias),
-                *(self._uncounted, self._adjusted, *tops, *bins, self._member_counts),
+                *(self._uncounted, self._adjusted, *tops, *bins, self._member_counts, turns[0]),
             ),
             dependent=True,
         )
@@ -234,15 +237,15 @@ class DeviceSampler:
             *(rows, self._cut.pick_threads),
             (
                 *(*common, self._adjusted, *tops, self._weights, self._chances, *members),
-                *(self._told, self._random, self._progress, tokens, self._results),
+                *(self._told, self._random, self._progress, tokens, self._results, turns[3]),
             ),
             dependent=True,
         )
         if greedy:
             return [scan, pick]
-        weigh = kernel("sample_weigh").bind(*wide, weighed, dependent=True)
+        weigh = kernel("sample_weigh").bind(*wide, (*weighed, turns[1]), dependent=True)
         narrow = kernel("sample_narrow").bind(
-            *wide, (*weighed, *members, self._told), dependent=True
+            *wide, (*weighed, *members, self._told, turns[2]), dependent=True
         )
         return [scan, weigh, narrow, pick]
 

@@ -1,167 +1,6 @@
-// The draw of sampler.cu, which this follows on. narrow: of the weights themselves only those
-// matter that share their upper bits with the cut (its members, mostly a few, kept in a list); the
-// chances of all that are larger are added up, a sum for each stretch. pick: one block a row finds
-// the cut among the members, adds the chances of those that stay, and finds the token on which the
-// random number falls: its stretch by the sums, then the token within that.
-
-// A weight that shares its bin with the cut.
-struct Member {
-  u32 weight;  // its bits
-  int place;
-  float chance;
-};
-
-// What narrow tells pick. Of top-p and of top-k: the bin of the weight at which the sum (the
-// number) from the largest on is reached, 0 without such a cut, and what is above that bin.
-struct Told {
-  u64 total;  // of all weights
-  u64 sum_above, count_above;
-  u32 sum_bin, count_bin;
-
-  // The bin of the cut, which is the highest of them.
-  __device__ __forceinline__ u32 bin(const Choice& choice) const {
-    const u32 least = __float_as_uint(static_cast<float>(choice.min_p)) >> 20;
-    return sum_bin > least ? (sum_bin > count_bin ? sum_bin : count_bin)
-                           : (least > count_bin ? least : count_bin);
-  }
-};
-constexpr int TOLD_WORDS = sizeof(Told) / 8;
-
-DEVICE u64 load_fresh(const u64* p) { return *const_cast<const volatile u64*>(p); }
-DEVICE u64 word_of(u32 low, u32 high) { return static_cast<u64>(high) << 32 | low; }
-
-// Whether a sum that grows from `before` by `by` reaches a target.
-DEVICE bool reaches(u64 before, u64 by, double target) {
-  return static_cast<double>(before) < target && static_cast<double>(before + by) >= target;
-}
-
-// ------------------------------------------------------------------ narrow
-
-struct NarrowShared {
-  Told told;
-  u64 sums[SCAN_WARPS];
-  u32 counts[SCAN_WARPS];
-};
-
-// Looks the bins of both cuts up, two bins a thread at a time from the largest down.
-DEVICE void look_up(NarrowShared& shared, const Choice& choice, const u64* bin_sums,
-                    const u32* bin_counts, u64 total) {
-  const double wanted = choice.top_p * static_cast<double>(total);
-  const int lowest = choice.lowest_bin(), warp = warp_index();
-  u64 above = 0;
-  u32 count_above = 0;
-#pragma unroll 1
-  for (int end = BINS; end > lowest; end -= 2 * SCAN_THREADS) {
-    const int bin = end - 2 - 2 * threadIdx.x;
-    const uint4 pair = load_written16(bin_sums + bin);
-    const u64 lower = word_of(pair.x, pair.y), upper = word_of(pair.z, pair.w);
-    u64 before = warp_scan(upper + lower);
-    if (lane_index() == 31) shared.sums[warp] = before;
-    before += above - upper - lower;
-    u32 counts[2], count_before = 0;
-    if (choice.top_k) {
-      const u64 both = load_fresh(reinterpret_cast<const u64*>(bin_counts + bin));
-      counts[0] = static_cast<u32>(both), counts[1] = static_cast<u32>(both >> 32);
-      count_before = warp_scan(counts[0] + counts[1]);
-      if (lane_index() == 31) shared.counts[warp] = count_before;
-      count_before += count_above - counts[0] - counts[1];
-    }
-    __syncthreads();
-    for (int i = 0; i < SCAN_WARPS; i++) {
-      const u64 sum = shared.sums[i];
-      if (i < warp) before += sum;
-      above += sum;
-    }
-    if (choice.has_top_p()) {
-      const bool is_upper = reaches(before, upper, wanted);
-      if (is_upper || reaches(before + upper, lower, wanted)) {
-        shared.told.sum_bin = bin + is_upper;
-        shared.told.sum_above = is_upper ? before : before + upper;
-      }
-    }
-    if (choice.top_k) {
-      for (int i = 0; i < SCAN_WARPS; i++) {
-        const u32 count = shared.counts[i];
-        if (i < warp) count_before += count;
-        count_above += count;
-      }
-      const bool is_upper = reaches(count_before, counts[1], choice.top_k);
-      if (is_upper || reaches(count_before + counts[1], counts[0], choice.top_k)) {
-        shared.told.count_bin = bin + is_upper;
-        shared.told.count_above = is_upper ? count_before : count_before + counts[1];
-      }
-    }
-    __syncthreads();
-    if ((shared.told.sum_bin || !choice.has_top_p()) &&
-        (shared.told.count_bin || !choice.top_k))
-      break;
-  }
-}
-
-// grid (SEGMENTS, rows). Where top-p or top-k cuts: writes chance_sums [rows, STRETCHES] of what is
-// above the cut's bin, that bin's members [rows, PADDED] in any order and how many they are, and
-// told [rows].
-KERNEL(SCAN_THREADS) sample_narrow(const int* row_slots, const double* parameters,
-                                   const float* adjusted, const float* tops, const float* weights,
-                                   const u64* bin_sums, const u32* bin_counts, const u64* totals,
-                                   u64* chance_sums, uint4* members, u32* member_counts,
-                                   u64* told) {
-  __shared__ NarrowShared shared;
-  dependents_may_start();
-  const int row = blockIdx.y, slot = row_slots[row];
-  const Choice choice = choice_of(parameters, slot);
-  if (threadIdx.x == 0) shared.told = Told{0, 0, 0, 0, 0};
-  wait_for_previous();
-  if (slot < 0 || choice.is_greedy() || !choice.cuts()) return;
-  const u64 first = static_cast<u64>(row) * PADDED;
-  const int place = blockIdx.x * SEGMENT + 4 * threadIdx.x;
-  const u64 total = load_fresh(totals + row);
-  const float4 four = load_written4(weights + first + place);
-  const bool as_they_are = choice.divisor() == 1.0f;
-  float highest = 0;
-  float4 logits = make_float4(0, 0, 0, 0);
-  if (!as_they_are) {
-    logits = load_written4(adjusted + first + place);
-    highest = highest_of(tops + row * SEGMENTS);
-  }
-  if (!total) return;  // the highest logit is not finite: there are no weights
-  look_up(shared, choice, bin_sums + row * BINS, bin_counts + row * BINS, total);
-  const u32 cut = shared.told.bin(choice);
-  if (blockIdx.x == 0 && threadIdx.x == 0) {
-    u64* to = told + row * TOLD_WORDS;
-    to[0] = total, to[1] = shared.told.sum_above, to[2] = shared.told.count_above;
-    to[3] = word_of(shared.told.sum_bin, shared.told.count_bin);
-  }
-
-  const float x[4] = {logits.x, logits.y, logits.z, logits.w};
-  const float w[4] = {four.x, four.y, four.z, four.w};
-  float chances[4];
-  u32 masks[4], count = 0;
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    const u32 bin = __float_as_uint(w[i]) >> 20;
-    chances[i] = bin < cut ? 0.0f : as_they_are ? w[i] : tempered(x[i], highest, choice.divisor());
-    masks[i] = __ballot_sync(ALL_LANES, bin == cut);
-    count += __popc(masks[i]);
-  }
-  if (count) {
-    u32 to = 0;
-    if (lane_index() == 0) to = atomicAdd(&member_counts[row], count);
-    to = __shfl_sync(ALL_LANES, to, 0);
-    const u32 lane = 1u << lane_index();
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (masks[i] & lane) {
-        members[first + to + __popc(masks[i] & (lane - 1))] =
-            make_uint4(__float_as_uint(w[i]), place + i, __float_as_uint(chances[i]), 0);
-        chances[i] = 0;
-      }
-      to += __popc(masks[i]);
-    }
-  }
-  const u64 sum = warp_sum_of_units(chances);
-  if (lane_index() == 0) chance_sums[row * STRETCHES + place / STRETCH] = sum;
-}
+// The draw of sampler.cu, follows on sampler_narrow.cu: one block a row finds the cut among the
+// members, adds the chances of those that stay, and finds the token on which the random number
+// falls: its stretch by the sums, then the token within that.
 
 // ------------------------------------------------------------------ the cut, among the members
 
@@ -252,7 +91,7 @@ __device__ __noinline__ Crossing find_among_few(Member mine, u32 count, Search s
     if (other == key) equal += by;
   }
   const u32 found = __ballot_sync(ALL_LANES, is_there && reaches(above, equal, search.target));
-  const int lane = __ffs(found) - 1;
+  const int lane = found ? __ffs(found) - 1 : 0;
   return {__shfl_sync(ALL_LANES, key, lane), __shfl_sync(ALL_LANES, above, lane),
           __shfl_sync(ALL_LANES, equal, lane)};
 }
@@ -269,7 +108,7 @@ DEVICE u64 block_scan(u64 x, u64* scratch) {
 }
 
 // By all threads: a digit of the key after the other.
-__device__ __noinline__ Crossing find_among_many(Shared& shared, const Members& members,
+__device__ __noinline__ Crossing find_among_many(Shared& shared, Members members,
                                                  Search search) {
   constexpr int OWN = BINS / PICK_THREADS;
   Crossing found{0, search.above, 0};
@@ -380,6 +219,22 @@ DEVICE int token_at(const Shared& shared, double random, Load load, Chance chanc
   return place + 3;
 }
 
+// What pick reads of a row, and what it would read if only its first token were likely.
+struct Seen {
+  u32 step;
+  Told told;
+  Members members;
+  Top best;  // of the first warp
+
+  METHOD void make_up(const Choice& choice) {
+    step = 0;
+    told = {1ull << 44, 0, 0, BINS - 8, choice.top_k ? BINS - 8u : 0};
+    members.count = 1;
+    members.first = {__float_as_uint(1.0f), 0, 1.0f};
+    best = {0, 0};
+  }
+};
+
 // grid (rows). random [slots, RING], results [slots, RING]: in the host's memory, at the place
 // step % RING; a result is (step + 1) << 32 | token, NOT_FINITE or NONE_LEFT. tokens [rows]: what
 // the next step reads.
@@ -387,93 +242,111 @@ KERNEL(PICK_THREADS) sample_pick(const int* row_slots, const double* parameters,
                                  const float* adjusted, const float* tops, const int* places,
                                  const float* weights, const u64* chance_sums,
                                  const uint4* members, const u32* member_counts, const u64* told,
-                                 const double* random, u32* progress, int* tokens, u64* results) {
+                                 const double* random, u32* progress, int* tokens, u64* results,
+                                 int rehearsals) {
   __shared__ Shared shared;
   dependents_may_start();
   const int row = blockIdx.x, slot = row_slots[row];
   const Choice choice = choice_of(parameters, slot);
+  const bool is_greedy = choice.is_greedy(), cuts = !is_greedy && choice.cuts();
+  if (slot < 0 || (is_greedy && warp_index())) return wait_for_previous();
   double number = 0;  // in lane i that of the steps i + RING k: from far away, asked for early
-  if (slot >= 0 && threadIdx.x < RING)
+  if (threadIdx.x < RING)
     number = *const_cast<const volatile double*>(random + slot * RING + threadIdx.x);
-  wait_for_previous();
-  if (slot < 0) return;
+  const u64 first = static_cast<u64>(row) * PADDED;
+  const float divisor = choice.divisor();
+  Seen seen{0, {0, 0, 0, 0, 0}, {members + first, 0, {0, 0, 0}}, {0, 0}};
 
-  const auto finish = [&](u32 step, int token) {
-    progress[4 * slot] = step + 1;
+  const auto finish = [&](int token) {
+    progress[4 * slot] = seen.step + 1;
     progress[4 * slot + 1] = token < 0 ? ~0u : static_cast<u32>(token);
     tokens[row] = token < 0 ? 0 : token;
-    *const_cast<volatile u64*>(results + slot * RING + step % RING) =
-        static_cast<u64>(step + 1) << 32 | static_cast<u32>(token);
+    *const_cast<volatile u64*>(results + slot * RING + seen.step % RING) =
+        static_cast<u64>(seen.step + 1) << 32 | static_cast<u32>(token);
   };
-  if (choice.is_greedy() && warp_index()) return;
-  const bool cuts = !choice.is_greedy() && choice.cuts();
-  const u32 step = load_written(progress + 4 * slot);
-  Members list{members + static_cast<u64>(row) * PADDED, 0, {0, 0, 0}};
-  Told found{0, 0, 0, 0, 0};
-  if (cuts) {
-    const uint4 a = load_written16(told + row * TOLD_WORDS);
-    const uint4 b = load_written16(told + row * TOLD_WORDS + 2);
-    found = {word_of(a.x, a.y), word_of(a.z, a.w), word_of(b.x, b.y), b.z, b.w};
-    list.count = load_written(member_counts + row);
-    if (threadIdx.x < PADDED) list.first = Members::at(list.all + threadIdx.x);
-  }
-  if (!choice.is_greedy())
-    for (int i = threadIdx.x; i < STRETCHES; i += PICK_THREADS)
-      shared.stretches[spread(i)] = load_fresh(chance_sums + row * STRETCHES + i);
-  if (warp_index() == 0) {
-    Top best{minus_infinity(), VOCAB};
+  const auto look = [&] {
+    seen.step = load_written(progress + 4 * slot);
+    if (cuts) {
+      const uint4 a = load_written16(told + row * TOLD_WORDS);
+      const uint4 b = load_written16(told + row * TOLD_WORDS + 2);
+      seen.told = {word_of(a.x, a.y), word_of(a.z, a.w), word_of(b.x, b.y), b.z, b.w};
+      seen.members.count = load_written(member_counts + row);
+      if (threadIdx.x < PADDED) seen.members.first = Members::at(members + first + threadIdx.x);
+    }
+    if (!is_greedy)
+      for (int i = threadIdx.x; i < STRETCHES; i += PICK_THREADS)
+        shared.stretches[spread(i)] = load_fresh(chance_sums + row * STRETCHES + i);
+    if (warp_index()) return;
+    seen.best = {minus_infinity(), VOCAB};
 #pragma unroll 4
     for (int i = lane_index(); i < SEGMENTS; i += 32)
-      best = higher(best, {load_written(tops + row * SEGMENTS + i),
-                           static_cast<int>(load_written(
-                               reinterpret_cast<const u32*>(places) + row * SEGMENTS + i))});
-    best = warp_top(best);
-    if (choice.is_greedy() || !is_finite(best.logit)) {
-      const int token = best.logit == infinity()         ? NOT_FINITE
-                        : best.logit == minus_infinity() ? NONE_LEFT
-                                                         : best.place;
-      if (lane_index() == 0) finish(step, token);
+      seen.best = higher(
+          seen.best, {load_written(tops + row * SEGMENTS + i),
+                      static_cast<int>(load_written(
+                          reinterpret_cast<const u32*>(places) + row * SEGMENTS + i))});
+  };
+
+#pragma unroll 1
+  for (; rehearsals >= 0; rehearsals--) {
+    const bool is_real = !rehearsals;
+    if (is_real) {
+      wait_for_previous();
+      look();
+    } else {
+      seen.make_up(choice);
+      for (int i = threadIdx.x; i < STRETCHES; i += PICK_THREADS) shared.stretches[spread(i)] = 1;
     }
-    if (lane_index() == 0) shared.best = best;
-    if (choice.is_greedy()) return;
-    Cut cut{static_cast<float>(choice.min_p), PADDED};
-    if (cuts && list.count <= FEW && is_finite(best.logit))
-      cut = cut_of(choice, found,
-                   [&](const Search& s) { return find_among_few(list.first, list.count, s); });
-    if (lane_index() == 0) shared.cut = cut;
-  }
-  __syncthreads();
-  const float highest = shared.best.logit;
-  if (!is_finite(highest)) return;
-  Cut cut = shared.cut;
-  if (cuts) {
-    if (list.count > FEW)
-      cut = cut_of(choice, found,
-                   [&](const Search& s) { return find_among_many(shared, list, s); });
-    list.visit([&](const Member& x) {
-      if (cut.keeps(x.place, __uint_as_float(x.weight)))
-        atomicAdd(&shared.stretches[spread(x.place / STRETCH)], whole_units(x.chance));
-    });
+    if (warp_index() == 0) {
+      const Top best = warp_top(seen.best);
+      if (is_greedy || !is_finite(best.logit)) {
+        const int token = best.logit == infinity()         ? NOT_FINITE
+                          : best.logit == minus_infinity() ? NONE_LEFT
+                                                           : best.place;
+        if (is_real && lane_index() == 0) finish(token);
+      }
+      if (lane_index() == 0) shared.best = best;
+      if (is_greedy) continue;
+      Cut cut{static_cast<float>(choice.min_p), PADDED};
+      if (cuts && seen.members.count <= FEW && is_finite(best.logit))
+        cut = cut_of(choice, seen.told, [&](const Search& search) {
+          return find_among_few(seen.members.first, seen.members.count, search);
+        });
+      if (lane_index() == 0) shared.cut = cut;
+    }
     __syncthreads();
-  }
-  if (warp_index()) return;
-  const bool as_they_are = choice.divisor() == 1.0f;
-  const u64 first = static_cast<u64>(row) * PADDED;
-  float w[4], x[4];
-  int place = 0;
-  const int token = token_at(
-      shared, __shfl_sync(ALL_LANES, number, step % RING),
-      [&](int at) {
-        place = at;
-        const float4 a = load_written4(weights + first + at);
-        w[0] = a.x, w[1] = a.y, w[2] = a.z, w[3] = a.w;
-        if (as_they_are) return;
-        const float4 b = load_written4(adjusted + first + at);
-        x[0] = b.x, x[1] = b.y, x[2] = b.z, x[3] = b.w;
-      },
-      [&](int i) {
-        if (!cut.keeps(place + i, w[i])) return 0.0f;
-        return as_they_are ? w[i] : tempered(x[i], highest, choice.divisor());
+    const float highest = shared.best.logit;
+    if (!is_finite(highest)) return;
+    Cut cut = shared.cut;
+    if (cuts) {
+      if (seen.members.count > FEW)
+        cut = cut_of(choice, seen.told, [&](const Search& search) {
+          return find_among_many(shared, seen.members, search);
+        });
+      seen.members.visit([&](const Member& x) {
+        if (cut.keeps(x.place, __uint_as_float(x.weight)))
+          atomicAdd(&shared.stretches[spread(x.place / STRETCH)], whole_units(x.chance));
       });
-  if (token >= 0) finish(step, token);
+      __syncthreads();
+    }
+    if (warp_index() == 0) {
+      float4 w = make_float4(1, 1, 1, 1), x = make_float4(0, 0, 0, 0);
+      int place = 0;
+      const int token = token_at(
+          shared, __shfl_sync(ALL_LANES, number, seen.step % RING),
+          [&](int at) {
+            place = at;
+            if (!is_real) return;
+            w = load_written4(weights + first + at);
+            if (divisor != 1.0f) x = load_written4(adjusted + first + at);
+          },
+          [&](int i) {
+            const float weight = i == 0 ? w.x : i == 1 ? w.y : i == 2 ? w.z : w.w;
+            const float logit = i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w;
+            if (!cut.keeps(place + i, weight)) return 0.0f;
+            return divisor == 1.0f ? weight : tempered(logit, highest, divisor);
+          });
+      if (is_real && token >= 0) finish(token);
+    }
+    if (!is_real) __syncthreads();
+  }
 }

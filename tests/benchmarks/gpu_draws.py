@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from engine.backends.card_draws import CardDraws
 from engine.backends.cuda import graphs_of
 from engine.sampling import Sampler
 from engine.sampling_params import SamplingParams
@@ -30,10 +31,13 @@ WAYS = {
 }
 CUTS = (
     SamplerCut(),
+    SamplerCut(rehearsals=(0, 0, 0, 1)),
+    SamplerCut(rehearsals=(0, 0, 1, 1)),
+    SamplerCut(rehearsals=(0, 1, 1, 1)),
+    SamplerCut(rehearsals=(1, 1, 1, 1)),
     SamplerCut(pick_threads=256),
     SamplerCut(pick_threads=1024),
     SamplerCut(segment=256),
-    SamplerCut(segment=256, pick_threads=1024),
 )
 IN_STEP = {
     "greedy": SamplingParams(temperature=0, presence_penalty=0, frequency_penalty=0),
@@ -50,7 +54,7 @@ def sampler(run: "Run") -> None:
             with run.part("sampler", size=size, peaked=peaked):
                 _in_step(run, size, peaked)
     for kind in ("text", "flat"):
-        for cut in CUTS if ON_CARD else CUTS[:1]:
+        for cut in CUTS if ON_CARD else CUTS[:2]:
             with run.part("sampler", logits=kind, cut=str(cut)):
                 _alone(run, kind, cut)
 
@@ -65,15 +69,22 @@ def _in_step(run: "Run", size: str, peaked: bool) -> None:
             scales.mul_(_PEAKED / spread)
         logits = backend.forward(prompt, backend.new_state())
         alone = device_ms(backend.step_replay(state), 60, 10)
-        for way, params in IN_STEP.items():
-            # Measuring draws what nobody takes: such a backend writes no other reply.
-            writer = backend.writer(Sampler(params, vocab))
-            writer.read(writer.draw(logits), state)
-            greedy = params.temperature == 0
-            both = device_ms(lambda g=greedy: backend.step_and_draw(g), 60, 10)
-            added = (both - alone) * 1e3
-            spread = float(logits.std())
-            run.row("sampler", size=size, way=way, std=spread, step_ms=alone, added_us=added)
+        for cut in CUTS if ON_CARD else CUTS[4:5]:
+            backend._draws = CardDraws(
+                *(programs(), graphs_of(programs().device), backend._step.run),
+                *(backend._logits, backend._token, cut),
+            )
+            added = {}
+            for way, params in IN_STEP.items():
+                # Measuring draws what nobody takes: such a backend writes no other reply.
+                writer = backend.writer(Sampler(params, vocab))
+                writer.read(writer.draw(logits), state)
+                greedy = params.temperature == 0
+                both = device_ms(lambda g=greedy: backend.step_and_draw(g), 60, 10)
+                added[way] = round((both - alone) * 1e3, 1)
+            std = float(logits.std())
+            row = {"size": size, "std": std, "cut": str(cut), "step_ms": alone}
+            run.row("sampler", **row, added_us=added)
 
 
 def _alone(run: "Run", kind: str, cut: SamplerCut) -> None:

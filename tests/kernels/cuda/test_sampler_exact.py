@@ -113,7 +113,11 @@ class Card:
         return self.device.take(0)
 
 
-CUTS = [SamplerCut(), SamplerCut(segment=256, pick_threads=1024), SamplerCut(pick_threads=256)]
+CUTS = [
+    SamplerCut(rehearsals=(1, 1, 1, 1)),
+    SamplerCut(segment=256, pick_threads=1024),
+    SamplerCut(pick_threads=256, rehearsals=(0, 2, 0, 1)),
+]
 
 
 @pytest.mark.parametrize("kind", ["text", "2.5", "0.8", "0.1", "ties", "same"])
