@@ -194,13 +194,11 @@ DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Do
   TileByRows<KIND, K, ROWS, PARTS, Cut> tile(matrix, first, rows, memory);
   go_along<PARTS>(tile, memory, x, blockIdx.y);
   const int side = warp_index() / Cut::DEEP;
-  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (EACH + 4);
   first += side * EACH;
-  gather_shares<Cut::TILES, NT, Cut::DEEP, false>(tile.sum, shares, warp_index() % Cut::DEEP,
-                                                  [&](int i, int row, float value) {
-                                                    if (first + i < rows)
-                                                      done(first + i, row, value);
-                                                  });
+  gather_shares<Cut::TILES, NT, Cut::DEEP, Cut::SIDE, Cut::BYTES, false>(
+      tile.sum, memory, side, warp_index() % Cut::DEEP, [&](int i, int row, float value) {
+        if (first + i < rows) done(first + i, row, value);
+      });
 }
 
 // grid (tiles of every rank, and of D, three times). matrix [3 D][D]: receptance, key, value; lora
@@ -278,10 +276,9 @@ PRODUCT_KERNEL(Value) rows_value_by_input(const u8* matrix, const bf16* scales,
   TileByInputs<MATRIX_KIND, F, D, ROWS, Value> tile({matrix, scales}, first);
   go_along<VALUE_SPLIT>(tile, memory, activation, blockIdx.y);
   const int side = warp_index() / Value::DEEP;
-  float* shares = reinterpret_cast<float*>(memory) + side * ROWS * (64 + 4);
   first += side * 64;
-  gather_shares<4, NT, Value::DEEP, scaled(MATRIX_KIND)>(
-      tile.sum, shares, warp_index() % Value::DEEP,
+  gather_shares<4, NT, Value::DEEP, Value::SIDE, Value::BYTES, scaled(MATRIX_KIND)>(
+      tile.sum, memory, side, warp_index() % Value::DEEP,
       [&](int i, int row, float value) { to[row * D + first + i] = value; });
 }
 #endif

@@ -302,29 +302,45 @@ template <int KIND, int K, int ROWS_, int PARTS, typename Cut> struct TileByRows
 
 // ------------------------------------------------------------------ the shares of warps
 
-// Adds the sums of WK warps, one after the other, in shared memory [8 NT][TILE + 4], TILE = 16 MT:
-// from there to done(row of the tile, activation row, value), by these warps. BY_INPUT: how the
-// sums lie. warp: which of them this is. The whole block comes here, each side with its memory.
-template <int MT, int NT, int WK, bool BY_INPUT, typename Done>
-DEVICE void gather_shares(const float (&sum)[MT][NT][4], float* memory, int warp, Done done) {
-  constexpr int TILE = 16 * MT, STRIDE = TILE + 4;
+// Adds the sums of WK warps, in their order, through shared memory: from there to done(row of the
+// tile, activation row, value), by these warps. Each has room [8 NT][TILE + 4] of its own, TILE =
+// 16 MT, where BYTES are enough for that; else they add one after the other. BY_INPUT: how the sums
+// lie. warp: which of them this is, side: which of the SIDES beside each other. The whole block
+// comes here.
+template <int MT, int NT, int WK, int SIDES, int BYTES, bool BY_INPUT, typename Done>
+DEVICE void gather_shares(const float (&sum)[MT][NT][4], u8* memory, int side, int warp,
+                          Done done) {
+  constexpr int TILE = 16 * MT, STRIDE = TILE + 4, ROOM = 8 * NT * STRIDE;
+  constexpr bool AT_ONCE = WK * SIDES * ROOM * 4 <= BYTES;
+  constexpr int TURNS = AT_ONCE ? 1 : WK, SHARES = AT_ONCE ? WK : 1;
+  static_assert(SHARES * SIDES * ROOM * 4 <= BYTES, "too little shared memory");
   const int g = lane_index() >> 2, q = lane_index() & 3;
+  const auto row_of = [g](int m, int i) {
+    return BY_INPUT ? 8 * g + 2 * m + i / 2 : 16 * m + 8 * (i / 2) + g;
+  };
+  float* mine = reinterpret_cast<float*>(memory) + side * SHARES * ROOM;
+  float* to = mine + (AT_ONCE ? warp * ROOM : 0);
 #pragma unroll 1
-  for (int turn = 0; turn < WK; turn++) {
-    if (warp == turn) {
+  for (int turn = 0; turn < TURNS; turn++) {
+    if (AT_ONCE || warp == turn) {
 #pragma unroll
       for (int m = 0; m < MT; m++)
 #pragma unroll
         for (int n = 0; n < NT; n++)
 #pragma unroll
           for (int i = 0; i < 4; i++) {
-            const int row = BY_INPUT ? 8 * g + 2 * m + i / 2 : 16 * m + 8 * (i / 2) + g;
-            float& to = memory[(8 * n + 2 * q + i % 2) * STRIDE + row];
-            to = turn ? to + sum[m][n][i] : sum[m][n][i];
+            float& at = to[(8 * n + 2 * q + i % 2) * STRIDE + row_of(m, i)];
+            at = turn ? at + sum[m][n][i] : sum[m][n][i];
           }
     }
     __syncthreads();
   }
-  for (int i = warp * 32 + lane_index(); i < TILE * NT * 8; i += WK * 32)
-    done(i % TILE, i / TILE, memory[i / TILE * STRIDE + i % TILE]);
+#pragma unroll 8
+  for (int n = 0; n < TILE * NT * 8 / (WK * 32); n++) {
+    const int i = (n * WK + warp) * 32 + lane_index(), at = i / TILE * STRIDE + i % TILE;
+    float value = mine[at];
+#pragma unroll
+    for (int share = 1; share < SHARES; share++) value += mine[share * ROOM + at];
+    done(i % TILE, i / TILE, value);
+  }
 }
