@@ -107,15 +107,33 @@ __device__ __noinline__ float tempered(float logit, float highest, float divisor
 
 // ------------------------------------------------------------------ over threads
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define BY_SHUFFLES 1  // in place of one instruction
+#endif
 DEVICE u32 warp_sum_of(u32 x) {
-#if __CUDA_ARCH__ >= 800
-  return __reduce_add_sync(ALL_LANES, x);
-#else
+#ifdef BY_SHUFFLES
 #pragma unroll
   for (int step = 16; step; step >>= 1) x += __shfl_xor_sync(ALL_LANES, x, step);
   return x;
+#else
+  return __reduce_add_sync(ALL_LANES, x);
 #endif
 }
+DEVICE int warp_max_of(int x) {
+#ifdef BY_SHUFFLES
+#pragma unroll
+  for (int step = 16; step; step >>= 1) x = max(x, __shfl_xor_sync(ALL_LANES, x, step));
+  return x;
+#else
+  return __reduce_max_sync(ALL_LANES, x);
+#endif
+}
+// Whole numbers in the order of floats that are no NaN; both zeros are one.
+DEVICE int ordered(float x) {
+  const int bits = __float_as_int(x + 0.0f);
+  return bits ^ (bits >> 31 & 0x7fffffff);
+}
+DEVICE float unordered(int x) { return __int_as_float(x ^ (x >> 31 & 0x7fffffff)); }
 // The sum of 128 weights, four of each lane.
 DEVICE u64 warp_sum_of_units(const float (&weights)[4]) {
   u32 upper = 0, lower = 0;
@@ -145,18 +163,15 @@ DEVICE Top higher(Top x, Top y) {
   return y.logit > x.logit || (y.logit == x.logit && y.place < x.place) ? y : x;
 }
 DEVICE Top warp_top(Top x) {
-#pragma unroll
-  for (int step = 16; step; step >>= 1)
-    x = higher(x, {__shfl_xor_sync(ALL_LANES, x.logit, step),
-                   __shfl_xor_sync(ALL_LANES, x.place, step)});
-  return x;
+  const int mine = ordered(x.logit), best = warp_max_of(mine);
+  return {unordered(best), -warp_max_of(mine == best ? -x.place : -VOCAB)};
 }
 // The highest logit of a row, by every warp for itself. tops: [SEGMENTS].
 DEVICE float highest_of(const float* tops) {
   float best = minus_infinity();
 #pragma unroll 4
   for (int i = lane_index(); i < SEGMENTS; i += 32) best = fmaxf(best, load_written(tops + i));
-  return warp_max(best);
+  return unordered(warp_max_of(ordered(best)));
 }
 DEVICE bool is_finite(float highest) { return highest > minus_infinity() && highest < infinity(); }
 
@@ -294,7 +309,7 @@ struct SharedBins {
     if (counted) atomicAdd(&counts[bin], 1u);
   }
   __device__ __forceinline__ void give(int from, bool is_real, u64* sums, u32* all_counts) const {
-#pragma unroll 1
+#pragma unroll 2
     for (int i = from + threadIdx.x; i < BINS; i += SCAN_THREADS) {
       const u64 sum = (static_cast<u64>(upper[i]) << 22) + lower[i];
       if (!is_real) continue;

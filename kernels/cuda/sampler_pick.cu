@@ -4,9 +4,9 @@
 
 // ------------------------------------------------------------------ the cut, among the members
 
-constexpr u32 FEW = 32;  // members of which each lane of a warp has one
+constexpr u32 FEW = 128;  // members that are compared each with each
 constexpr u32 KEYS = 1 << 20, DIGIT = 10;
-static_assert(BINS == 1 << DIGIT, "a digit of a key for each bin");
+static_assert(BINS == 1 << DIGIT && PICK_THREADS >= FEW, "a digit for each bin, a thread for each");
 
 // What is looked for among the members: the weight at which the sum of weights reaches a target,
 // the one at which their number does, or of those of one weight, the place at which that does.
@@ -51,8 +51,10 @@ struct Shared {
   u64 stretches[STRETCHES + STRETCHES / SPREAD];
   u64 bins[BINS];
   u64 scan[PICK_THREADS / 32];
+  u64 amounts[FEW];
+  u32 keys[FEW];
+  u32 few;
   Crossing crossing;
-  Cut cut;
   Top best;
 };
 
@@ -77,25 +79,6 @@ struct Members {
   }
 };
 
-// By one warp, each lane below `count` with a member.
-__device__ __noinline__ Crossing find_among_few(Member mine, u32 count, Search search) {
-  const bool is_there = static_cast<u32>(lane_index()) < count;
-  const u32 key = search.key_of(mine);
-  const u64 amount = is_there ? search.amount_of(mine) : 0;
-  u64 above = search.above, equal = 0;
-#pragma unroll 1
-  for (u32 i = 0; i < count; i++) {
-    const u32 other = __shfl_sync(ALL_LANES, key, i);
-    const u64 by = __shfl_sync(ALL_LANES, amount, i);
-    if (other > key) above += by;
-    if (other == key) equal += by;
-  }
-  const u32 found = __ballot_sync(ALL_LANES, is_there && reaches(above, equal, search.target));
-  const int lane = found ? __ffs(found) - 1 : 0;
-  return {__shfl_sync(ALL_LANES, key, lane), __shfl_sync(ALL_LANES, above, lane),
-          __shfl_sync(ALL_LANES, equal, lane)};
-}
-
 // The sum over this thread and those below, of all PICK_THREADS.
 DEVICE u64 block_scan(u64 x, u64* scratch) {
   u64 sum = warp_scan(x);
@@ -107,58 +90,92 @@ DEVICE u64 block_scan(u64 x, u64* scratch) {
   return sum + __shfl_sync(ALL_LANES, upto, warp_index());
 }
 
-// By all threads: a digit of the key after the other.
-__device__ __noinline__ Crossing find_among_many(Shared& shared, Members members,
-                                                 Search search) {
+// By all threads: the next digit of the key, `shift` bits from its end.
+DEVICE Crossing next_digit(Shared& shared, const Members& members, const Search& search,
+                           const Crossing& found, int shift) {
   constexpr int OWN = BINS / PICK_THREADS;
-  Crossing found{0, search.above, 0};
-#pragma unroll 1
-  for (int shift = DIGIT; shift >= 0; shift -= DIGIT) {
-    for (int i = threadIdx.x; i < BINS; i += PICK_THREADS) shared.bins[i] = 0;
-    __syncthreads();
-    members.visit([&](const Member& x) {
-      const u32 key = search.key_of(x);
-      const u64 amount = search.amount_of(x);
-      if (amount && (shift || key >> DIGIT == found.key >> DIGIT))
-        atomicAdd(&shared.bins[key >> shift & (BINS - 1)], amount);
-    });
-    __syncthreads();
-    u64 own[OWN], sum = 0;
+  for (int i = threadIdx.x; i < BINS; i += PICK_THREADS) shared.bins[i] = 0;
+  __syncthreads();
+  members.visit([&](const Member& x) {
+    const u32 key = search.key_of(x);
+    const u64 amount = search.amount_of(x);
+    if (amount && (key ^ found.key) >> (shift + DIGIT) == 0)
+      atomicAdd(&shared.bins[key >> shift & (BINS - 1)], amount);
+  });
+  __syncthreads();
+  u64 own[OWN], sum = 0;
 #pragma unroll
-    for (int i = 0; i < OWN; i++) sum += own[i] = shared.bins[BINS - 1 - OWN * threadIdx.x - i];
-    u64 before = found.above + block_scan(sum, shared.scan) - sum;
+  for (int i = 0; i < OWN; i++) sum += own[i] = shared.bins[BINS - 1 - OWN * threadIdx.x - i];
+  u64 before = found.above + block_scan(sum, shared.scan) - sum;
 #pragma unroll
-    for (int i = 0; i < OWN; i++) {
-      const u32 bin = BINS - 1 - OWN * threadIdx.x - i;
-      if (reaches(before, own[i], search.target))
-        shared.crossing = {found.key | bin << shift, before, own[i]};
-      before += own[i];
-    }
-    __syncthreads();
-    found = shared.crossing;
+  for (int i = 0; i < OWN; i++) {
+    const u32 bin = BINS - 1 - OWN * threadIdx.x - i;
+    if (reaches(before, own[i], search.target))
+      shared.crossing = {found.key | bin << shift, before, own[i]};
+    before += own[i];
   }
-  return found;
+  __syncthreads();
+  return shared.crossing;
 }
 
-// find(search): the crossing among a row's members.
-template <typename Find>
-DEVICE Cut cut_of(const Choice& choice, const Told& told, Find find) {
+// By all threads: digit by digit until few members are left, then each of those with all.
+__device__ __noinline__ Crossing find_crossing(Shared& shared, Members members, Search search) {
+  Crossing found{0, search.above, 0};
+  u32 left = members.count;
+  const auto keep = [&](u32 at, const Member& x) {
+    if (at >= FEW) return;
+    shared.keys[at] = search.key_of(x);
+    shared.amounts[at] = search.amount_of(x);
+  };
+  if (left <= FEW && threadIdx.x < left) keep(threadIdx.x, members.first);
+#pragma unroll 1
+  for (int shift = DIGIT; left > FEW; shift -= DIGIT) {
+    if (shift && threadIdx.x == 0) shared.few = 0;  // else some may not have read it yet
+    found = next_digit(shared, members, search, found, shift);
+    if (shift == 0) return found;
+    members.visit([&](const Member& x) {
+      if ((search.key_of(x) ^ found.key) >> shift == 0) keep(atomicAdd(&shared.few, 1u), x);
+    });
+    __syncthreads();
+    left = shared.few;
+  }
+  __syncthreads();
+  if (threadIdx.x < left) {
+    const u32 mine = shared.keys[threadIdx.x];
+    u64 above = found.above, equal = 0;
+#pragma unroll 4
+    for (u32 i = 0; i < left; i++) {
+      const u32 other = shared.keys[i];
+      const u64 by = shared.amounts[i];
+      if (other > mine) above += by;
+      if (other == mine) equal += by;
+    }
+    if (reaches(above, equal, search.target)) shared.crossing = {mine, above, equal};
+  }
+  __syncthreads();
+  return shared.crossing;
+}
+
+DEVICE Cut cut_of(Shared& shared, const Members& members, const Choice& choice,
+                  const Told& told) {
   const u32 bin = told.bin(choice);
   double least = choice.min_p;
   if (choice.has_top_p() && told.sum_bin == bin) {
     const double target = choice.top_p * static_cast<double>(told.total);
-    const Crossing found = find(Search{SUM, 0, told.sum_above, target});
+    const Crossing found =
+        find_crossing(shared, members, {SUM, 0, told.sum_above, target});
     least = fmax(least, static_cast<double>(__uint_as_float(bin << 20 | found.key)));
   }
   const Cut all{static_cast<float>(least), PADDED};
   if (!choice.top_k || told.count_bin != bin) return all;
   const double target = choice.top_k;
-  const Crossing found = find(Search{COUNT, 0, told.count_above, target});
+  const Crossing found = find_crossing(shared, members, {COUNT, 0, told.count_above, target});
   const float kth = __uint_as_float(bin << 20 | found.key);
   if (kth < least) return all;
   if (static_cast<double>(found.above + found.equal) == target) return {kth, PADDED};
   const double kept = target - static_cast<double>(found.above);  // of those equal, the first
-  const u32 last = find(Search{PLACE, __float_as_uint(kth), 0, kept}).key;
+  const u32 last =
+      find_crossing(shared, members, {PLACE, __float_as_uint(kth), 0, kept}).key;
   return {kth, static_cast<int>(KEYS - 1 - last)};
 }
 
@@ -219,17 +236,18 @@ DEVICE int token_at(const Shared& shared, double random, Load load, Chance chanc
   return place + 3;
 }
 
-// What pick reads of a row, and what it would read if only its first token were likely.
+// What pick reads of a row, and what it would read if its first tokens were the likely ones, and
+// many at the first of more rehearsals than one: both ways of finding the cut are gone.
 struct Seen {
   u32 step;
   Told told;
   Members members;
   Top best;  // of the first warp
 
-  METHOD void make_up(const Choice& choice) {
+  METHOD void make_up(const Choice& choice, int rehearsals) {
     step = 0;
     told = {1ull << 44, 0, 0, BINS - 8, choice.top_k ? BINS - 8u : 0};
-    members.count = 1;
+    members.count = rehearsals > 1 ? FEW + 1 : 1;
     members.first = {__float_as_uint(1.0f), 0, 1.0f};
     best = {0, 0};
   }
@@ -293,7 +311,7 @@ KERNEL(PICK_THREADS) sample_pick(const int* row_slots, const double* parameters,
       wait_for_previous();
       look();
     } else {
-      seen.make_up(choice);
+      seen.make_up(choice, rehearsals);
       for (int i = threadIdx.x; i < STRETCHES; i += PICK_THREADS) shared.stretches[spread(i)] = 1;
     }
     if (warp_index() == 0) {
@@ -306,22 +324,13 @@ KERNEL(PICK_THREADS) sample_pick(const int* row_slots, const double* parameters,
       }
       if (lane_index() == 0) shared.best = best;
       if (is_greedy) continue;
-      Cut cut{static_cast<float>(choice.min_p), PADDED};
-      if (cuts && seen.members.count <= FEW && is_finite(best.logit))
-        cut = cut_of(choice, seen.told, [&](const Search& search) {
-          return find_among_few(seen.members.first, seen.members.count, search);
-        });
-      if (lane_index() == 0) shared.cut = cut;
     }
     __syncthreads();
     const float highest = shared.best.logit;
     if (!is_finite(highest)) return;
-    Cut cut = shared.cut;
+    Cut cut{static_cast<float>(choice.min_p), PADDED};
     if (cuts) {
-      if (seen.members.count > FEW)
-        cut = cut_of(choice, seen.told, [&](const Search& search) {
-          return find_among_many(shared, seen.members, search);
-        });
+      cut = cut_of(shared, seen.members, choice, seen.told);
       seen.members.visit([&](const Member& x) {
         if (cut.keeps(x.place, __uint_as_float(x.weight)))
           atomicAdd(&shared.stretches[spread(x.place / STRETCH)], whole_units(x.chance));

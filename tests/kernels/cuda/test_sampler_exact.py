@@ -116,7 +116,7 @@ class Card:
 CUTS = [
     SamplerCut(rehearsals=(1, 1, 1, 1)),
     SamplerCut(segment=256, pick_threads=1024),
-    SamplerCut(pick_threads=256, rehearsals=(0, 2, 0, 1)),
+    SamplerCut(pick_threads=256, rehearsals=(0, 2, 0, 2)),
 ]
 
 
