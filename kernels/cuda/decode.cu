@@ -13,10 +13,10 @@
 // norm_head), two more a layer: no block of a product then reads what they are made of.
 //
 // Of the macros, WIDTH, FFN, VOCAB, RANK_W, RANK_A, RANK_V, RANK_G (multiples of 8) and the Kinds
-// KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products),
+// KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), OUTPUT_WARPS (of output),
 // RESIDENT_WARPS (of an SM, by registers), NORM_APART, VALUE_GROUPS (of 64 inputs, of a block of
-// value_sparse), VALUE_TILE (its columns), VALUE_PARTS (its blocks to a column, or 0: dense),
-// VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4) and AHEAD_EARLY
+// value_sparse), VALUE_TILE (its columns), VALUE_WARPS, VALUE_PARTS (its blocks to a column, or 0:
+// dense), VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4) and AHEAD_EARLY
 // (whether blocks that only fetch ahead do so before the kernel before is finished) how it is cut.
 // Launched as dependent on one another: what is read before the wait is weights, and state of the
 // step before.
@@ -62,7 +62,7 @@ embed(const int* token, const u8* table, const float2* norms, const float* ln0, 
 
 // Inputs that a norm's kernel has made lie D floats apart, each as its product wants it: of mix_in
 // those of receptance, key, value and, for the loras, of w, a, v, g.
-constexpr int NORM_THREADS = 256, NORM_FOURS = 64;  // a block's own channels, by fours
+constexpr int NORM_THREADS = 512, NORM_FOURS = 64;  // a block's own channels, by fours
 #define NORM_KERNEL KERNEL(NORM_THREADS)
 
 // The residual's fours 4 i .. 4 i + 3, with what the sparse value product before has yet to add
@@ -94,6 +94,7 @@ DEVICE void make_inputs(const float* residual, const float* parts, float* whole,
                         AHEAD_PARAMETERS) {
   constexpr int EACH = NORM_THREADS / NORM_FOURS, TURNS = quotient_up(COUNT, EACH);
   __shared__ float2 sums[NORM_THREADS / 32];
+  __shared__ float4 own[NORM_FOURS];
   const int i = blockIdx.x * NORM_FOURS + threadIdx.x % NORM_FOURS, of = threadIdx.x / NORM_FOURS;
   const bool valid = i < D / 4;
   const float4 none = make_float4(0, 0, 0, 0);
@@ -118,10 +119,13 @@ DEVICE void make_inputs(const float* residual, const float* parts, float* whole,
     m[n] = mixed ? reinterpret_cast<const float4*>(mixes)[row * (D / 4) + i] : none;
   }
   wait_for_previous();
-  float4 h = valid ? whole_residual(residual, parts, i) : none;
   float4 all[quotient_up(D / 4, NORM_THREADS)];
-  const float2 norm = mean_and_scale<D, NORM_THREADS>(
-      all, sums, [&](int n) { return whole_residual(residual, parts, n); });
+  const float2 norm = mean_and_scale<D, NORM_THREADS>(all, sums, [&](int n) {
+    const float4 x = whole_residual(residual, parts, n);
+    if (n / NORM_FOURS == blockIdx.x) own[n % NORM_FOURS] = x;
+    return x;
+  });
+  float4 h = valid ? own[i % NORM_FOURS] : none;
   if (whole && valid && of == 0) reinterpret_cast<float4*>(whole)[i] = h;
   h.x = (h.x - norm.x) * norm.y, h.y = (h.y - norm.x) * norm.y;
   h.z = (h.z - norm.x) * norm.y, h.w = (h.w - norm.x) * norm.y;
@@ -248,14 +252,14 @@ PRODUCT_KERNEL mix_in(const u8* matrix, const bf16* scales, const u8* lora, cons
 
 // ------------------------------------------------------------------ products into the residual
 
-// residual [D] += matrix [D][K] * v [K], each row by SPLIT warps. take(i, valid): the fours 4 i ..
+// residual [D] += matrix [D][K] * v [K], by WARPS, SPLIT of them to a row. take(i, valid): the fours 4 i ..
 // 4 i + 3 of v, asked for by all lanes of a warp, whose i's follow one another.
-template <int K, int SPLIT, typename Take>
+template <int K, int WARPS, int SPLIT, typename Take>
 DEVICE void add_product(Weights matrix, float* residual, AHEAD_PARAMETERS, Take take) {
   typedef Rows<KIND, K, SPLIT, ADDED_ROWS> Product;
   __shared__ float4 x[activation_bytes<KIND, K>() / 16];
-  __shared__ float parts[BLOCK_WARPS][Product::R];
-  const int row = (blockIdx.x * (BLOCK_WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
+  __shared__ float parts[WARPS][Product::R];
+  const int row = (blockIdx.x * (WARPS / SPLIT) + warp_index() / SPLIT) * Product::R;
   const int mine = row + lane_index() / (32 / Product::R);
   const bool writes = lane_index() % (32 / Product::R) == 0 && mine < D;
   dependents_may_start();
@@ -263,11 +267,11 @@ DEVICE void add_product(Weights matrix, float* residual, AHEAD_PARAMETERS, Take 
   product.start(matrix, row, min(row + Product::R, D), Product::R, warp_index() % SPLIT);
   wait_for_previous();
   if (lane_index() == 0)
-    FETCH_AHEAD(blockIdx.x * BLOCK_WARPS + warp_index(), gridDim.x * BLOCK_WARPS);
+    FETCH_AHEAD(blockIdx.x * WARPS + warp_index(), gridDim.x * WARPS);
   const float before = writes && warp_index() % SPLIT == 0 ? load_written(residual + mine) : 0.0f;
 #pragma unroll 4
-  for (int n = 0; n < quotient_up(K / 4, THREADS); n++) {
-    const int i = n * THREADS + threadIdx.x;
+  for (int n = 0; n < quotient_up(K / 4, WARPS * 32); n++) {
+    const int i = n * WARPS * 32 + threadIdx.x;
     put_activations<KIND, K>(x, i, take(i, i < K / 4), i < K / 4);
   }
   __syncthreads();
@@ -297,10 +301,11 @@ DEVICE float4 head_norm(float4 y, float4 a, float4 b) {
                      fmaf((y.z - mean) * by, a.z, b.z), fmaf((y.w - mean) * by, a.w, b.w));
 }
 
-// read [3][D]: see recur.
-PRODUCT_KERNEL output(const u8* matrix, const bf16* scales, const float* read, float* residual,
-                      AHEAD_PARAMETERS) {
-  add_product<D, 1>({matrix, scales}, residual, ahead, ahead_shape, then, then_shape,
+// read [3][D]: see recur. Of OUTPUT_WARPS: each block reads all of it.
+extern "C" __global__ void __launch_bounds__(OUTPUT_WARPS * 32, 32 / OUTPUT_WARPS)
+    output(const u8* matrix, const bf16* scales, const float* read, float* residual,
+           AHEAD_PARAMETERS) {
+  add_product<D, OUTPUT_WARPS, 1>({matrix, scales}, residual, ahead, ahead_shape, then, then_shape,
                     [&](int i, bool valid) {
                       const float4 none = make_float4(0, 0, 0, 0);
                       const float4 y = valid ? load_written4(read + 4 * i) : none;
@@ -344,7 +349,7 @@ PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activatio
   const float times = renews ? weight[c] : 0.0f, plus = renews ? bias[c] : 0.0f;
   float h = 0;
   const u32* pairs = reinterpret_cast<const u32*>(activation);
-  add_product<F, VALUE_SPLIT>({matrix, scales}, residual, ahead, ahead_shape, then, then_shape,
+  add_product<F, BLOCK_WARPS, VALUE_SPLIT>({matrix, scales}, residual, ahead, ahead_shape, then, then_shape,
                               [&](int i, bool valid) {
                                 if (renews && i == t) h = load_written(normed + c);
                                 if (!valid) return make_float4(0, 0, 0, 0);

@@ -20,56 +20,55 @@ struct Loras {
   static constexpr int V_PARTS = quotient_up(RV, 32), G_PARTS = quotient_up(RG, 32);
   static constexpr int A = 4 * W_PARTS, V_ = A + 4 * A_PARTS, G = V_ + OWN * V_PARTS;  // the first
   static constexpr int UNITS = G + OWN * G_PARTS, TURNS = quotient_up(UNITS, RECUR_WARPS);
-  static constexpr int HELD = TURNS < 5 ? TURNS : 5;
+  static constexpr int HELD = TURNS < 7 ? TURNS : 7;
 
   const u8* matrix[4];
   int channel, row;  // the block's first ones
   uint4 w[HELD][2];
+  int place[TURNS];  // of this lane's eight numbers in the hidden vectors, < 0: none
 
-  // Where the 8 numbers of this lane's ranks begin, of a unit: in its matrix and in the hidden
-  // vector. False: there is no such unit, or its ranks end before.
-  METHOD bool find(int unit, const u8*& from, int& rank, int& at) const {
+  // A turn's weights, and where the numbers are that they meet.
+  METHOD void fetch(int turn) {
+    const int unit = turn * RECUR_WARPS + warp_index();
     const bool of_w = unit < A, of_a = !of_w && unit < V_, of_v = !of_w && !of_a && unit < G;
-    rank = of_w ? RW : of_a ? RA : of_v ? RV : RG;
+    const int rank = of_w ? RW : of_a ? RA : of_v ? RV : RG;
     const int first = of_w ? 0 : of_a ? A : of_v ? V_ : G;
     const int tiles = of_w || of_a ? 4 : OWN, tile = (unit - first) % tiles;
     const int k = (unit - first) / tiles * 32 + lane_index() % 4 * 8;
     const int of = (of_w || of_a ? channel : row) + tile * 16 + lane_index() / 4;
-    at = (of_w ? 0 : of_a ? RW : of_v ? RW + RA : RW + RA + RV) + k;
-    from = of_w ? matrix[0] : of_a ? matrix[1] : of_v ? matrix[2] : matrix[3];
-    from += (static_cast<u64>(of) * rank + k) * 2;
-    return unit < UNITS && k < rank;
-  }
-  METHOD void fetch(int turn) {
-    const u8* from;
-    int rank, at;
+    const int at = (of_w ? 0 : of_a ? RW : of_v ? RW + RA : RW + RA + RV) + k;
     uint4* to = w[turn % HELD];
     to[0] = to[1] = make_uint4(0, 0, 0, 0);
-    if (!find(turn * RECUR_WARPS + warp_index(), from, rank, at)) return;
+    place[turn] = -1;
+    if (unit >= UNITS || k >= rank) return;
+    place[turn] = at + lane_index() / 4 % 2 * RANKS;  // the columns 0 and 1: high and low
+    const u8* from = of_w ? matrix[0] : of_a ? matrix[1] : of_v ? matrix[2] : matrix[3];
+    from += (static_cast<u64>(of) * rank + k) * 2;
     to[0] = load_ahead(from), to[1] = load_ahead(from + 16 * rank);
   }
   METHOD void start() {
 #pragma unroll
     for (int turn = 0; turn < HELD; turn++) fetch(turn);
   }
+  METHOD uint4 numbers(const u8* hidden, int turn) const {
+    if (place[turn] < 0) return make_uint4(0, 0, 0, 0);
+    return load_written16(hidden + 2 * place[turn]);
+  }
   // sums [UNITS][16]. hidden: two times [RANKS] of 16 bits, high and low parts.
   METHOD void work(const u8* hidden, float (*sums)[16]) {
-    uint4 x[TURNS];
+    uint4 x[HELD];
+#pragma unroll
+    for (int turn = 0; turn < HELD; turn++) x[turn] = numbers(hidden, turn);
 #pragma unroll
     for (int turn = 0; turn < TURNS; turn++) {
-      const u8* from;
-      int rank, at;
-      const bool there = find(turn * RECUR_WARPS + warp_index(), from, rank, at);
-      at += lane_index() / 4 % 2 * RANKS;  // the columns 0 and 1: high and low
-      x[turn] = there ? load_written16(hidden + 2 * at) : make_uint4(0, 0, 0, 0);
-    }
-#pragma unroll
-    for (int turn = 0; turn < TURNS; turn++) {
-      const uint4 up = w[turn % HELD][0], down = w[turn % HELD][1];
+      const uint4 up = w[turn % HELD][0], down = w[turn % HELD][1], v = x[turn % HELD];
       float d[4] = {};
-      mma_16x8x16<LoraNumber>(d, {up.x, down.x, up.y, down.y}, {x[turn].x, x[turn].y});
-      mma_16x8x16<LoraNumber>(d, {up.z, down.z, up.w, down.w}, {x[turn].z, x[turn].w});
-      if (turn + HELD < TURNS) fetch(turn + HELD);
+      mma_16x8x16<LoraNumber>(d, {up.x, down.x, up.y, down.y}, {v.x, v.y});
+      mma_16x8x16<LoraNumber>(d, {up.z, down.z, up.w, down.w}, {v.z, v.w});
+      if (turn + HELD < TURNS) {
+        fetch(turn + HELD);
+        x[turn % HELD] = numbers(hidden, turn + HELD);
+      }
       const int unit = turn * RECUR_WARPS + warp_index();
       if (lane_index() % 4 == 0 && unit < UNITS) {
         sums[unit][lane_index() / 4] = d[0] + d[1];
@@ -90,7 +89,7 @@ struct alignas(16) Keys {
 // read [3][D]: what the state says (y), and A and B of (y - mean) / deviation * A + B, which is what
 // the output matrix is to be given. shift [D] becomes what `normed` says. Blocks after the heads'
 // fetch ahead.
-extern "C" __global__ void __launch_bounds__(RECUR_THREADS, 3)
+extern "C" __global__ void __launch_bounds__(RECUR_THREADS, Loras::TURNS > 5 ? 2 : 3)
     recur(long long layer, const float* rkv, const u8* hidden, const u8* w2, const u8* a2,
           const u8* v2, const u8* g2, const float* vectors, const float* normed, float* shift,
           float* state, float* v_first, float* read, AHEAD_PARAMETERS) {

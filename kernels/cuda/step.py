@@ -18,11 +18,10 @@ SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
 SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
-_NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
+_NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_THREADS = 256  # as in value_sparse.cu
-_VALUE_BLOCKS, _VALUE_PARTS = 256, 8
-_VALUE_TILES = {"fp16": 64, "bf16": 64, "int8": 128, "q4": 128}
+_VALUE_BLOCKS, _MOST_PARTS = 128, 8
+_VALUE_TILES = {"fp16": 32, "bf16": 32, "int8": 32, "q4": 64}
 _ADD_THREADS = 256
 _AHEAD_BLOCKS = 16
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
@@ -37,7 +36,7 @@ class Cut:
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has; tile: its columns. split: warps to a row of the dense one. head_turns: blocks of
+    product has; tile: its columns; value_warps: of a block. output_warps: of a block of output. split: warps to a row of the dense one. head_turns: blocks of
     the head one after the other. apart: norms and mixes are kernels of their own. recur_split:
     blocks to a head. in_recur, in_value, in_norm, in_output: KiB of later weights that are fetched
     to L2 meanwhile. early: blocks that only do that do not wait for the kernel before. segments:
@@ -49,7 +48,9 @@ class Cut:
     ahead: int = 8
     resident: int = 32
     groups: int = 4
-    tile: int = 64
+    tile: int = 32
+    value_warps: int = 16
+    output_warps: int = 16
     split: int = 1
     head_turns: int = 4
     apart: bool = False
@@ -71,8 +72,8 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     ahead = 4 if apart or kind in ("int8", "q4") else 8
     # The kernel after it adds the parts up: few of them, but blocks for all processors.
     tile = _VALUE_TILES[kind]
-    parts = min(_VALUE_PARTS, -(-_VALUE_BLOCKS // _tiles(sizes, tile)))
-    groups = -(-sizes.ffn // GROUP // parts)
+    parts = min(_MOST_PARTS, max(2, -(-_VALUE_BLOCKS // _tiles(sizes, tile))))
+    groups = _rounded(-(-sizes.ffn // GROUP // parts), 2)
     blocks = 4 if apart else 2
     return Cut(blocks=blocks, ahead=ahead, groups=groups, tile=tile, split=split, apart=apart)
 
@@ -92,7 +93,7 @@ def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
         for warps, blocks, ahead, resident, apart in shapes
     ]
     around = [best.groups // 2, best.groups * 2]
-    fit = [groups for groups in around if 1 <= groups <= sizes.ffn // GROUP]
+    fit = [groups for groups in around if groups % 2 == 0 < groups <= sizes.ffn // GROUP]
     return cuts + [replace(best, groups=groups) for groups in fit]
 
 
@@ -339,11 +340,12 @@ class Step:
 
     def _output(self, layer: LayerWeights, i: int) -> LaunchLike:
         width = self._weights.sizes.width
-        rows = self.cut.warps * self._added_rows(width)
+        rows = self.cut.output_warps * self._added_rows(width)
         scratch, matrix = self._scratch, layer.output
         ahead = self._ahead.window(i * self._each + 3, self.cut.in_output << 10)
         arguments = [matrix.data, matrix.scales, scratch.read, self._residual(i), *ahead]
-        return self._product("output", -(-width // rows), arguments)
+        threads = 32 * self.cut.output_warps
+        return self._bind("output", -(-width // rows), threads, arguments)
 
     def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
         sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.key
@@ -367,7 +369,7 @@ class Step:
         if self._sparse:
             arguments += [*shift, self._skip, scratch.value_parts, *ahead]
             blocks = (_tiles(sizes, self.cut.tile), self._parts)
-            return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
+            return self._bind("value_sparse", blocks, 32 * self.cut.value_warps, arguments)
         arguments += [self._residual(i), *shift]
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
         return self._product("value", -(-sizes.width // rows), [*arguments, *ahead])
@@ -410,6 +412,8 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "NORM_APART": int(cut.apart),
         "VALUE_GROUPS": cut.groups,
         "VALUE_TILE": cut.tile,
+        "VALUE_WARPS": cut.value_warps,
+        "OUTPUT_WARPS": cut.output_warps,
         "VALUE_PARTS": -(-sizes.ffn // (GROUP * cut.groups)) if value.by_input else 0,
         "RECUR_SPLIT": cut.recur_split,
         "AHEAD_SEGMENTS": cut.segments,

@@ -2,15 +2,16 @@
 // (Matrix.by_input). Follows on decode.cu.
 //
 // A block has VALUE_TILE columns and a part of the inputs, VALUE_GROUPS groups of 64, each of its
-// warps an eighth of those: it lists the ones that are not zero and reads their rows, several at
+// VALUE_WARPS warps a part of those: it lists the ones that are not zero and reads their rows, several at
 // once. The parts' sums are added up by the kernel after it, in their order: so the order of every
 // sum is fixed by what is not zero.
 
-constexpr int VALUE_WARPS = 8;
+constexpr int VALUE_THREADS = VALUE_WARPS * 32;
 constexpr int VALUE_DEEP = 8;                       // rows that a lane has asked for
 constexpr int VALUE_LANES = VALUE_TILE / 8;         // to a row, with eight columns each
 constexpr int VALUE_ROWS = 32 / VALUE_LANES;        // that a warp reads at once
 constexpr int VALUE_INPUTS = VALUE_GROUPS * GROUP / VALUE_WARPS;  // of a warp
+static_assert(VALUE_INPUTS % 8 == 0, "inputs are looked at by eights");
 static_assert(VALUE_LANES <= 32 && 32 % VALUE_LANES == 0, "whole rows to a warp");
 
 // A lane's eight weights of a row.
@@ -89,7 +90,7 @@ DEVICE int list_inputs(const half* activation, int count, bool all, u32* list) {
 
 // Blocks (tiles, parts). scales [F / 64][D]; activation [F] fp16; weight, bias: of ln2. skip 0:
 // zeros are read too. parts [parts][D]: the sums.
-extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 3)
+extern "C" __global__ void __launch_bounds__(VALUE_THREADS, 24 / VALUE_WARPS)
 value_sparse(const u8* matrix, const bf16* scales, const half* activation, const float* normed,
              const float* weight, const float* bias, float* shift, long long skip, float* parts,
              AHEAD_PARAMETERS) {

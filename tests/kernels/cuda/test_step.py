@@ -40,7 +40,7 @@ CASES = [
     *(Case(kind, sparse) for kind in ("fp16", "bf16", "int8", "q4") for sparse in (False, True)),
     Case("fp16", False, GOSLING, Cut(warps=4, split=2, ahead=4)),
     Case("fp16", True, GOSLING, Cut(groups=16)),
-    Case("int8", True, ODD, Cut(warps=16, blocks=1, groups=1)),
+    Case("int8", True, ODD, Cut(warps=16, blocks=1, groups=2)),
     Case("q4", True, ODD, Cut(groups=4)),
     Case("fp16", True, GOSLING, Cut(apart=True)),
     Case("int8", True, ODD, Cut(warps=16, blocks=2, apart=True)),
@@ -230,7 +230,7 @@ def test_sizes_that_are_served() -> None:
     for cut in candidates(good, "q4"):
         assert 1 <= cut.groups <= good.ffn // 64
     large = replace(good, width=4096, ffn=16384)
-    assert [default_cut(large, kind).groups for kind in ("fp16", "int8")] == [64, 32]
+    assert [default_cut(large, kind).groups for kind in ("fp16", "int8")] == [128, 128]
 
 
 def test_rows_at_once_follow_the_loads() -> None:

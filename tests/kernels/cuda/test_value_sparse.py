@@ -36,7 +36,9 @@ class Product:
         self.parts = torch.full((self.blocks[1], width), torch.nan)
         sizes = Sizes(1, width, ffn, 64, (8, 8, 8, 8))
         weights = WeightsBuilder(sizes, kind, QUANTIZER, CPU, sparse=True, pinned=False)._weights
-        macros = macros_of(weights, Cut(groups=groups, tile=tile, apart=True))
+        cut = Cut(groups=groups, tile=tile, value_warps=8 if groups % 2 else 16, apart=True)
+        self.threads = 32 * cut.value_warps
+        macros = macros_of(weights, cut)
         program = programs(SPARSE_SOURCES, macros)
         self._kernel, self._add = (program.kernel(n) for n in ("value_sparse", "add_value"))
 
@@ -46,7 +48,7 @@ class Product:
         normed, weight, bias = self.vectors
         self._kernel.launch(
             self.blocks,
-            256,
+            self.threads,
             [
                 *(self.matrix.data, self.matrix.scales, activation, normed, weight, bias),
                 *(shift, int(skip), self.parts, *NOTHING),
