@@ -20,7 +20,7 @@ _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_BLOCKS, _MOST_PARTS = 128, 8
+_VALUE_BLOCKS, _MOST_PARTS, _MOST_GROUPS = 128, 8, 128
 _VALUE_TILES = {"fp16": 32, "bf16": 32, "int8": 32, "q4": 64}
 _ADD_THREADS = 256
 _AHEAD_BLOCKS = 16
@@ -36,8 +36,8 @@ class Cut:
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has; tile: its columns; value_warps: of a block. output_warps: of a block of output. split: warps to a row of the dense one. head_turns: blocks of
-    the head one after the other. apart: norms and mixes are kernels of their own. recur_split:
+    product has; tile: its columns; value_warps: of a block. split: warps to a row of the dense one.
+    output_warps: of a block of output. head_turns: blocks of the head one after the other. apart: norms and mixes are kernels of their own. recur_split:
     blocks to a head. in_recur, in_value, in_norm, in_output: KiB of later weights that are fetched
     to L2 meanwhile. early: blocks that only do that do not wait for the kernel before. segments:
     see ``Ahead``.
@@ -74,6 +74,7 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     tile = _VALUE_TILES[kind]
     parts = min(_MOST_PARTS, max(2, -(-_VALUE_BLOCKS // _tiles(sizes, tile))))
     groups = _rounded(-(-sizes.ffn // GROUP // parts), 2)
+    groups = min(groups, _MOST_GROUPS // (tile // 32))  # what shared memory holds
     blocks = 4 if apart else 2
     return Cut(blocks=blocks, ahead=ahead, groups=groups, tile=tile, split=split, apart=apart)
 
