@@ -23,8 +23,9 @@
 // IN_SHAPE, OUTPUT_SHAPE, KEY_SHAPE, VALUE_SHAPE and HEAD_SHAPE (the numbers of a Shape),
 // LORA_TILES (the tiles of rows_in's loras), OUTPUT_SPLIT and VALUE_SPLIT (blocks along k),
 // EARLY_STAGES (of weights, before the wait at most), WEIGHT_LINE (of a product's weights, see
-// cp_async_line), RECUR_AHEAD (bytes of the output matrix that rows_recur fetches to L2) and
-// GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8). VALUE_BY_INPUT: how the value matrix lies.
+// cp_async_line), RECUR_AHEAD (bytes of the output matrix that rows_recur fetches to L2), IN_STATES
+// and RECUR_STATES (1: rows_in at its end, or rows_recur before it waits, fetches states to L2),
+// RECUR_CUT (the numbers of a RecurCut) and GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8). VALUE_BY_INPUT: how the value matrix lies.
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB;
 constexpr int RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G, RANKS = RW + RA + RV + RG;
@@ -185,14 +186,19 @@ KERNEL(MIX_THREADS) rows_mix_head(const int* slots, float* residual, const float
 
 // ------------------------------------------------------------------ products
 
+struct Nothing {
+  __device__ __forceinline__ void operator()() const {}
+};
+
 // The block's tile of a matrix [*][K], from row `first` on; rows from `rows` on are left out:
 // done(row, activation row, value). Of PARTS along k it has the part blockIdx.y.
-template <int KIND, int K, typename Cut, int PARTS, typename Done>
-DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Done done) {
+template <int KIND, int K, typename Cut, int PARTS, typename Done, typename Spare = Nothing>
+DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Done done,
+                          Spare spare = {}) {
   constexpr int EACH = 16 * Cut::TILES;
   u8* memory = dynamic_shared<u8>();
   TileByRows<KIND, K, ROWS, PARTS, Cut> tile(matrix, first, rows, memory);
-  go_along<PARTS>(tile, memory, x, blockIdx.y);
+  go_along<PARTS>(tile, memory, x, blockIdx.y, spare);
   const int side = warp_index() / Cut::DEEP;
   first += side * EACH;
   gather_shares<Cut::TILES, NT, Cut::DEEP, Cut::SIDE, Cut::BYTES, false>(
@@ -203,9 +209,10 @@ DEVICE void multiply_tile(Weights matrix, int first, int rows, const half* x, Do
 
 // grid (tiles of every rank, and of D, three times). matrix [3 D][D]: receptance, key, value; lora
 // [RANKS][D]: w1, a1, v1, g1 transposed. rkv [ROWS][3 D]; hidden [ROWS][RANKS]: after tanh and
-// sigmoid.
+// sigmoid. slots, state: of rows_recur, whose states are fetched to L2 at the end if IN_STATES.
 PRODUCT_KERNEL(In) rows_in(const u8* matrix, const bf16* scales, const u8* lora,
-                           const half* mixed, float* rkv, half* hidden) {
+                           const half* mixed, float* rkv, half* hidden, const int* slots,
+                           const float* state, long long stride) {
   constexpr int EACH = quotient_up(D, In::HEIGHT);
   int tile = blockIdx.x, which = 0, before = 0, rank = RW;
   const auto skip = [&](int of, int next) {
@@ -214,6 +221,13 @@ PRODUCT_KERNEL(In) rows_in(const u8* matrix, const bf16* scales, const u8* lora,
     which++, before += rank, rank = next;
   };
   skip(0, RA), skip(1, RV), skip(2, RG), skip(3, 0);
+  const auto spare = [&]() {
+    for (int i = blockIdx.x + gridDim.x * threadIdx.x; IN_STATES && i < ROWS * (D / 64);
+         i += gridDim.x * In::THREADS) {
+      const int slot = load_fresh(slots + i / (D / 64));
+      if (slot >= 0) prefetch_l2(state + slot * stride + i % (D / 64) * 64 * 64, 64 * 64 * 4);
+    }
+  };
   if (which == 4) {
     which = tile / EACH;
     const half* x = mixed + (which ? which + 1 : 0) * In::DIGITS * ROWS * D;
@@ -222,7 +236,7 @@ PRODUCT_KERNEL(In) rows_in(const u8* matrix, const bf16* scales, const u8* lora,
                            scales + which * THIRD / GROUP};
     multiply_tile<MATRIX_KIND, D, In, 1>(
         third, tile % EACH * In::HEIGHT, D, x,
-        [&](int i, int row, float value) { rkv[row * 3 * D + which * D + i] = value; });
+        [&](int i, int row, float value) { rkv[row * 3 * D + which * D + i] = value; }, spare);
     return;
   }
   const int plane = which == 0 ? 1 : which == 1 ? 4 : which == 2 ? 3 : 5;
@@ -232,7 +246,8 @@ PRODUCT_KERNEL(In) rows_in(const u8* matrix, const bf16* scales, const u8* lora,
       [&](int i, int row, float value) {
         hidden[row * RANKS + before + i] =
             to_half(which == 0 ? tanhf(value) : which == 3 ? sigmoid(value) : value);
-      });
+      },
+      spare);
 }
 
 // grid (tiles of D, OUTPUT_SPLIT). matrix [D][D]; parts [OUTPUT_SPLIT][ROWS][D].
@@ -274,10 +289,10 @@ PRODUCT_KERNEL(Value) rows_value_by_input(const u8* matrix, const bf16* scales,
   float* to = parts + static_cast<int>(blockIdx.y) * ROWS * D;
   int first = blockIdx.x * Value::HEIGHT;
   TileByInputs<MATRIX_KIND, F, D, ROWS, Value> tile({matrix, scales}, first);
-  go_along<VALUE_SPLIT>(tile, memory, activation, blockIdx.y);
+  go_along<VALUE_SPLIT>(tile, memory, activation, blockIdx.y, Nothing{});
   const int side = warp_index() / Value::DEEP;
-  first += side * 64;
-  gather_shares<4, NT, Value::DEEP, Value::SIDE, Value::BYTES, scaled(MATRIX_KIND)>(
+  first += side * 16 * Value::TILES;
+  gather_shares<Value::TILES, NT, Value::DEEP, Value::SIDE, Value::BYTES, scaled(MATRIX_KIND)>(
       tile.sum, memory, side, warp_index() % Value::DEEP,
       [&](int i, int row, float value) { to[row * D + first + i] = value; });
 }

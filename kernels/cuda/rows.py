@@ -174,7 +174,10 @@ class RowsStep:
         matrix = layer.projections
         yield self._bind(
             *("in", blocks, into.threads),
-            (matrix.data, matrix.scales, layer.lora_in.data, at.mixed, at.rkv, at.hidden),
+            (
+                *(matrix.data, matrix.scales, layer.lora_in.data, at.mixed, at.rkv, at.hidden),
+                *(at.slots, *_of_layer(states.wkv, i)),
+            ),
             shared=into.shared,
         )
         yield self._bind(
@@ -234,6 +237,8 @@ def macros_of(weights: "Weights", rows: int, cut: Cut) -> "dict[str, int | str |
         **{"KEY_SHAPE": cut.key.text, "HEAD_SHAPE": cut.head.text},
         **{"GROUP_ROWS": cut.group, "EARLY_STAGES": cut.early, "AHEAD": 8},
         **{"WEIGHT_LINE": cut.line, "RECUR_AHEAD": cut.recur_ahead},
+        "RECUR_CUT": ",".join(map(str, cut.recur)),
+        **{"IN_STATES": int(cut.in_states), "RECUR_STATES": int(cut.recur_states)},
         **({"VALUE_BY_INPUT": 1} if weights.layers[0].value.by_input else {}),
     }
 

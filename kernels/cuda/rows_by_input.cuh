@@ -36,13 +36,14 @@ DEVICE void join(u32 (&pair)[8], const InputPiece<KIND>& even, const InputPiece<
   }
 }
 
-// A warp's half of a chunk: 64 rows and 32 of k. a[step][t]: 16 rows and 16 of k, as the tensor
-// cores have them; sum_row: which of the 64 has sum[t][..][i] of lanes 4 g .. .
-template <int KIND, int K_BYTES> struct InputTake {
+// A warp's half of a chunk: 16 MT rows and 32 of k. a[step][t]: 16 rows and 16 of k, as the tensor
+// cores have them. MT: 4 of int8 and q4, 2 or 4 of 16 bits.
+template <int KIND, int K_BYTES, int MT> struct InputTake {
   using Piece = InputPiece<KIND>;
   static __device__ __forceinline__ int turn_of(int k) { return k / 8 % 4 * 2 & Piece::TURNS; }
   static __device__ __forceinline__ int x_turn(int row) { return row % 2 * 4; }
-  static __device__ __forceinline__ void take(u32 (&a)[2][4][4], const u8* from, int k, int side) {
+  static __device__ __forceinline__ void take(u32 (&a)[2][MT][4], const u8* from, int k, int side) {
+    static_assert(MT == 4, "pieces of 64 rows");
     const int g = lane_index() >> 2, first = k + 8 * (lane_index() & 3);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -63,16 +64,16 @@ template <int KIND, int K_BYTES> struct InputTake {
     b[0] = x.x, b[1] = x.y, b[2] = x.z, b[3] = x.w;
   }
 };
-template <int KIND, int K_BYTES> struct InputTiles {  // fp16, bf16
+template <int KIND, int K_BYTES, int MT> struct InputTiles {  // fp16, bf16
   static __device__ __forceinline__ int turn_of(int k) { return k & 7; }
   static __device__ __forceinline__ int x_turn(int row) { return row & 7; }
-  static __device__ __forceinline__ void take(u32 (&a)[2][4][4], const u8* from, int k, int side) {
+  static __device__ __forceinline__ void take(u32 (&a)[2][MT][4], const u8* from, int k, int side) {
     const int tile = lane_index() >> 3, mine = k + tile / 2 * 8 + (lane_index() & 7);
 #pragma unroll
     for (int step = 0; step < 2; step++)
 #pragma unroll
-      for (int t = 0; t < 4; t++) {
-        const int piece = (8 * side + 2 * t + tile % 2) ^ turn_of(mine);
+      for (int t = 0; t < MT; t++) {
+        const int piece = (2 * (MT * side + t) + tile % 2) ^ turn_of(mine);
         ldmatrix_x4_transposed(a[step][t], from + (mine + 16 * step) * K_BYTES + 16 * piece);
         if constexpr (KIND == BF16)
 #pragma unroll
@@ -84,11 +85,13 @@ template <int KIND, int K_BYTES> struct InputTiles {  // fp16, bf16
     ldmatrix_x4(b, row + mine * stride + 16 * (at ^ x_turn(mine)));
   }
 };
-template <int K_BYTES> struct InputTake<FP16, K_BYTES> : InputTiles<FP16, K_BYTES> {};
-template <int K_BYTES> struct InputTake<BF16, K_BYTES> : InputTiles<BF16, K_BYTES> {};
+template <int K_BYTES, int MT>
+struct InputTake<FP16, K_BYTES, MT> : InputTiles<FP16, K_BYTES, MT> {};
+template <int K_BYTES, int MT>
+struct InputTake<BF16, K_BYTES, MT> : InputTiles<BF16, K_BYTES, MT> {};
 
-// As TileByRows, of a matrix by inputs with COUNT rows: 64 of them (TILES 4) for each of SIDE warps
-// beside each other; of a stage each of DEEP (2, 4, ...) warps has half a chunk. sum[t][n][i]: of
+// As TileByRows, of a matrix by inputs with COUNT rows: 16 TILES of them for each of SIDE warps
+// beside each other, 64 or more together; of a stage each of DEEP (2, 4, ...) warps has half a chunk. sum[t][n][i]: of
 // int8 and q4 row 8 g + 2 t + i / 2 of the warp, else as of TileByRows.
 template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInputs {
   static constexpr int INPUTS = K, CHUNKS = Cut::DEEP / 2, THREADS = Cut::THREADS;
@@ -99,12 +102,13 @@ template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInpu
   static constexpr int SCALES = CHUNKS * GROUP * K_BYTES, WEIGHT_BYTES = SCALES + SCALE_BYTES;
   static constexpr int STAGE_BYTES = WEIGHT_BYTES + ACTIVATIONS * CHUNKS * X_BYTES;
   static constexpr int STAGES = at_most(Cut::BYTES / STAGE_BYTES, MOST_STAGES);
-  using Take = InputTake<KIND, K_BYTES>;
-  static_assert(COUNT % HEIGHT == 0 && Cut::TILES == 4, "no part of a tile");
+  static constexpr int MT = Cut::TILES;
+  using Take = InputTake<KIND, K_BYTES, MT>;
+  static_assert(COUNT % HEIGHT == 0 && HEIGHT % 64 == 0, "no part of a tile");
 
   Weights w;
   int first;
-  float sum[4][NT][4];
+  float sum[MT][NT][4];
 
   __device__ __forceinline__ TileByInputs(Weights w_, int first_) : w(w_), first(first_), sum{} {}
   __device__ __forceinline__ void start(int, int) {}
@@ -142,7 +146,7 @@ template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInpu
   __device__ __forceinline__ void use(const u8* from, int stage) {
     const int part = warp_index() % Cut::DEEP, side = warp_index() / Cut::DEEP, chunk = part / 2;
     if (ALL % CHUNKS && stage * CHUNKS + chunk >= ALL) return;
-    u32 a[2][4][4];
+    u32 a[2][MT][4];
     Take::take(a, from, 32 * part, side);
     u32 scales[4] = {};
     if constexpr (scaled(KIND)) {
@@ -153,7 +157,7 @@ template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInpu
     constexpr int X_ROW = CHUNKS * X_BYTES;
 #pragma unroll
     for (int n = 0; n < NT; n++) {
-      float some[4][4] = {};
+      float some[MT][4] = {};
 #pragma unroll
       for (int digit = Cut::DIGITS - 1; digit >= 0; digit--) {
         u32 b[4];
@@ -162,13 +166,13 @@ template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInpu
 #pragma unroll
         for (int step = 0; step < 2; step++)
 #pragma unroll
-          for (int t = 0; t < 4; t++)
+          for (int t = 0; t < MT; t++)
             mma_fp16(scaled(KIND) ? some[t] : sum[t][n], a[step][t],
                      {b[2 * step], b[2 * step + 1]});
       }
       if constexpr (scaled(KIND)) {
 #pragma unroll
-        for (int t = 0; t < 4; t++)
+        for (int t = 0; t < MT; t++)
 #pragma unroll
           for (int i = 0; i < 4; i++)
             sum[t][n][i] =

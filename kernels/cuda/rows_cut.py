@@ -67,7 +67,9 @@ class Cut:
     output_split, value_split: blocks along k; group: rows of a block of the recurrence (2, 4, 8);
     early: stages of weights that are asked for before the wait, at most; line: bytes around a
     weight that are fetched to L2 with it (128, 256; 0: as the card likes); recur_ahead: bytes of
-    the output matrix that the recurrence fetches to L2.
+    the output matrix that the recurrence fetches to L2; in_states, recur_states: the kernel before
+    the recurrence, or that itself before it waits, fetches the states to L2. recur: what that loads
+    before it waits (steps of the loras, passes of a state), and its blocks on a processor.
     """
 
     into: Shape
@@ -82,6 +84,9 @@ class Cut:
     early: int = _ALL_STAGES
     line: int = 0
     recur_ahead: int = 0
+    in_states: bool = False
+    recur_states: bool = False
+    recur: tuple[int, int, int] = (4, 4, 2)
 
     def changed(self, name: str, **values: int) -> "Cut":
         """Return the same with other numbers in the shape of this name, or in all (``"*"``)."""
@@ -96,6 +101,9 @@ def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: i
     Taller tiles read the activations less often; scaled weights take half the room and less.
     """
     width = sizes.width
+    wide = width > _SMALL and width % 128 == 0 and rows <= 32
+    if wide and shared >= _MUCH_SHARED and not scaled:
+        return _wide(sizes, rows, by_input, shared)
     if shared < _MUCH_SHARED:
         side, deep, tiles, input_side, input_deep = 4, 1, 1, 1, 2
     elif width >= _LARGE:
@@ -117,6 +125,27 @@ def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: i
         output_split=split_of(-(-width // shape.rows), width // GROUP // deep),
         value_split=split_of(-(-width // value.rows), sizes.ffn // GROUP // stage),
         group=group // 2 if width < 2048 else group,
+    )
+
+
+def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
+    """Return what was found on an H100 for wide models in 16 bits: two blocks of eight warps on a
+    processor, and long lines of each row.
+    """
+    width, few = sizes.width, rows <= 16
+    long, tall = Shape(2, 4, 1, shared), Shape(4, 2, 1, shared)
+    high = Shape(4, 2, 2, shared)
+    into = long if few else tall
+    key = long if not few else high if sizes.ffn >= 1 << 14 else tall
+    deep = 4 if few and width >= _LARGE else 2
+    value = Shape(2, deep, 4, shared) if by_input else tall
+    stage = deep // 2 if by_input else tall.deep
+    return Cut(
+        *(into, into, key, value, high if few else tall),
+        lora_tiles=1,
+        output_split=split_of(-(-width // into.rows), width // GROUP // into.deep),
+        value_split=split_of(-(-width // value.rows), sizes.ffn // GROUP // stage),
+        group=8 if rows > 8 else 4,
     )
 
 

@@ -61,9 +61,10 @@ DEVICE void copy_activations(u8* to, const half* x, int stage, Turn turn) {
 }
 
 // Takes tile.use(memory of the stage, stage) through the stages of part `part` of PARTS, and ends
-// with nothing under way. Waits for the kernel before once the first weights are.
-template <int PARTS, typename Tile>
-DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part) {
+// with nothing under way. Waits for the kernel before once the first weights are. When all copies
+// are under way, spare() may ask the memory for more.
+template <int PARTS, typename Tile, typename Spare>
+DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part, Spare spare) {
   constexpr int STAGES = Tile::STAGES;
   constexpr int EARLY = at_most(EARLY_STAGES, STAGES - 1);  // before the wait
   constexpr int AHEAD_STAGES = quotient_up(Tile::AHEAD_BYTES, Tile::WEIGHT_BYTES);
@@ -93,6 +94,7 @@ DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part) {
     cp_async_wait<STAGES - 2>();
     __syncthreads();  // all see this stage, and none uses the one before
     copy(free, stage + STAGES - 1, true);
+    if (stage == max(begin, end - STAGES)) spare();
     tile.use(memory + now * Tile::STAGE_BYTES, stage);
     free = now;
     now = now == STAGES - 1 ? 0 : now + 1;

@@ -5,6 +5,12 @@
 // nothing of it is exchanged but sums over keys.
 
 constexpr int RECUR_WARPS = 8, SHARERS = RECUR_WARPS / GROUP_ROWS;  // warps that share a row
+// How much is loaded before the wait, steps of the loras and passes of a state, and the blocks that
+// a processor's registers are to suffice for.
+template <int LORA_STEPS_, int PASSES_, int BLOCKS_> struct RecurCut {
+  static constexpr int LORA_STEPS = LORA_STEPS_, PASSES = PASSES_, BLOCKS = BLOCKS_;
+};
+using Recur = RecurCut<RECUR_CUT>;
 
 // Steps of 128 inputs of the loras' second halves, one after the other: w, a, v, g.
 DEVICE constexpr int rank_of(int lora) {
@@ -28,7 +34,7 @@ constexpr int HIDDEN_BYTES = quotient_up(2 * RANKS, 128) * 128 + 64;
 // A warp's share of the second halves, matrices [D][rank], for the block's rows: 32 channels, and
 // of every 128 inputs 32. The first steps' weights are loaded before the wait.
 struct SecondHalves {
-  static constexpr int STEPS = steps_before(4), EARLY = at_most(4, STEPS);
+  static constexpr int STEPS = steps_before(4), EARLY = at_most(Recur::LORA_STEPS, STEPS);
   const u8* matrices[4];
   int channel, quarter;  // this lane's
   uint4 w[EARLY][2][2];
@@ -194,7 +200,7 @@ struct ChannelPair {
 // lanes each (keys 4 i .. and 32 + 4 i ..: neighbours' bytes are neighbours), in PASSES; EARLY of
 // them are loaded before they are used.
 struct StateShare {
-  static constexpr int PASSES = 16 / SHARERS, EARLY = 4;
+  static constexpr int PASSES = 16 / SHARERS, EARLY = at_most(Recur::PASSES, PASSES);
   float4 s[EARLY][2];
   static constexpr int OTHER = 32;  // keys from a lane's first four to its others
   float* state;  // at this lane's first value and key
@@ -206,6 +212,8 @@ struct StateShare {
     state = of + (share * 4 * PASSES + (lane_index() >> 3)) * 64 + 4 * (lane_index() & 7);
 #pragma unroll
     for (int pass = 0; pass < EARLY; pass++) fetch(pass);
+    if (RECUR_STATES && lane_index() == 0)
+      prefetch_l2(state + EARLY * 4 * 64, (PASSES - EARLY) * 4 * 64 * 4);
   }
   static __device__ __forceinline__ void take(float (&x)[8], const float* from) {
     const float4 a = *reinterpret_cast<const float4*>(from);
@@ -263,7 +271,7 @@ DEVICE void fetch_output(const u8* matrix) {
 // k_a, r_k, ln_x's weight and bias, ...; state: of slot 0 and this layer, [D / 64][64][64],
 // `stride` floats from one slot to the next; v_first [ROWS][D], made by layer 0; gated
 // [digits][ROWS][D]; output: the matrix of the next kernel.
-extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, 2)
+extern "C" __global__ void __launch_bounds__(32 * RECUR_WARPS, Recur::BLOCKS)
     rows_recur(long long layer, const int* slots, const float* rkv, const half* hidden,
                const u8* w2, const u8* a2, const u8* v2, const u8* g2, const float* vectors,
                float* state, long long stride, float* v_first, half* gated, const u8* output) {

@@ -29,14 +29,17 @@ if TYPE_CHECKING:
 
 _KIB = 1 << 10
 _SHAPES = (  # side, deep, tiles, KiB
-    *((2, 2, 2, 112), (4, 1, 2, 112), (4, 2, 2, 200), (2, 4, 2, 200), (4, 2, 1, 112)),
-    *((4, 4, 1, 200), (2, 2, 4, 200), (8, 1, 1, 112), (4, 1, 1, 56), (8, 2, 1, 200)),
-    *((4, 2, 2, 112), (2, 4, 1, 112)),
+    *((2, 4, 1, 112), (4, 2, 1, 112), (4, 2, 2, 112), (2, 2, 2, 112), (4, 1, 2, 112)),
+    *((2, 4, 1, 80), (4, 2, 1, 80), (2, 4, 1, 72), (4, 2, 2, 80), (2, 8, 1, 112), (2, 4, 2, 112)),
+    *((4, 4, 1, 112), (8, 2, 1, 112), (4, 2, 2, 200), (2, 4, 2, 200), (4, 4, 1, 200)),
 )
-_BY_INPUT = (  # side, deep, KiB
-    *((1, 4, 112), (2, 2, 112), (2, 4, 200), (1, 8, 200), (2, 4, 112), (4, 2, 112), (4, 2, 200)),
-    *((4, 4, 200), (1, 4, 56), (1, 2, 56), (1, 8, 112), (2, 2, 56)),
+_BY_INPUT = (  # side, deep, tiles, KiB
+    *((2, 2, 4, 112), (2, 4, 4, 112), (2, 4, 4, 200), (1, 4, 4, 112), (4, 2, 4, 200)),
+    *((4, 2, 2, 112), (4, 4, 2, 112), (4, 4, 2, 200), (8, 2, 2, 112), (8, 2, 2, 200)),
+    *((2, 4, 2, 112), (2, 2, 4, 80), (4, 2, 2, 80), (1, 8, 4, 200), (4, 2, 4, 112)),
+    (8, 4, 2, 200),
 )
+_RECUR = ((4, 4, 2), (2, 2, 3), (2, 4, 2), (4, 2, 2), (1, 2, 3))
 _FOLLOWS = {"mix_key": "output", "mix_in": "value", "mix_head": "value"}
 """Kernels that have to know in how many parts another one leaves its sums."""
 _FIELDS = {"in": "into", "value_by_input": "value"}
@@ -58,11 +61,14 @@ def variants(run: "Run", size: str, kind: str, rows: int, backend: "CudaBackend"
     bucket, cut = bucket_of(rows), first.cut
     cuts = {
         "as it is": cut,
-        **{f"early {n}": replace(cut, early=n) for n in (1, 2)},
-        **{f"line {n}": replace(cut, line=n) for n in (128, 256)},
-        **{f"recur ahead {n}": replace(cut, recur_ahead=n << 20) for n in (2, 6)},
-        **{f"ahead {n}": cut.changed("*", ahead=n * _KIB) for n in (16, 48, 96, 192)},
+        "line 128": replace(cut, line=128),
+        "in states": replace(cut, in_states=True),
         **{f"group {n}": replace(cut, group=n) for n in (2, 4, 8) if n != cut.group},
+        **{
+            f"recur {recur} states {states}": replace(cut, recur=recur, recur_states=states)
+            for recur in _RECUR
+            for states in (False, True)
+        },
         **{f"two digits: {n}": cut.changed(n, digits=2) for n in ("*", "key", "value", "head")},
     }
     if not ON_CARD:
@@ -110,11 +116,14 @@ class _Search:
         """Return cuts that have one shape for all products."""
         sizes, by_input = self._weights.sizes, self._weights.layers[0].value.by_input
         cuts = []
-        for numbers, (side, deep, kib) in zip(_SHAPES, _BY_INPUT, strict=True):
+        for numbers, others in zip(_SHAPES, _BY_INPUT, strict=True):
             shape = Shape(*numbers[:3], numbers[3] * _KIB)
-            if sizes.width % (64 * side) and by_input:
+            side, deep, tiles, kib = others
+            if self._scaled and tiles != 4:
+                side, tiles = side // 2, 4
+            value = Shape(side, deep, tiles, kib * _KIB) if by_input else shape
+            if sizes.width % value.rows:
                 continue
-            value = Shape(side, deep, 4, kib * _KIB) if by_input else shape
             stage = deep // 2 if by_input else shape.deep
             cuts.append(
                 replace(
@@ -139,11 +148,14 @@ class _Search:
                 _around(cut.output_split), _around(cut.value_split), strict=True
             )
         ]
-        groups = [
-            replace(cut, group=n) for n in (2, 4, 8) if n != cut.group and self._rows % n == 0
+        recurs = [
+            replace(cut, group=n, recur=recur, recur_states=states)
+            for n in (2, 4, 8)
+            for recur in _RECUR
+            for states in (False, True)
         ]
-        ahead = [cut.changed("*", ahead=kib * _KIB) for kib in (16, 48, 96, 192)]
-        return [*splits, *groups, *ahead, *(replace(cut, early=n) for n in (1, 2))]
+        others = [cut.changed("*", ahead=16 * _KIB), replace(cut, in_states=True)]
+        return [*splits, *recurs, *others, replace(cut, line=128)]
 
     def _choose(self, cuts: Sequence[Cut]) -> None:
         """Take of these cuts, kernel by kernel, what is quicker than what there was."""
@@ -152,7 +164,8 @@ class _Search:
         tried = [step for cut in cuts if (step := self._tried(cut)) is not None]
         products = [name for name in dict.fromkeys(self._names) if _matters(name)]
         for name in products:
-            found = {str(i): self._with(name, step) for i, step in enumerate(tried)}
+            different = {self._told(name, step.cut): i for i, step in enumerate(tried)}
+            found = {str(i): self._with(name, tried[i]) for i in different.values()}
             times = {i: self._measured(best) for i, best in found.items()}
             i = min(times, key=lambda i: times[i], default="")
             self._run.row(
@@ -198,10 +211,11 @@ class _Search:
     @staticmethod
     def _told(name: str, cut: Cut) -> str:
         if name == "recur":
-            return f"group {cut.group}"
+            return f"group {cut.group} {cut.recur} states {cut.recur_states}"
         field = _FIELDS.get(name, name)
         split = getattr(cut, f"{field}_split", 1)
-        return f"{getattr(cut, field).text} split {split} early {cut.early} group {cut.group}"
+        others = f"line {cut.line} states {cut.in_states}"
+        return f"{getattr(cut, field).text} split {split} {others}"
 
 
 def _mixed(names: Sequence[str], best: dict[str, RowsStep]) -> "list[LaunchLike]":
@@ -219,13 +233,13 @@ def _matches(name: str, of: str) -> bool:
 def _taken(cut: Cut, name: str, other: Cut) -> Cut:
     """Return the cut with what the other one says of this kernel."""
     if name == "recur":
-        return replace(cut, group=other.group)
+        states = other.recur_states
+        return replace(cut, group=other.group, recur=other.recur, recur_states=states)
     field = _FIELDS.get(name, name)
-    fields = [field, *(["lora_tiles"] if name == "in" else [])]
+    fields = [field, *(["lora_tiles", "in_states"] if name == "in" else [])]
     if field in ("output", "value"):
         fields.append(f"{field}_split")
-    # Of what comes early there is one number for all: the last one taken.
-    return replace(cut, early=other.early, **{each: getattr(other, each) for each in fields})
+    return replace(cut, **{each: getattr(other, each) for each in fields})
 
 
 def _around(count: int) -> tuple[int, ...]:

@@ -80,15 +80,19 @@ def far(got: Tensor, wanted: np.ndarray) -> float:
 
 
 def cut_for(shape: Shape, value: Shape, *, group: int, early: int = 12) -> Cut:
-    return Cut(
-        *(shape, shape, shape, value, shape),
-        **{"lora_tiles": 1, "output_split": 1, "value_split": 2, "group": group, "early": early},
-    )
+    shapes = (shape, shape, shape, value, shape)
+    return Cut(*shapes, lora_tiles=1, output_split=1, value_split=2, group=group, early=early)
 
 
 def small(by_input: bool) -> Cut:
     shape = Shape(2, 2, 1, 40 << 10)
     return cut_for(shape, replace(shape, tiles=4) if by_input else shape, group=2, early=1)
+
+
+def halves(by_input: bool) -> Cut:
+    """Warps of 32 rows of a matrix by inputs."""
+    shape = Shape(2, 2, 2, 48 << 10)
+    return cut_for(shape, Shape(4, 2, 2, 48 << 10) if by_input else shape, group=4)
 
 
 def several(by_input: bool) -> Cut:
@@ -97,13 +101,21 @@ def several(by_input: bool) -> Cut:
     value = Shape(1, 8, 4, 96 << 10, ahead=1, digits=2) if by_input else shape
     cut = cut_for(shape, value, group=8)
     cut = cut.changed("key", tiles=1, deep=2).changed("head", tiles=4, deep=2, digits=1)
-    return replace(cut, line=256, recur_ahead=1 << 20)
+    return replace(
+        cut, line=256, recur_ahead=1 << 20, in_states=True, recur_states=True, recur=(1, 2, 1)
+    )
 
 
 @pytest.mark.parametrize("by_input", [False, True])
 @pytest.mark.parametrize(
     ("kind", "rows", "cut"),
-    [("fp16", 8, small), ("bf16", 16, several), ("int8", 16, several), ("q4", 8, small)],
+    [
+        ("fp16", 8, small),
+        ("bf16", 16, several),
+        ("int8", 16, several),
+        ("q4", 8, small),
+        ("fp16", 8, halves),
+    ],
 )
 def test_rows_against_float64(
     kind: WeightType, rows: int, cut: Callable[[bool], Cut], by_input: bool
