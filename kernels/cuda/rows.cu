@@ -25,7 +25,8 @@
 // EARLY_STAGES (of weights, before the wait at most), WEIGHT_LINE (of a product's weights, see
 // cp_async_line), RECUR_AHEAD (bytes of the output matrix that rows_recur fetches to L2), IN_STATES
 // and RECUR_STATES (1: rows_in at its end, or rows_recur before it waits, fetches states to L2),
-// RECUR_CUT (the numbers of a RecurCut) and GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8). VALUE_BY_INPUT: how the value matrix lies.
+// RECUR_CUT (the numbers of a RecurCut) and GROUP_ROWS (rows of a block of rows_recur: 2, 4, 8).
+// VALUE_BY_INPUT: how the value matrix lies.
 
 constexpr int D = WIDTH, F = FFN, V = VOCAB;
 constexpr int RW = RANK_W, RA = RANK_A, RV = RANK_V, RG = RANK_G, RANKS = RW + RA + RV + RG;

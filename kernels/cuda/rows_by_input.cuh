@@ -91,8 +91,8 @@ template <int K_BYTES, int MT>
 struct InputTake<BF16, K_BYTES, MT> : InputTiles<BF16, K_BYTES, MT> {};
 
 // As TileByRows, of a matrix by inputs with COUNT rows: 16 TILES of them for each of SIDE warps
-// beside each other, 64 or more together; of a stage each of DEEP (2, 4, ...) warps has half a chunk. sum[t][n][i]: of
-// int8 and q4 row 8 g + 2 t + i / 2 of the warp, else as of TileByRows.
+// beside each other, 64 or more together; of a stage each of DEEP (2, 4, ...) warps has half a
+// chunk. sum[t][n][i]: of int8 and q4 row 8 g + 2 t + i / 2 of the warp, else as of TileByRows.
 template <int KIND, int K, int COUNT, int ROWS_, typename Cut> struct TileByInputs {
   static constexpr int INPUTS = K, CHUNKS = Cut::DEEP / 2, THREADS = Cut::THREADS;
   static constexpr int HEIGHT = Cut::HEIGHT, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
