@@ -16,8 +16,7 @@
 // KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), OUTPUT_WARPS (of output),
 // RESIDENT_WARPS (of an SM, by registers), NORM_APART, VALUE_GROUPS (of 64 inputs, of a block of
 // value_sparse), VALUE_TILE (its columns), VALUE_WARPS, VALUE_PARTS (its blocks to a column, or 0:
-// dense), VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4) and AHEAD_EARLY
-// (whether blocks that only fetch ahead do so before the kernel before is finished) how it is cut.
+// dense), VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4) how it is cut.
 // Launched as dependent on one another: what is read before the wait is weights, and state of the
 // step before.
 
@@ -40,10 +39,8 @@ typedef NumberOf<LORA>::type LoraNumber;
 
 // token [1]; table [V][D] fp16, may be in the host's memory; norms [V], ln0 [2][D]: see weights.py.
 KERNEL(128)
-embed(const int* token, const u8* table, const float2* norms, const float* ln0, float* residual,
-      AHEAD_PARAMETERS) {
+embed(const int* token, const u8* table, const float2* norms, const float* ln0, float* residual) {
   dependents_may_start();
-  FETCH_AHEAD(blockIdx.x * 128 + threadIdx.x, gridDim.x * 128);
   wait_for_previous();
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= D / 8) return;
@@ -82,16 +79,13 @@ DEVICE float4 whole_residual(const float* residual, const float* parts, int i) {
   return x;
 }
 
-constexpr int NORM_BLOCKS = quotient_up(D / 4, NORM_FOURS);  // those after them fetch ahead
-
 // Make COUNT inputs of the residual, the first PRODUCTS as OF wants them, the others as LORA does.
 // A block has NORM_FOURS of the channels, and all for the sums. mixes [6][D], or null: none. whole:
 // gets the residual where parts of it are still to be added, or null.
 template <int OF, int COUNT, int PRODUCTS>
 DEVICE void make_inputs(const float* residual, const float* parts, float* whole,
                         const float* weight, const float* bias,
-                        const float* mixes, const float* shift, float* normed, float* inputs,
-                        AHEAD_PARAMETERS) {
+                        const float* mixes, const float* shift, float* normed, float* inputs) {
   constexpr int EACH = NORM_THREADS / NORM_FOURS, TURNS = quotient_up(COUNT, EACH);
   __shared__ float2 sums[NORM_THREADS / 32];
   __shared__ float4 own[NORM_FOURS];
@@ -100,13 +94,6 @@ DEVICE void make_inputs(const float* residual, const float* parts, float* whole,
   const float4 none = make_float4(0, 0, 0, 0);
   float4 w = none, b = none, s = none, m[TURNS];
   dependents_may_start();
-  if (blockIdx.x >= NORM_BLOCKS) {
-    if (!AHEAD_EARLY) wait_for_previous();
-    FETCH_AHEAD((blockIdx.x - NORM_BLOCKS) * NORM_THREADS + threadIdx.x,
-                (gridDim.x - NORM_BLOCKS) * NORM_THREADS);
-    if (AHEAD_EARLY) wait_for_previous();
-    return;
-  }
   if (valid) {
     w = reinterpret_cast<const float4*>(weight)[i], b = reinterpret_cast<const float4*>(bias)[i];
     if (mixes) s = load_written4(shift + 4 * i);
@@ -192,19 +179,16 @@ PRODUCT_KERNEL head(const u8* matrix, const bf16* scales, const float* residual,
 }
 
 NORM_KERNEL norm_head(const float* residual, const float* parts, const float* weight,
-                      const float* bias, float* input, AHEAD_PARAMETERS) {
-  make_inputs<HEAD_KIND, 1, 1>(residual, parts, nullptr, weight, bias, nullptr, nullptr, nullptr, input, ahead,
-                               ahead_shape, then, then_shape);
+                      const float* bias, float* input) {
+  make_inputs<HEAD_KIND, 1, 1>(residual, parts, nullptr, weight, bias, nullptr, nullptr, nullptr, input);
 }
 
 // ------------------------------------------------------------------ time mix
 
 // inputs [7][D]: what mix_in takes.
 NORM_KERNEL norm_in(const float* residual, const float* parts, float* whole, const float* weight,
-                    const float* bias, const float* mixes, const float* shift, float* normed, float* inputs,
-                    AHEAD_PARAMETERS) {
-  make_inputs<KIND, 7, 3>(residual, parts, whole, weight, bias, mixes, shift, normed, inputs, ahead, ahead_shape,
-                          then, then_shape);
+                    const float* bias, const float* mixes, const float* shift, float* normed, float* inputs) {
+  make_inputs<KIND, 7, 3>(residual, parts, whole, weight, bias, mixes, shift, normed, inputs);
 }
 
 // matrix [3 D][D]: receptance, key, value; lora [RANKS][D]: w1, a1, v1, g1, transposed; mixes [6][D]
@@ -318,29 +302,27 @@ extern "C" __global__ void __launch_bounds__(OUTPUT_WARPS * 32, 32 / OUTPUT_WARP
 // ------------------------------------------------------------------ channel mix
 
 NORM_KERNEL norm_key(const float* residual, const float* weight, const float* bias,
-                     const float* mix, const float* shift, float* normed, float* input,
-                     AHEAD_PARAMETERS) {
-  make_inputs<KIND, 1, 1>(residual, nullptr, nullptr, weight, bias, mix, shift, normed, input, ahead, ahead_shape,
-                          then, then_shape);
+                     const float* mix, const float* shift, float* normed, float* input) {
+  make_inputs<KIND, 1, 1>(residual, nullptr, nullptr, weight, bias, mix, shift, normed, input);
 }
 
-// matrix [F][D]; mix, shift [D]; activation [F] fp16.
+// matrix [F][D]; mix, shift [D]; activation [F] fp32.
 PRODUCT_KERNEL key(const u8* matrix, const bf16* scales, const float* residual,
                    const float* weight, const float* bias, const float* mix, const float* shift,
-                   const float* input, float* normed, half* activation, long long rows) {
+                   const float* input, float* normed, float* activation, long long rows) {
   __shared__ float4 memory[mixed_fours<KIND>()];
   const int begin = blockIdx.x * static_cast<int>(rows);
   multiply_mixed<KIND>({matrix, scales}, begin, min(F, begin + static_cast<int>(rows)),
                        {weight, bias, mix, shift}, residual, normed, input, memory,
                        [&](int row, float y) {
                          y = fmaxf(y, 0.0f);
-                         activation[row] = to_half(fminf(y * y, 65504.0f));
+                         activation[row] = y * y;
                        });
 }
 
 #if VALUE_SPLIT
 // Every weight is read: matrix [D][F]. weight, bias: of ln2.
-PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activation,
+PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const float* activation,
                      float* residual, const float* normed, const float* weight, const float* bias,
                      float* shift, AHEAD_PARAMETERS) {
   constexpr int ROWS = BLOCK_WARPS / VALUE_SPLIT * Rows<KIND, F, VALUE_SPLIT, ADDED_ROWS>::R;
@@ -348,14 +330,11 @@ PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const half* activatio
   const bool renews = t < ROWS && c < D;
   const float times = renews ? weight[c] : 0.0f, plus = renews ? bias[c] : 0.0f;
   float h = 0;
-  const u32* pairs = reinterpret_cast<const u32*>(activation);
   add_product<F, BLOCK_WARPS, VALUE_SPLIT>({matrix, scales}, residual, ahead, ahead_shape, then, then_shape,
                               [&](int i, bool valid) {
                                 if (renews && i == t) h = load_written(normed + c);
-                                if (!valid) return make_float4(0, 0, 0, 0);
-                                const float2 low = to_float2(load_written(pairs + 2 * i));
-                                const float2 high = to_float2(load_written(pairs + 2 * i + 1));
-                                return make_float4(low.x, low.y, high.x, high.y);
+                                return valid ? load_written4(activation + 4 * i)
+                                             : make_float4(0, 0, 0, 0);
                               });
   if (renews) shift[c] = fmaf(h, times, plus);
 }

@@ -87,23 +87,15 @@ struct alignas(16) Keys {
 // Blocks [H][RECUR_SPLIT]. layer: 0 makes v_first. hidden: [2][RANKS] of 16 bits. vectors [10][D]:
 // w0, a0, v0, k_k, k_a, r_k, ln_x's weight and bias, ln1's weight and bias. state [H][64][64].
 // read [3][D]: what the state says (y), and A and B of (y - mean) / deviation * A + B, which is what
-// the output matrix is to be given. shift [D] becomes what `normed` says. Blocks after the heads'
-// fetch ahead.
+// the output matrix is to be given. shift [D] becomes what `normed` says.
 extern "C" __global__ void __launch_bounds__(RECUR_THREADS, Loras::TURNS > 5 ? 2 : 3)
     recur(long long layer, const float* rkv, const u8* hidden, const u8* w2, const u8* a2,
           const u8* v2, const u8* g2, const float* vectors, const float* normed, float* shift,
-          float* state, float* v_first, float* read, AHEAD_PARAMETERS) {
-  constexpr int BLOCKS = D / 64 * RECUR_SPLIT;
+          float* state, float* v_first, float* read) {
   __shared__ float lora_sums[Loras::UNITS][16];
   __shared__ Keys keys;
   const int t = threadIdx.x;
   dependents_may_start();
-  if (blockIdx.x >= BLOCKS) {
-    if (!AHEAD_EARLY) wait_for_previous();
-    FETCH_AHEAD((blockIdx.x - BLOCKS) * RECUR_THREADS + t, (gridDim.x - BLOCKS) * RECUR_THREADS);
-    if (AHEAD_EARLY) wait_for_previous();
-    return;
-  }
   // A key's channel is shared by four threads, a row by ROW_LANES.
   const int head = blockIdx.x / RECUR_SPLIT * 64, row = blockIdx.x % RECUR_SPLIT * STATE_ROWS;
   const int key = t / 4, of_key = t % 4, mine = t / ROW_LANES, lane = t % ROW_LANES;

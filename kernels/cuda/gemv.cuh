@@ -1,7 +1,7 @@
 // Products of a weight matrix and one vector, at the speed of the memory: a warp takes rows, its
 // lanes 16 bytes of weights each at a time, several loads ahead. Follows on device.cuh. The layouts
 // of weights are those of matrices.py. Knows no model. The macro AHEAD says how many loads of 16
-// bytes a lane has under way, AHEAD_SEGMENTS in how many segments later matrices are cut.
+// bytes a lane has under way.
 //
 // Activations lie in shared memory: fp32 for weights of 16 bits; for int8 and q4 as two digits of 8
 // bits, 128 high + low, with a scale for each 64: 15 bits of the largest, finer than fp16 there.
@@ -24,20 +24,17 @@ struct Weights {
 // ------------------------------------------------------------------ weights of later kernels
 
 // Parts of two matrices that kernels after this one read: asked for while the memory would be idle.
-// Of each of AHEAD_SEGMENTS segments of a matrix the bytes from `from` on, so that all blocks of
+// Of each of SEGMENTS segments of a matrix the bytes from `from` on, so that all blocks of
 // its product find as much of theirs. shape: a segment's bytes << 32 | bytes of it; 0: none.
-#ifndef AHEAD_SEGMENTS
-#define AHEAD_SEGMENTS 128
-#endif
 struct Ahead {
-  static constexpr u32 PIECE = 2048;
+  static constexpr u32 PIECE = 2048, SEGMENTS = 128;
   const u8* from;
   u64 shape;
 
   // By those that call it with who = 0 .. of - 1.
   METHOD void fetch(int who, int of) const {
     const u32 bytes = static_cast<u32>(shape), pieces = quotient_up(bytes, PIECE);
-    for (u32 i = who; i < AHEAD_SEGMENTS * pieces; i += of) {
+    for (u32 i = who; i < SEGMENTS * pieces; i += of) {
       const u32 at = i % pieces * PIECE;
       prefetch_l2(from + i / pieces * (shape >> 32) + at, min(PIECE, bytes - at));
     }

@@ -20,10 +20,10 @@ _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_BLOCKS, _MOST_PARTS, _MOST_GROUPS = 128, 8, 128
-_VALUE_TILES = {"fp16": 32, "bf16": 32, "int8": 32, "q4": 64}
+_VALUE_BLOCKS = {"fp16": 64, "bf16": 64, "int8": 128, "q4": 256}
+_MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
+_VERY_WIDE, _FETCHED_KIB = 4096, 8192
 _ADD_THREADS = 256
-_AHEAD_BLOCKS = 16
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
@@ -37,10 +37,9 @@ class Cut:
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
     product has; tile: its columns; value_warps: of a block. split: warps to a row of the dense one.
-    output_warps: of a block of output. head_turns: blocks of the head one after the other. apart: norms and mixes are kernels of their own. recur_split:
-    blocks to a head. in_recur, in_value, in_norm, in_output: KiB of later weights that are fetched
-    to L2 meanwhile. early: blocks that only do that do not wait for the kernel before. segments:
-    see ``Ahead``.
+    output_warps: of a block of output. head_turns: blocks of the head one after the other.
+    apart: norms and mixes are kernels of their own. recur_split: blocks to a head. in_value,
+    in_output: KiB of later weights that are fetched to L2 meanwhile.
     """
 
     warps: int = 8
@@ -55,47 +54,52 @@ class Cut:
     head_turns: int = 4
     apart: bool = False
     recur_split: int = 4
-    in_recur: int = 0
     in_value: int = 0
-    in_norm: int = 0
     in_output: int = 0
-    early: bool = False
-    segments: int = 128
+
+
+# Many bytes of a norm's inputs beside a block's weights: not every block reads them (apart).
+_WIDE: dict[Kind, Cut] = {
+    **dict.fromkeys(
+        ("fp16", "bf16"),
+        Cut(warps=16, blocks=2, ahead=8, resident=32, tile=64, apart=True, recur_split=2),
+    ),
+    "int8": Cut(warps=16, blocks=2, ahead=8, resident=32, tile=64, apart=True, recur_split=2),
+    "q4": Cut(warps=8, blocks=4, ahead=6, resident=32, tile=64, apart=True, recur_split=2),
+}
+_NARROW: dict[Kind, Cut] = {
+    **dict.fromkeys(("fp16", "bf16"), Cut(warps=8, blocks=2, ahead=10, resident=24)),
+    "int8": Cut(warps=8, blocks=2, ahead=12, resident=16),
+    "q4": Cut(warps=8, blocks=2, ahead=4, resident=32),
+}
 
 
 def default_cut(sizes: Sizes, kind: Kind) -> Cut:
-    """Return what is good on a card of about 132 SMs."""
-    split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
-    # Where a norm's inputs are many bytes beside a block's weights, not every block reads them.
-    # Many warps with few loads each were faster there than few with many.
-    apart = sizes.width >= _APART_FROM_WIDTH
-    ahead = 4 if apart or kind in ("int8", "q4") else 8
+    """Return what was quickest on an H100 (132 SMs)."""
+    cut = _WIDE[kind] if sizes.width >= _APART_FROM_WIDTH else _NARROW[kind]
+    split = 2 if not cut.apart and sizes.ffn // 64 % 2 == 0 else 1
+    tile = 128 if sizes.width >= _VERY_WIDE else cut.tile
     # The kernel after it adds the parts up: few of them, but blocks for all processors.
-    tile = _VALUE_TILES[kind]
-    parts = min(_MOST_PARTS, max(2, -(-_VALUE_BLOCKS // _tiles(sizes, tile))))
-    groups = _rounded(-(-sizes.ffn // GROUP // parts), 2)
-    groups = min(groups, _MOST_GROUPS // (tile // 32))  # what shared memory holds
-    blocks = 4 if apart else 2
-    return Cut(blocks=blocks, ahead=ahead, groups=groups, tile=tile, split=split, apart=apart)
+    parts = min(_MOST_PARTS, max(2, -(-_VALUE_BLOCKS[kind] // _tiles(sizes, tile))))
+    groups = min(_rounded(-(-sizes.ffn // GROUP // parts), 2), _MOST_GROUPS)
+    fetched = _FETCHED_KIB if sizes.width >= _VERY_WIDE else 0
+    return replace(cut, split=split, tile=tile, groups=groups, in_value=fetched, in_output=fetched)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
     """Return what is worth measuring on a card, the default first. Each costs a compilation."""
     best = default_cut(sizes, kind)
-    if best.apart:
-        shapes = [(8, 4, 4, 32, False), (8, 3, 4, 32, True), (8, 2, 8, 32, True)]
-        shapes += [(16, 2, 4, 32, True), (8, 3, 8, 24, True), (8, 2, 8, 32, False)]
-    else:
-        shapes = [(8, 2, best.ahead, 32, True), (4, 4, best.ahead, 32, False)]
-        shapes += [(8, 4, best.ahead, 32, False), (16, 1, best.ahead, 32, False)]
-        shapes += [(8, 2, 12 - best.ahead, 32, False)]
+    shapes = [(16, 2, 8, 32), (8, 3, 8, 24), (8, 4, 4, 32), (8, 4, 6, 32), (8, 2, 12, 16)]
+    shapes += [] if best.apart else [(8, 2, 10, 24), (8, 3, 6, 24), (8, 2, 8, 32), (16, 2, 4, 32)]
     cuts = [best] + [
-        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident, apart=apart)
-        for warps, blocks, ahead, resident, apart in shapes
+        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
+        for warps, blocks, ahead, resident in shapes
     ]
-    around = [best.groups // 2, best.groups * 2]
-    fit = [groups for groups in around if groups % 2 == 0 < groups <= sizes.ffn // GROUP]
-    return cuts + [replace(best, groups=groups) for groups in fit]
+    cuts.append(replace(best, recur_split=6 - best.recur_split))
+    around = (best.groups // 2, best.groups * 2) if best.apart else ()
+    most = min(_MOST_GROUPS, sizes.ffn // GROUP)
+    cuts += [replace(best, groups=groups) for groups in around if groups % 2 == 0 < groups <= most]
+    return list(dict.fromkeys(cuts))
 
 
 def suits_dense(sizes: Sizes) -> bool:
@@ -135,7 +139,7 @@ class StepBuffers:
 
 
 class _Scratch:
-    """Between the kernels of a step. fp32, but `activation`: fp16 [F], `hidden`: two of 16 bits.
+    """Between the kernels of a step. fp32, but `hidden`: two of 16 bits.
 
     residuals: the sparse value product leaves sums, value_parts [parts, D], which the norm after it
     adds to one of these; they take turns, since all of its blocks read what one of them writes.
@@ -153,7 +157,7 @@ class _Scratch:
         self.residuals = [self.residual, fp32(width if parts else 0)]
         ranks = sum(sizes.held_ranks)
         self.hidden = torch.zeros(2, ranks, dtype=torch.int16, device=device)
-        self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
+        self.activation = fp32(sizes.ffn)
         self.value_parts = fp32(parts * width)
 
 
@@ -189,7 +193,7 @@ class Step:
         self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
         self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
-        self._ahead = Ahead(self._order(), self.cut.segments)
+        self._ahead = Ahead(self._order())
         self._names: list[str] = []
         self._launches = [self._embed()]
         for i, layer in enumerate(weights.layers):
@@ -259,18 +263,13 @@ class Step:
         # Pinned host memory has the same address on the card.
         table = (weights.table, weights.table_norms, weights.ln0)
         arguments: list[object] = [self._buffers.token, *table, self._scratch.residual]
-        arguments += self._ahead.window(0, self.cut.in_value << 10)
         return self._bind("embed", blocks, _EMBED_THREADS, arguments)
 
-    def _norm(self, name: str, arguments: list[object], first: int) -> list[LaunchLike]:
-        """first: the matrix of `_order` that the next kernel reads."""
+    def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:
         if not self.cut.apart:
             return []
         blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
-        ahead = self._ahead.window(first, self.cut.in_norm << 10)
-        arguments = [*arguments, self._scratch.inputs, *ahead]
-        blocks += _AHEAD_BLOCKS if ahead[1] else 0
-        return [self._bind(name, blocks, _NORM_THREADS, arguments)]
+        return [self._bind(name, blocks, _NORM_THREADS, [*arguments, self._scratch.inputs])]
 
     def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.att_shift[i]
@@ -278,18 +277,18 @@ class Step:
         whole = self._residual(i) if parts is not None else None
         before = [self._residual(max(i - 1, 0)), parts, whole]
         arguments = [*before, *layer.ln1, layer.mixes, shift, self._scratch.normed]
-        return self._norm("norm_in", arguments, i * self._each)
+        return self._norm("norm_in", arguments)
 
     def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.ffn_shift[i]
         arguments = [self._residual(i), *layer.ln2, layer.x_k, shift, self._scratch.normed]
-        return self._norm("norm_key", arguments, i * self._each + 3)
+        return self._norm("norm_key", arguments)
 
     def _norm_head(self) -> list[LaunchLike]:
         layers = len(self._weights.layers)
         before = [self._residual(layers - 1), self._parts_before(layers)]
         arguments = [*before, *self._weights.ln_out]
-        return self._norm("norm_head", arguments, layers * self._each)
+        return self._norm("norm_head", arguments)
 
     def _add_value(self) -> LaunchLike:
         blocks = -(-self._weights.sizes.width // (4 * _ADD_THREADS))
@@ -328,14 +327,13 @@ class Step:
 
     def _recur(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, buffers = self._scratch, self._buffers
-        ahead = self._ahead.window(i * self._each + 2, self.cut.in_recur << 10)
         return self._bind(
             "recur",
-            self._weights.sizes.heads * self.cut.recur_split + (_AHEAD_BLOCKS if ahead[1] else 0),
+            self._weights.sizes.heads * self.cut.recur_split,
             _RECUR_THREADS,
             [
                 *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
-                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.read, *ahead),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.read),
             ],
         )
 
@@ -417,8 +415,6 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "OUTPUT_WARPS": cut.output_warps,
         "VALUE_PARTS": -(-sizes.ffn // (GROUP * cut.groups)) if value.by_input else 0,
         "RECUR_SPLIT": cut.recur_split,
-        "AHEAD_SEGMENTS": cut.segments,
-        "AHEAD_EARLY": int(cut.early),
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
 

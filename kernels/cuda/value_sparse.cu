@@ -56,19 +56,20 @@ template <int OF> struct ValueRow {
   }
 };
 
-// The inputs of a warp, `count` of them, that are not zero (`all`: all), in order: list[i] =
-// input << 16 | fp16 bits, the input counted from the warp's first. Returns how many they are.
-DEVICE int list_inputs(const half* activation, int count, bool all, u32* list) {
+// The inputs of a warp, `count` of them, that are not zero (`all`: all), in order: list[i] = which,
+// counted from the warp's first, and the bits of its value. Returns how many they are.
+DEVICE int list_inputs(const float* activation, int count, bool all, uint2* list) {
   int before = 0;
 #pragma unroll
   for (int at = 0; at < quotient_up(VALUE_INPUTS, 256); at++) {
     const int first = at * 256 + lane_index() * 8;
-    uint4 eight = make_uint4(0, 0, 0, 0);
-    if (first < count) eight = load_written16(activation + first);
-    const u32 words[4] = {eight.x, eight.y, eight.z, eight.w};
+    uint4 low = make_uint4(0, 0, 0, 0), high = low;
+    if (first < count)
+      low = load_written16(activation + first), high = load_written16(activation + first + 4);
+    const u32 bits[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     int mine = 0;
 #pragma unroll
-    for (int i = 0; i < 4; i++) mine += ((words[i] & 0xffffu) != 0) + (words[i] >> 16 != 0);
+    for (int i = 0; i < 8; i++) mine += bits[i] != 0;
     if (all) mine = first < count ? 8 : 0;
     int to = mine;
 #pragma unroll
@@ -79,25 +80,23 @@ DEVICE int list_inputs(const half* activation, int count, bool all, u32* list) {
     const int total = __shfl_sync(ALL_LANES, to, 31);
     to += before - mine, before += total;
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      const u32 bits = i % 2 ? words[i / 2] >> 16 : words[i / 2] & 0xffffu;
-      if (bits || (all && mine)) list[to++] = static_cast<u32>(first + i) << 16 | bits;
-    }
+    for (int i = 0; i < 8; i++)
+      if (bits[i] || (all && mine)) list[to++] = make_uint2(first + i, bits[i]);
   }
   __syncwarp();
   return before;
 }
 
-// Blocks (tiles, parts). scales [F / 64][D]; activation [F] fp16; weight, bias: of ln2. skip 0:
+// Blocks (tiles, parts). scales [F / 64][D]; activation [F] fp32; weight, bias: of ln2. skip 0:
 // zeros are read too. parts [parts][D]: the sums.
 extern "C" __global__ void __launch_bounds__(VALUE_THREADS, 24 / VALUE_WARPS)
-value_sparse(const u8* matrix, const bf16* scales, const half* activation, const float* normed,
+value_sparse(const u8* matrix, const bf16* scales, const float* activation, const float* normed,
              const float* weight, const float* bias, float* shift, long long skip, float* parts,
              AHEAD_PARAMETERS) {
   typedef ValueRow<KIND> Row;
   constexpr u64 ROW_BYTES = Row::BYTES * (D / 8);
   constexpr int SCALED_GROUPS = scaled(KIND) ? quotient_up(VALUE_INPUTS, GROUP) + 1 : 1;
-  __shared__ u32 lists[VALUE_WARPS][VALUE_INPUTS];
+  __shared__ uint2 lists[VALUE_WARPS][VALUE_INPUTS];
   __shared__ uint4 scale_memory[VALUE_WARPS][SCALED_GROUPS][VALUE_LANES];
   __shared__ float4 sums[VALUE_WARPS][VALUE_TILE / 4];
   const int t = threadIdx.x, lane = lane_index() % VALUE_LANES, row = lane_index() / VALUE_LANES;
@@ -118,17 +117,17 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
   const float times = renews ? weight[tile + t] : 0.0f, plus = renews ? bias[tile + t] : 0.0f;
   wait_for_previous();
   const float h = renews ? load_written(normed + tile + t) : 0.0f;
-  u32* const list = lists[warp_index()];
+  uint2* const list = lists[warp_index()];
   const int count = list_inputs(activation + input, inputs, !skip, list);
   if constexpr (scaled(KIND)) cp_async_wait<0>(), __syncwarp();
 
   const u8* from = matrix + static_cast<u64>(input) * ROW_BYTES + column / 8 * Row::BYTES;
   Row rows[VALUE_DEEP];
-  u32 what[VALUE_DEEP];
+  uint2 what[VALUE_DEEP];
   const auto fetch = [&](int u, int at) {
     if (at >= count) return;
     what[u] = list[at];
-    rows[u].fetch(from + (what[u] >> 16) * ROW_BYTES);
+    rows[u].fetch(from + what[u].x * ROW_BYTES);
   };
 #pragma unroll
   for (int u = 0; u < VALUE_DEEP; u++) fetch(u, row + u * VALUE_ROWS);
@@ -137,9 +136,9 @@ value_sparse(const u8* matrix, const bf16* scales, const half* activation, const
 #pragma unroll
     for (int u = 0; u < VALUE_DEEP; u++) {
       if (at + u * VALUE_ROWS >= count) break;
-      const int of = input % GROUP + static_cast<int>(what[u] >> 16);
+      const int of = input % GROUP + static_cast<int>(what[u].x);
       const uint4* scale = &scale_memory[warp_index()][scaled(KIND) ? of / GROUP : 0][lane];
-      rows[u].add(sum, to_float(half{static_cast<u16>(what[u])}), scale);
+      rows[u].add(sum, __uint_as_float(what[u].y), scale);
       fetch(u, at + (u + VALUE_DEEP) * VALUE_ROWS);
     }
   }

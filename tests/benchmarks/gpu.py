@@ -148,7 +148,6 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "wkv": gpu_checks.recurrence,
         "decode": gpu_speed.decode,
         "tune": gpu_speed.tune,
-        "ahead": gpu_speed.ahead,
         "parts": gpu_parts.parts,
         "prefill": gpu_speed.prefill,
         "batch": gpu_speed.batch,

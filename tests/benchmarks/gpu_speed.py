@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,54 +165,6 @@ def tune(run: "Run") -> None:
                         cut=str(cut),
                         ms=ms,
                         took_s=time.perf_counter() - began,
-                    )
-
-
-_WINDOWS_MB = (
-    *((0, 0, 0, 0), (4, 0, 0, 0), (8, 0, 0, 0), (16, 0, 0, 0), (24, 0, 0, 0)),
-    *((0, 4, 0, 0), (0, 8, 0, 0), (0, 16, 0, 0), (0, 0, 3, 0), (0, 0, 6, 0), (0, 0, 0, 4)),
-    *((0, 0, 0, 8), (4, 4, 1, 1), (8, 4, 2, 0), (8, 8, 2, 2), (12, 8, 3, 4), (16, 8, 3, 0)),
-    *((16, 8, 3, 4), (16, 16, 3, 4), (24, 12, 4, 8), (24, 24, 4, 4), (32, 16, 6, 8)),
-)
-"""MB that are fetched ahead in a layer's recur, value, norms and output."""
-
-
-def ahead(run: "Run") -> None:
-    """Milliseconds of a step by how much of later weights is fetched to L2 meanwhile, and when.
-
-    Only where it is asked for by name.
-    """
-    from engine.backends.card_tuning import milliseconds
-    from kernels.cuda.step import Step, StepBuffers, default_cut
-
-    for size, weights in _each(run, "ahead"):
-        options = {"cache": None}
-        part = run.part("ahead", size=size, type=weights)
-        with part, opened(size, weights, run.actives[0], **options) as backend:
-            held = backend._weights
-            buffers = StepBuffers.zeros(held.sizes, programs().device)
-            base = default_cut(held.sizes, held.kind)
-            for early, segments in ((False, 128), (True, 128), (False, 1)):
-                for windows in _WINDOWS_MB:
-                    recur, value, norm, output = (mb << 10 for mb in windows)
-                    cut = replace(
-                        base,
-                        in_recur=recur,
-                        in_value=value,
-                        in_norm=norm,
-                        in_output=output,
-                        early=early,
-                        segments=segments,
-                    )
-                    ms = milliseconds(Step(held, programs(), buffers, cut), programs().device)
-                    run.row(
-                        "ahead",
-                        size=size,
-                        type=weights,
-                        windows=windows,
-                        early=early,
-                        segments=segments,
-                        ms=ms,
                     )
 
 

@@ -72,7 +72,7 @@ def matrix_of(kind: Kind, values: Tensor) -> Matrix:
 
 def activation_of(ffn: int, active: float) -> Tensor:
     x = torch.randn(ffn).square() * (torch.rand(ffn) < active)
-    return x.half()
+    return x
 
 
 @pytest.mark.parametrize("kind", KINDS)
