@@ -23,6 +23,7 @@ _PROCESSORS = 132
 _ALL_STAGES = 12
 _SMALL, _LARGE = 1024, 4096  # widths
 _LEAST_SHARED, _MUCH_SHARED, _MOST_SHARED = 64 << 10, 96 << 10, 112 << 10
+_ALL_SHARED = 200 << 10  # of a block that has its processor for itself, where two of the most fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +136,22 @@ def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
     width, few = sizes.width, rows <= 16
     long, tall = Shape(2, 4, 1, shared), Shape(4, 2, 1, shared)
     high = Shape(4, 2, 2, shared)
-    into = long if few else tall
+    into = output = long if few else tall
     key = long if not few else high if sizes.ffn >= 1 << 14 else tall
-    deep = 4 if few and width >= _LARGE else 2
+    deep = 4 if width >= _LARGE else 2
     value = Shape(2, deep, 4, shared) if by_input else tall
+    if width >= _LARGE and not few and shared == _MOST_SHARED:  # one block to a processor
+        into = replace(high, shared=_ALL_SHARED)
+        value = replace(value, shared=_ALL_SHARED)
     stage = deep // 2 if by_input else tall.deep
+    # The head's inputs in two digits cost nothing; key's and value's little where rows are few.
+    head = replace(high if few else tall, digits=2)
+    if few:
+        key, value = replace(key, digits=2), replace(value, digits=2)
     return Cut(
-        *(into, into, key, value, high if few else tall),
-        lora_tiles=1,
-        output_split=split_of(-(-width // into.rows), width // GROUP // into.deep),
+        *(into, output, key, value, head),
+        lora_tiles=into.tiles,
+        output_split=split_of(-(-width // output.rows), width // GROUP // output.deep),
         value_split=split_of(-(-width // value.rows), sizes.ffn // GROUP // stage),
         group=8 if rows > 8 else 4,
     )

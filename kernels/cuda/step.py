@@ -20,7 +20,6 @@ _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_BLOCKS = {"fp16": 64, "bf16": 64, "int8": 128, "q4": 256}
 _MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
 _VERY_WIDE, _FETCHED_KIB = 4096, 8192
 _ADD_THREADS = 256
@@ -61,11 +60,10 @@ class Cut:
 # Many bytes of a norm's inputs beside a block's weights: not every block reads them (apart).
 _WIDE: dict[Kind, Cut] = {
     **dict.fromkeys(
-        ("fp16", "bf16"),
-        Cut(warps=16, blocks=2, ahead=8, resident=32, tile=64, apart=True, recur_split=2),
+        ("fp16", "bf16", "int8"),
+        Cut(warps=16, blocks=2, ahead=8, resident=32, tile=128, apart=True, recur_split=2),
     ),
-    "int8": Cut(warps=16, blocks=2, ahead=8, resident=32, tile=64, apart=True, recur_split=2),
-    "q4": Cut(warps=8, blocks=4, ahead=6, resident=32, tile=64, apart=True, recur_split=2),
+    "q4": Cut(8, 4, 6, 32, tile=64, value_warps=8, apart=True, recur_split=2),
 }
 _NARROW: dict[Kind, Cut] = {
     **dict.fromkeys(("fp16", "bf16"), Cut(warps=8, blocks=2, ahead=10, resident=24)),
@@ -78,12 +76,12 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     """Return what was quickest on an H100 (132 SMs)."""
     cut = _WIDE[kind] if sizes.width >= _APART_FROM_WIDTH else _NARROW[kind]
     split = 2 if not cut.apart and sizes.ffn // 64 % 2 == 0 else 1
-    tile = 128 if sizes.width >= _VERY_WIDE else cut.tile
-    # The kernel after it adds the parts up: few of them, but blocks for all processors.
-    parts = min(_MOST_PARTS, max(2, -(-_VALUE_BLOCKS[kind] // _tiles(sizes, tile))))
+    # The kernel after it adds the parts up: few of them, but blocks for most processors.
+    blocks = 256 if kind == "q4" else 80
+    parts = min(_MOST_PARTS, max(2, -(-blocks // _tiles(sizes, cut.tile))))
     groups = min(_rounded(-(-sizes.ffn // GROUP // parts), 2), _MOST_GROUPS)
     fetched = _FETCHED_KIB if sizes.width >= _VERY_WIDE else 0
-    return replace(cut, split=split, tile=tile, groups=groups, in_value=fetched, in_output=fetched)
+    return replace(cut, split=split, groups=groups, in_value=fetched, in_output=fetched)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
@@ -96,6 +94,11 @@ def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
         for warps, blocks, ahead, resident in shapes
     ]
     cuts.append(replace(best, recur_split=6 - best.recur_split))
+    if best.apart:
+        cuts += [
+            replace(best, tile=192 - best.tile),
+            replace(best, value_warps=24 - best.value_warps),
+        ]
     around = (best.groups // 2, best.groups * 2) if best.apart else ()
     most = min(_MOST_GROUPS, sizes.ffn // GROUP)
     cuts += [replace(best, groups=groups) for groups in around if groups % 2 == 0 < groups <= most]
@@ -232,11 +235,22 @@ class Step:
         return list(zip(self._names, self._launches, strict=True))
 
     def _bind(
-        self, name: str, blocks: int | tuple[int, int], threads: int, arguments: list[object]
+        self,
+        name: str,
+        blocks: int | tuple[int, int],
+        threads: int,
+        arguments: list[object],
+        shared_bytes: int = 0,
     ) -> LaunchLike:
         self._names.append(name)
         kernel = self._program.kernel(name)
-        return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
+        return kernel.bind(
+            blocks,
+            threads,
+            arguments,  # pyright: ignore[reportArgumentType]
+            shared_bytes=shared_bytes,
+            dependent=name != "embed",
+        )
 
     def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
         return self._bind(name, blocks, 32 * self.cut.warps, arguments)
@@ -368,7 +382,8 @@ class Step:
         if self._sparse:
             arguments += [*shift, self._skip, scratch.value_parts, *ahead]
             blocks = (_tiles(sizes, self.cut.tile), self._parts)
-            return self._bind("value_sparse", blocks, 32 * self.cut.value_warps, arguments)
+            threads, listed = 32 * self.cut.value_warps, 8 * GROUP * self.cut.groups
+            return self._bind("value_sparse", blocks, threads, arguments, listed)
         arguments += [self._residual(i), *shift]
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
         return self._product("value", -(-sizes.width // rows), [*arguments, *ahead])

@@ -88,7 +88,7 @@ DEVICE int list_inputs(const float* activation, int count, bool all, uint2* list
 }
 
 // Blocks (tiles, parts). scales [F / 64][D]; activation [F] fp32; weight, bias: of ln2. skip 0:
-// zeros are read too. parts [parts][D]: the sums.
+// zeros are read too. parts [parts][D]: the sums. Dynamic shared memory: 8 bytes an input of a block.
 extern "C" __global__ void __launch_bounds__(VALUE_THREADS, 24 / VALUE_WARPS)
 value_sparse(const u8* matrix, const bf16* scales, const float* activation, const float* normed,
              const float* weight, const float* bias, float* shift, long long skip, float* parts,
@@ -96,7 +96,6 @@ value_sparse(const u8* matrix, const bf16* scales, const float* activation, cons
   typedef ValueRow<KIND> Row;
   constexpr u64 ROW_BYTES = Row::BYTES * (D / 8);
   constexpr int SCALED_GROUPS = scaled(KIND) ? quotient_up(VALUE_INPUTS, GROUP) + 1 : 1;
-  __shared__ uint2 lists[VALUE_WARPS][VALUE_INPUTS];
   __shared__ uint4 scale_memory[VALUE_WARPS][SCALED_GROUPS][VALUE_LANES];
   __shared__ float4 sums[VALUE_WARPS][VALUE_TILE / 4];
   const int t = threadIdx.x, lane = lane_index() % VALUE_LANES, row = lane_index() / VALUE_LANES;
@@ -117,7 +116,7 @@ value_sparse(const u8* matrix, const bf16* scales, const float* activation, cons
   const float times = renews ? weight[tile + t] : 0.0f, plus = renews ? bias[tile + t] : 0.0f;
   wait_for_previous();
   const float h = renews ? load_written(normed + tile + t) : 0.0f;
-  uint2* const list = lists[warp_index()];
+  uint2* const list = dynamic_shared<uint2>() + warp_index() * VALUE_INPUTS;
   const int count = list_inputs(activation + input, inputs, !skip, list);
   if constexpr (scaled(KIND)) cp_async_wait<0>(), __syncwarp();
 

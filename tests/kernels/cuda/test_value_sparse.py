@@ -37,7 +37,7 @@ class Product:
         sizes = Sizes(1, width, ffn, 64, (8, 8, 8, 8))
         weights = WeightsBuilder(sizes, kind, QUANTIZER, CPU, sparse=True, pinned=False)._weights
         cut = Cut(groups=groups, tile=tile, value_warps=8 if groups % 2 else 16, apart=True)
-        self.threads = 32 * cut.value_warps
+        self.threads, self.shared_bytes = 32 * cut.value_warps, 512 * groups
         macros = macros_of(weights, cut)
         program = programs(SPARSE_SOURCES, macros)
         self._kernel, self._add = (program.kernel(n) for n in ("value_sparse", "add_value"))
@@ -53,6 +53,7 @@ class Product:
                 *(self.matrix.data, self.matrix.scales, activation, normed, weight, bias),
                 *(shift, int(skip), self.parts, *NOTHING),
             ],
+            shared_bytes=self.shared_bytes,
         )
         self._add.launch(-(-residual.numel() // 1024), 256, [self.parts, out])
         torch.testing.assert_close(shift, normed * weight + bias)
