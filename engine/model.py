@@ -250,8 +250,11 @@ def release_cached_memory() -> None:
     """
     import torch
 
+    from engine.backends.card_memory import give_back_page_locked
+
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+        give_back_page_locked()
 
 
 def _open_on_card(

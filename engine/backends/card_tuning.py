@@ -6,7 +6,9 @@ the default. Knows steps and clocks; knows nothing of what is computed.
 
 import json
 import logging
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -71,17 +73,21 @@ def chosen_cut(
 
 def _measured(weights: "Weights", programs: "Programs", buffers: StepBuffers) -> Cut:
     began = time.monotonic()
-    best, best_ms = default_cut(weights.sizes, weights.kind), float("inf")
-    for cut in candidates(weights.sizes, weights.kind):
-        if best_ms < float("inf") and time.monotonic() - began > TUNING_SECONDS:
-            break
-        try:
-            ms = milliseconds(Step(weights, programs, buffers, cut), programs.device)
-        except CudaProblem as problem:
-            _log.warning("%s cannot be launched: %s", cut, problem)
-            continue
-        if ms < best_ms:
-            best, best_ms = cut, ms
+    cuts = candidates(weights.sizes, weights.kind)
+    best, best_ms = cuts[0], float("inf")
+    with ThreadPoolExecutor(min(len(cuts), os.cpu_count() or 1)) as compilers:
+        steps = [compilers.submit(Step, weights, programs, buffers, cut) for cut in cuts]
+        for cut, step in zip(cuts, steps, strict=True):
+            if best_ms < float("inf") and time.monotonic() - began > TUNING_SECONDS:
+                step.cancel()
+                continue
+            try:
+                ms = milliseconds(step.result(), programs.device)
+            except CudaProblem as problem:
+                _log.warning("%s cannot be launched: %s", cut, problem)
+                continue
+            if ms < best_ms:
+                best, best_ms = cut, ms
     _log.info("%s: %.3f ms a step, chosen in %.1f s", best, best_ms, time.monotonic() - began)
     return best
 

@@ -17,6 +17,8 @@ from engine.sampling import NONE_LEFT, NOT_FINITE
 from kernels.cuda.sampler import DeviceSampler, Drawing, DrawProblem, NoneLeft
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from engine.sampling import Sampler
     from engine.state import State
 
@@ -53,12 +55,16 @@ class Steps(Protocol):
         """Bring a state where steps work, and a token (None: it lies there) where they read it."""
         ...
 
-    def step_and_draw(self) -> None:
+    def step_and_draw(self, greedy: bool) -> None:
         """Read the token that lies ready, then draw the next one in its place."""
         ...
 
-    def draw_again(self) -> None:
+    def draw_again(self, greedy: bool) -> None:
         """Draw from the logits that lie ready."""
+        ...
+
+    def explained(self) -> "AbstractContextManager[None]":
+        """Return what says in a sentence that the card's memory is full."""
         ...
 
 
@@ -73,12 +79,14 @@ class CardWriter:
         self._kept: Callable[[], int] | None = None  # what it drew before another reply came
         self._ready: int | None = None  # the token that lies where the next step reads it
         self._writes = -1  # of others to that place, when it was drawn
+        self._is_greedy = False
 
     def draw(self, logits: Tensor) -> int:
         """See ``Writer``."""
         self._ready = None
         if logits is not self._drawing:
-            self._begin(logits)
+            with self._steps.explained():
+                self._begin(logits)
         self._drawing = None
         kept, self._kept = self._kept, None
         token = self._take() if kept is None else kept()
@@ -88,19 +96,22 @@ class CardWriter:
 
     def read(self, token: int, state: "State") -> Tensor:
         """See ``Writer``. The next token is being drawn when this returns."""
-        if not self._is_owner or self._drawing is not None:
-            self._load()
+        with self._steps.explained():
+            if not self._is_owner or self._drawing is not None:
+                self._load()
+            with torch.inference_mode(False):
+                drawing = torch.empty_like(self._steps.logits)  # what can fail does so before
         assert self._card is not None
         lies_ready = token == self._ready and self._writes == self._steps.writes
         self._steps.place(None if lies_ready else token, state)
         self._card.device.give(_SLOT, self._sampler.peek())
-        self._steps.step_and_draw()
+        self._steps.step_and_draw(self._is_greedy)
         self._writes = self._steps.writes
         state.tokens_read += 1
         self._ready = None
         with torch.inference_mode(False):
-            self._drawing = self._steps.logits.clone()
-        return self._drawing
+            self._drawing = drawing.copy_(self._steps.logits)
+        return drawing
 
     def give_up(self) -> None:
         """Let go of the card's sampler: another reply needs it. What is being drawn is kept."""
@@ -133,7 +144,7 @@ class CardWriter:
         with torch.no_grad():
             self._steps.logits.copy_(logits)
         self._card.device.give(_SLOT, self._sampler.peek())
-        self._steps.draw_again()
+        self._steps.draw_again(self._is_greedy)
         self._writes = self._steps.writes
 
     def _load(self) -> None:
@@ -144,7 +155,9 @@ class CardWriter:
         self._drawing = self._kept = None
         self._card, card.owner = card, self
         counts = self._sampler.counts
-        card.device.load(_SLOT, _drawing_of(self._sampler), list(counts), list(counts.values()))
+        drawing = _drawing_of(self._sampler)
+        self._is_greedy = drawing.is_greedy
+        card.device.load(_SLOT, drawing, list(counts), list(counts.values()))
 
 
 def _raiser(error: EngineError) -> Callable[[], int]:

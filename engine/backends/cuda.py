@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.card_draws import CardDraws
+from engine.backends.card_memory import Explained, give_back, give_back_page_locked
 from engine.backends.card_rows import RowsOnCard
 from engine.backends.card_source import FileSource, Source
 from engine.backends.card_tuning import chosen_cut, lies_by_input
@@ -22,10 +24,10 @@ from engine.backends.graphs import CudaGraphs, Graphs, NoGraphs
 from engine.backends.lora import LoraMerge
 from engine.backends.state_slots import StateSlots
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
-from engine.errors import Cancelled, NotEnoughMemory, UnsupportedStrategy
+from engine.errors import Cancelled, UnsupportedStrategy
 from engine.needs import CARD_CAPABILITY, CARD_WEIGHTS, held_as, suits_native
 from engine.state import State
-from engine.strategy import Strategy, smaller_on_card
+from engine.strategy import Strategy
 from kernels.cuda import sampler as card_sampling
 from kernels.cuda import weights as card_weights
 from kernels.cuda.prefill import Prefill
@@ -59,13 +61,15 @@ class CudaBackend:
         *,
         by_input: bool | None = None,
         cache: "Path | None" = None,
+        closing: Callable[[], None] | None = None,
     ) -> None:
         """Load the weights, compile the kernels, run a step and record it.
 
         programs: of the card; the emulator's in tests. graphs: how work is repeated. by_input: lay
         value matrices so that zeros are left out; None: where that pays. cache: the folder in
         which the shapes that were measured to be fastest are remembered; None: nothing is measured.
-        Raises what the source raises, UnsupportedStrategy, CudaProblem, torch.OutOfMemoryError.
+        closing: what ``close`` does last, when nothing holds a kernel any more. Raises what the
+        source raises, UnsupportedStrategy, CudaProblem, torch.OutOfMemoryError.
         """
         if not serves(info.shape, strategy):
             raise UnsupportedStrategy(
@@ -77,6 +81,7 @@ class CudaBackend:
         self._device = programs.device
         self._graphs = graphs or graphs_of(self._device)
         self._closed = False
+        self._closing = closing
         self._writes = 0
         with self._here(), torch.inference_mode(False), torch.no_grad():
             self._weights = self._load(source, by_input)
@@ -115,8 +120,9 @@ class CudaBackend:
         self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
         self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
         self._step_graph = self._graphs.captured(self._step.run)
-        self._card_sampler: CardSampler | None = None
-        self._drawing_graph: Callable[[], None] | None = None
+        self._draws = CardDraws(
+            self._programs, self._graphs, self._step.run, self._logits, self._token
+        )
 
     def _new_step(self, buffers: StepBuffers, cut: Cut, processors: int | None) -> Step:
         """Return a step cut so, or as usual where that cut, measured once, no longer works."""
@@ -161,9 +167,10 @@ class CudaBackend:
         self._slots.release()
         self._rows.close()
         del self._weights, self._step, self._prefill, self._rows, self._slots, self._step_graph
-        self._drawing_graph = self._card_sampler = None
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        del self._draws
+        give_back(self._device)
+        if self._closing is not None:
+            self._closing()
 
     @torch.no_grad()
     def forward(
@@ -200,7 +207,7 @@ class CudaBackend:
         if len(tokens) == 1 or any(len(row) != 1 for row in tokens):
             rows = zip(tokens, states, strict=True)
             return torch.stack([self.forward(row, state) for row, state in rows])
-        with self._here(), self._explained():
+        with self._here(), self.explained():
             logits = self._own(self._rows.step([row[0] for row in tokens], states))
         for state in states:
             state.tokens_read += 1
@@ -219,37 +226,7 @@ class CudaBackend:
 
     def card_sampler(self, sampler: "Sampler") -> CardSampler:
         """See ``card_writer.Steps``."""
-        found = self._card_sampler
-        if found is None or found.uncounted != sampler.uncounted:
-            if found is not None and found.owner is not None:
-                found.owner.give_up()
-                found.owner = None
-            self._writes += 1  # recording draws
-            with self._here(), torch.inference_mode(False), torch.no_grad():
-                found = self._card_sampler = self._new_sampler(sampler)
-        return found
-
-    def _new_sampler(self, sampler: "Sampler") -> CardSampler:
-        vocab, device = self.info.shape.vocab, self._device
-        draws = card_sampling.DeviceSampler(
-            self._programs, vocab, 1, 1, device, sorted(sampler.uncounted)
-        )
-        self._drawn_rows = torch.full((1,), -1, dtype=torch.int32, device=device)
-        launches = draws.bind(self._logits.view(1, -1), self._drawn_rows, self._token)
-
-        def draw() -> None:
-            for launch in launches:
-                launch.run()
-
-        def step_and_draw() -> None:
-            self._step.run()
-            draw()
-
-        self._slots.release()  # recording runs what it records: on nobody's state, drawing nothing
-        self._drawing_graph = self._graphs.captured(step_and_draw)
-        self._draw = draw
-        self._drawn_rows.zero_()
-        return CardSampler(draws, sampler.uncounted)
+        return self._draws.fit(sampler)
 
     @property
     def writes(self) -> int:
@@ -258,22 +235,25 @@ class CudaBackend:
 
     def place(self, token: int | None, state: State) -> None:
         """See ``card_writer.Steps``."""
-        with self._explained():
+        with self.explained():
             self._slots.take([state])
         if token is not None:
             self._writes += 1
             self._token.fill_(token)
 
-    def step_and_draw(self) -> None:
+    def step_and_draw(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
-        assert self._drawing_graph is not None
         with self._here():
-            self._drawing_graph()
+            self._draws.step_and_draw(greedy)
 
-    def draw_again(self) -> None:
+    def draw_again(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
         with self._here():
-            self._draw()
+            self._draws.draw(greedy)
+
+    def explained(self) -> "AbstractContextManager[None]":
+        """See ``card_writer.Steps``."""
+        return Explained(self.info.name, self.strategy)
 
     def step_replay(self, state: State) -> Callable[[], None]:
         """Return what reads the same token again and again: for measuring."""
@@ -294,7 +274,7 @@ class CudaBackend:
         progress: Progress | None,
         cancelled: IsCancelled | None,
     ) -> Tensor:
-        with self._explained():
+        with self.explained():
             (slot,) = self._slots.take([state])
             before = state.clone()
         start, total = state.tokens_read, len(tokens)
@@ -307,7 +287,7 @@ class CudaBackend:
                 raise Cancelled
 
         try:
-            with self._explained():
+            with self.explained():
                 logits = self._prefill.read(tokens, slot, all_logits=all_logits, between=between)
         except Cancelled:
             raise  # between pieces: the state holds what was read
@@ -318,9 +298,6 @@ class CudaBackend:
         if progress:
             progress(total, total)
         return logits
-
-    def _explained(self) -> "AbstractContextManager[None]":
-        return Explained(self.info.name, self.strategy)
 
     @staticmethod
     def _own(logits: Tensor) -> Tensor:
@@ -334,29 +311,6 @@ class CudaBackend:
 
     def _require(self, tokens: Sequence[int]) -> None:
         require_tokens(tokens, self.info.shape.vocab)
-
-
-class Explained:
-    """Says in a sentence that the card's memory is full."""
-
-    def __init__(self, name: str, strategy: Strategy) -> None:
-        self._name, self._strategy = name, strategy
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if not isinstance(error, torch.OutOfMemoryError):
-            return
-        torch.cuda.empty_cache()
-        raise NotEnoughMemory(
-            f"The graphics card's memory is full: {self._name} runs there as '{self._strategy}', "
-            "and something else took what it needs besides.",
-            "Close other programs that use the card, or choose a strategy with smaller weights.",
-            smaller_on_card(self._strategy),
-        ) from error
 
 
 def serves(shape: ModelShape, strategy: Strategy) -> bool:
@@ -395,6 +349,18 @@ def programs_for(device: torch.device, cache: "Path | None" = None) -> CardProgr
     return CardPrograms(device, CubinCache(cache / "cubins") if cache else None)
 
 
+def unloading(programs: CardPrograms) -> Callable[[], None]:
+    """Return what takes programs off their card; should the driver refuse, they stay."""
+
+    def unload() -> None:
+        try:
+            programs.close()
+        except CudaProblem:
+            _log.exception("kernels stay on the card")
+
+    return unload
+
+
 def open_on_card(
     info: ModelInfo,
     strategy: Strategy,
@@ -416,7 +382,10 @@ def open_on_card(
         LoraMerge(info.loras, info.shape, info.name) as loras,
     ):
         source = FileSource(checkpoint, device, progress, cancelled, loras)
-        return CudaBackend(info, strategy, source, programs, cache=cache)
+        backend = CudaBackend(info, strategy, source, programs, cache=cache, closing=programs.close)
+    del source  # whose buffers are page-locked
+    give_back_page_locked()
+    return backend
 
 
 def graphs_of(device: torch.device) -> Graphs:

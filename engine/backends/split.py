@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.backends import cuda
 from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.card_memory import Explained
 from engine.backends.card_source import FileSource, Source
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
@@ -50,10 +51,12 @@ class SplitBackend:
         graphs: "Graphs | None" = None,
         cache: "Path | None" = None,
         power_saving: bool = False,
+        closing: Callable[[], None] | None = None,
     ) -> None:
         """Load both halves from the file, one after the other.
 
-        programs, graphs, cache: as for ``CudaBackend``. power_saving: as in ``set_power_saving``.
+        programs, graphs, cache, closing: as for ``CudaBackend``. power_saving: as in
+        ``set_power_saving``.
         Raises UnsupportedStrategy for what ``serves`` refuses, what ``CudaBackend`` and
         ``CpuBackend`` raise, DamagedFile, or Cancelled.
         """
@@ -63,6 +66,7 @@ class SplitBackend:
                 "Choose “auto”, or fp16 for both parts: torch runs that.",
             )
         self.info, self.strategy = info, strategy
+        self._closing = closing
         first = layers_on_card(info.shape, strategy)
         on_card, rest = strategy.stages
 
@@ -125,6 +129,9 @@ class SplitBackend:
         """Give the weights' memory back. States are the host's own."""
         self._card.close()
         self._processor.close()
+        closing, self._closing = self._closing, None
+        if closing is not None:
+            closing()
 
     @torch.no_grad()
     def forward(
@@ -166,7 +173,7 @@ class SplitBackend:
         """
         before = state.clone() if len(tokens) > 1 else None
         try:
-            with cuda.Explained(self.info.name, self.strategy):
+            with Explained(self.info.name, self.strategy):
                 between = self._card.forward(tokens, state)
             self._processor.forward(*between, state, logits)
         except BaseException:
@@ -243,4 +250,5 @@ def open_split(
         *(info, strategy, library, programs, progress, cancelled),
         cache=cache,
         power_saving=power_saving,
+        closing=cuda.unloading(programs),
     )

@@ -12,6 +12,7 @@ from weakref import ref
 import torch
 from torch import Tensor
 
+from engine.backends.card_memory import give_back
 from engine.backends.card_tuning import chosen_cut, lies_by_input
 from engine.backends.cuda import graphs_of, sizes_of
 from engine.needs import held_as
@@ -160,8 +161,7 @@ class CardLayers:
         """Give the memory back."""
         self._lies = None
         del self._weights, self._step, self._prefill, self._step_graph, self._state, self._out
-        if self._on_card:
-            torch.cuda.empty_cache()
+        give_back(self._device)
 
     def _send(self, state: State) -> None:
         if self._lies is not None and self._lies.still(state):

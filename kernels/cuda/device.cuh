@@ -169,6 +169,14 @@ DEVICE uint4 load_written16(const void* p) {
   return v;
 }
 
+// Ask for `bytes` (a multiple of 16) at p, aligned to 16, to be fetched from memory to L2. Nothing
+// is waited for, and nothing promised. Nothing happens below sm_90.
+DEVICE void prefetch_l2(const void* p, u32 bytes) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes));
+#endif
+}
+
 // The number at p before it goes on by one, or from `most` back to zero. What a block has written
 // before a barrier is there for those that increment later than the block does after it (and for
 // whom they meet at a barrier), if they read it past L1: load_written.
@@ -248,6 +256,26 @@ DEVICE void cp_async(void* to_shared, const void* from, bool valid = true) {
 #else
   *static_cast<uint4*>(to_shared) =
       valid ? *static_cast<const uint4*>(from) : make_uint4(0, 0, 0, 0);
+#endif
+}
+// The same of what is read once: of LINE bytes around it (128, 256; 0: as the card likes) all are
+// fetched from memory to L2.
+template <int LINE> DEVICE void cp_async_line(void* to_shared, const void* from, bool valid) {
+#if __CUDA_ARCH__ >= 800
+  if constexpr (LINE == 0)
+    cp_async(to_shared, from, valid);
+  else if constexpr (LINE == 128)
+    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(
+                     shared_address(to_shared)),
+                 "l"(from), "r"(valid ? 16 : 0)
+                 : "memory");
+  else
+    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;" ::"r"(
+                     shared_address(to_shared)),
+                 "l"(from), "r"(valid ? 16 : 0)
+                 : "memory");
+#else
+  cp_async(to_shared, from, valid);
 #endif
 }
 // Close a group of this thread's copies.

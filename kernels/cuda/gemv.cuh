@@ -21,6 +21,32 @@ struct Weights {
   const bf16* scales;  // of the scaled kinds only
 };
 
+// ------------------------------------------------------------------ weights of later kernels
+
+// Parts of two matrices that kernels after this one read: asked for while the memory would be idle.
+// Of each of SEGMENTS segments of a matrix the bytes from `from` on, so that all blocks of
+// its product find as much of theirs. shape: a segment's bytes << 32 | bytes of it; 0: none.
+struct Ahead {
+  static constexpr u32 PIECE = 2048, SEGMENTS = 128;
+  const u8* from;
+  u64 shape;
+
+  // By those that call it with who = 0 .. of - 1.
+  METHOD void fetch(int who, int of) const {
+    const u32 bytes = static_cast<u32>(shape), pieces = quotient_up(bytes, PIECE);
+    for (u32 i = who; i < SEGMENTS * pieces; i += of) {
+      const u32 at = i % pieces * PIECE;
+      prefetch_l2(from + i / pieces * (shape >> 32) + at, min(PIECE, bytes - at));
+    }
+  }
+};
+#define AHEAD_PARAMETERS const u8 *ahead, u64 ahead_shape, const u8 *then, u64 then_shape
+DEVICE void fetch_ahead(AHEAD_PARAMETERS, int who, int of) {
+  Ahead{ahead, ahead_shape}.fetch(who, of);
+  Ahead{then, then_shape}.fetch(who, of);
+}
+#define FETCH_AHEAD(who, of) fetch_ahead(ahead, ahead_shape, then, then_shape, who, of)
+
 // ------------------------------------------------------------------ numbers out of words
 
 // A byte as it was stored, signed, to fp32: 2^23 + (q + 128), exactly, less what is too much.
@@ -289,16 +315,16 @@ template <int BLOCK_OF> DEVICE float2 block_sums(float a, float b, float2* memor
   return make_float2(a, b);
 }
 
-// The mean of a vector in memory and 1 / its deviation, by a whole block, whose thread t gets into
-// v the fours t, t + THREADS, ...
-template <int K, int THREADS, int COUNT>
-DEVICE float2 mean_and_scale(const float* vector, float4 (&v)[COUNT], float2* memory) {
+// The mean of a vector [K] and 1 / its deviation, by a whole block, whose thread t gets into v the
+// fours t, t + THREADS, ... take(i): the fours 4 i .. 4 i + 3.
+template <int K, int THREADS, int COUNT, typename Take>
+DEVICE float2 mean_and_scale(float4 (&v)[COUNT], float2* memory, Take take) {
   static_assert(COUNT == quotient_up(K / 4, THREADS), "all of it");
   float sum = 0, squares = 0;
 #pragma unroll
   for (int n = 0; n < COUNT; n++) {
     const int i = n * THREADS + static_cast<int>(threadIdx.x);
-    v[n] = i < K / 4 ? load_written4(vector + 4 * i) : make_float4(0, 0, 0, 0);
+    v[n] = i < K / 4 ? take(i) : make_float4(0, 0, 0, 0);
   }
 #pragma unroll
   for (int n = 0; n < COUNT; n++) {
@@ -351,7 +377,8 @@ template <int OF, int K, int THREADS> struct Mixed {
   static METHOD void finish(const float* residual, const float4* a, float4* c, float4* x,
                             float2* memory, float* normed) {
     float4 v[COUNT];
-    const float2 norm = mean_and_scale<K, THREADS>(residual, v, memory);
+    const float2 norm =
+        mean_and_scale<K, THREADS>(v, memory, [&](int i) { return load_written4(residual + 4 * i); });
     const float mean = norm.x, by = norm.y;
 #pragma unroll
     for (int n = 0; n < COUNT; n++) {

@@ -7,13 +7,21 @@ Knows weights, kernels and where states lie; knows nothing of text, chats or gra
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
-from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Matrix
+from kernels.cuda.matrices import KIND_NUMBERS, Matrix
+from kernels.cuda.rows_cut import (
+    MOST_DIGITS,
+    MOST_PARTS,
+    Cut,
+    Shape,
+    architecture_of,
+    cut_of,
+    shared_of,
+)
 
 if TYPE_CHECKING:
     from kernels.cuda.program import Argument, LaunchLike, Programs
@@ -26,10 +34,6 @@ MOST_ROWS = BUCKETS[-1]
 
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
-_PROCESSORS = 132
-_MOST_PARTS = 16
-_SMALL, _LARGE = 1024, 4096  # widths
-_LEAST_SHARED, _MUCH_SHARED, _MOST_SHARED = 64 << 10, 96 << 10, 112 << 10
 
 
 class States(Protocol):
@@ -51,105 +55,9 @@ class States(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How the kernels cut their work; see ``rows.cu``.
-
-    side, deep: warps of a block beside each other and along k; input_side, input_deep: of a matrix
-    by inputs; tiles, lora_tiles: of 16 weight rows a warp; output_split, value_split: blocks along
-    k; group: rows of a block of the recurrence (2, 4, 8); shared: bytes of a block's stages.
-    """
-
-    side: int
-    deep: int
-    tiles: int
-    lora_tiles: int
-    input_side: int
-    input_deep: int
-    output_split: int
-    value_split: int
-    group: int
-    shared: int
-
-    @property
-    def block_rows(self) -> int:
-        """Weight rows of a block."""
-        return 16 * self.tiles * self.side
-
-    @property
-    def lora_rows(self) -> int:
-        """Weight rows of a block of the loras' first halves."""
-        return 16 * self.lora_tiles * self.side
-
-    @property
-    def threads(self) -> int:
-        """Threads of a block of the products."""
-        return 32 * self.side * self.deep
-
-
 def bucket_of(rows: int) -> int:
     """Return the bucket that serves so many rows, 1 to MOST_ROWS."""
     return next(bucket for bucket in BUCKETS if bucket >= rows)
-
-
-def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: int) -> Cut:
-    """Return a cut whose blocks have together some 40 KB of weights under way for each of 132
-    processors, and are mostly one to a processor, so that the next kernel's begin beside them.
-
-    Taller tiles read the activations less often; scaled weights take half the room and less.
-    """
-    width = sizes.width
-    if shared < _MUCH_SHARED:
-        side, deep, tiles, input_side, input_deep = 4, 1, 1, 1, 2
-    elif width >= _LARGE:
-        side, deep, tiles, input_side = 4, 2 if scaled else 1, 2, 2
-        input_deep = 4 if scaled else 2
-    else:
-        side, deep, tiles, input_side, input_deep = 2, 2, 2, 1, 4
-        if width <= _SMALL:
-            deep, tiles = 4, 1
-    if width % (64 * input_side):
-        input_side = 1
-    tall = 16 * tiles * side
-    group = 8 if rows > 8 else 4
-    if width < 2048:
-        group //= 2
-    blocks, stage = (
-        (width // (64 * input_side), input_deep // 2) if by_input else (-(-width // tall), deep)
-    )
-    return Cut(
-        *(side, deep, tiles, max(1, tiles // 2) if scaled else tiles, input_side, input_deep),
-        output_split=_split(-(-width // tall), width // GROUP // deep),
-        value_split=_split(blocks, sizes.ffn // GROUP // stage),
-        group=group,
-        shared=shared,
-    )
-
-
-def _split(blocks: int, most: int) -> int:
-    """Return in how many parts each of so many blocks is cut along k, `most` at most.
-
-    What is cut more has fewer stages to go through, but each part has to be added.
-    """
-    parts = range(1, max(1, min(most, _MOST_PARTS, _PROCESSORS // blocks)) + 1)
-    return min(parts, key=lambda count: -(-most // count) + count / 10)
-
-
-def shared_of(architecture: int) -> int:
-    """Return the bytes of shared memory that a block of the products has on a card (sm_..).
-
-    Two such blocks are on a processor at once where it has room for them.
-    """
-    if architecture < 80:
-        return _LEAST_SHARED
-    return _MOST_SHARED if architecture in (90, 100, 103) else _MUCH_SHARED
-
-
-def _architecture_of(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 90
-    major, minor = torch.cuda.get_device_capability(device)
-    return 10 * major + minor
 
 
 class RowBuffers:
@@ -171,13 +79,14 @@ class RowBuffers:
         self.slots = torch.full((rows,), -1, dtype=torch.int32, device=device)
         self.logits = zeros(rows, sizes.vocab, dtype=torch.float32)
         self.residual = zeros(rows, d, dtype=torch.float32)
-        self.parts = zeros(_MOST_PARTS * rows * d, dtype=torch.float32)
-        self.mixed = zeros(6 * rows * d)
+        self.parts = zeros(MOST_PARTS * rows * d, dtype=torch.float32)
+        digits = MOST_DIGITS
+        self.mixed = zeros(6 * digits * rows * d)
         self.rkv = zeros(rows, 3 * d, dtype=torch.float32)
         self.hidden = zeros(rows, sum(sizes.held_ranks))
         self.v_first = zeros(rows, d, dtype=torch.float32)
-        self.gated = zeros(rows, d)
-        self.activation = zeros(rows, sizes.ffn)
+        self.gated = zeros(digits * rows, d)
+        self.activation = zeros(digits * rows, sizes.ffn)
 
     @property
     def nbytes(self) -> int:
@@ -208,9 +117,10 @@ class RowsStep:
             *(weights.sizes, rows),
             scaled=weights.kind in ("int8", "q4"),
             by_input=weights.layers[0].value.by_input,
-            shared=shared_of(_architecture_of(programs.device)),
+            shared=shared_of(architecture_of(programs.device)),
         )
-        self._program = programs(SOURCES, self._macros())
+        self._program = programs(SOURCES, macros_of(weights, rows, self.cut))
+        self._names: list[str] = []
         self._launches = list(self._bound())
 
     def run(self) -> None:
@@ -218,24 +128,13 @@ class RowsStep:
         for launch in self._launches:
             launch.run()
 
+    @property
+    def launches(self) -> "list[tuple[str, LaunchLike]]":
+        """What `run` launches, in order, by the kernels' names."""
+        return list(zip(self._names, self._launches, strict=True))
+
     def __len__(self) -> int:
         return len(self._launches)
-
-    def _macros(self) -> dict[str, int | str | None]:
-        weights, sizes, cut = self._weights, self._sizes, self.cut
-        w, a, v, g = sizes.held_ranks
-        return {
-            **{"ROWS": self.rows, "WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
-            **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
-            "MATRIX_KIND": KIND_NUMBERS[weights.kind],
-            "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
-            "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
-            **{"SIDE": cut.side, "DEEP": cut.deep, "SHARED_BYTES": cut.shared},
-            **{"INPUT_SIDE": cut.input_side, "INPUT_DEEP": cut.input_deep},
-            **{"WARP_TILES": cut.tiles, "LORA_TILES": cut.lora_tiles},
-            **{"OUTPUT_SPLIT": cut.output_split, "VALUE_SPLIT": cut.value_split},
-            **{"GROUP_ROWS": cut.group, "AHEAD": 8},
-        }
 
     def _bind(
         self,
@@ -246,6 +145,7 @@ class RowsStep:
         *,
         shared: int = 0,
     ) -> "LaunchLike":
+        self._names.append(name)
         kernel = self._program.kernel(f"rows_{name}")
         # The first one waits for all before: the states that the others read early are there then.
         return kernel.bind(grid, block, arguments, shared_bytes=shared, dependent=name != "embed")
@@ -260,7 +160,7 @@ class RowsStep:
         for i, layer in enumerate(weights.layers):
             yield from self._layer(i, layer)
         yield self._mix("mix_head", self.cut.value_split, weights.ln_out, at.mixed)
-        yield self._product("head", weights.head, at.mixed, at.logits)
+        yield self._product("head", weights.head, self.cut.head, at.mixed, at.logits)
 
     def _layer(self, i: int, layer: "LayerWeights") -> "Iterator[LaunchLike]":
         at, cut, states = self._buffers, self.cut, self._states
@@ -268,34 +168,34 @@ class RowsStep:
             *("mix_in", cut.value_split if i else 0, layer.ln1),
             *(layer.mixes, *_of_layer(states.att_shift, i), at.mixed),
         )
+        into, width, ranks = cut.into, self._sizes.width, self._sizes.held_ranks
+        lora_rows = into.rows // into.tiles * cut.lora_tiles
+        blocks = 3 * _tiles(width, into.rows) + sum(_tiles(rank, lora_rows) for rank in ranks)
+        matrix = layer.projections
         yield self._bind(
-            "in",
-            3 * _tiles(self._sizes.width, cut.block_rows)
-            + sum(_tiles(rank, cut.lora_rows) for rank in self._sizes.held_ranks),
-            cut.threads,
+            *("in", blocks, into.threads),
             (
-                layer.projections.data,
-                layer.projections.scales,
-                layer.lora_in.data,
-                at.mixed,
-                at.rkv,
-                at.hidden,
+                *(matrix.data, matrix.scales, layer.lora_in.data, at.mixed, at.rkv, at.hidden),
+                *(at.slots, *_of_layer(states.wkv, i)),
             ),
-            shared=cut.shared,
+            shared=into.shared,
         )
         yield self._bind(
             *("recur", (self._sizes.width // 64, self.rows // cut.group), _RECUR_THREADS),
             (
                 *(i, at.slots, at.rkv, at.hidden, *layer.lora_out, layer.vectors),
-                *(*_of_layer(states.wkv, i), at.v_first, at.gated),
+                *(*_of_layer(states.wkv, i), at.v_first, at.gated, layer.output.data),
             ),
+            shared=_recur_bytes(self._sizes, cut.group),
         )
-        yield self._product("output", layer.output, at.gated, at.parts, cut.output_split)
+        yield self._product(
+            "output", layer.output, cut.output, at.gated, at.parts, cut.output_split
+        )
         yield self._mix(
             *("mix_key", cut.output_split, layer.ln2),
             *(layer.x_k, *_of_layer(states.ffn_shift, i), at.mixed),
         )
-        yield self._product("key", layer.key, at.mixed, at.activation)
+        yield self._product("key", layer.key, cut.key, at.mixed, at.activation)
         yield self._value(layer.value)
 
     def _mix(self, name: str, parts: int, norm: Tensor, *others: "Argument") -> "LaunchLike":
@@ -307,24 +207,46 @@ class RowsStep:
         )
 
     def _product(
-        self, name: str, matrix: Matrix, x: Tensor, out: Tensor, split: int = 1
+        self, name: str, matrix: Matrix, shape: Shape, x: Tensor, out: Tensor, split: int = 1
     ) -> "LaunchLike":
         return self._bind(
-            *(name, (_tiles(matrix.rows, self.cut.block_rows), split), self.cut.threads),
+            *(name, (_tiles(matrix.rows, shape.rows), split), shape.threads),
             (matrix.data, matrix.scales, x, out),
-            shared=self.cut.shared,
+            shared=shape.shared,
         )
 
     def _value(self, matrix: Matrix) -> "LaunchLike":
         at, cut = self._buffers, self.cut
-        if not matrix.by_input:
-            return self._product("value", matrix, at.activation, at.parts, cut.value_split)
-        grid = matrix.rows // (64 * cut.input_side), cut.value_split
-        return self._bind(
-            *("value_by_input", grid, 32 * cut.input_side * cut.input_deep),
-            (matrix.data, matrix.scales, at.activation, at.parts),
-            shared=cut.shared,
-        )
+        name = "value_by_input" if matrix.by_input else "value"
+        return self._product(name, matrix, cut.value, at.activation, at.parts, cut.value_split)
+
+
+def macros_of(weights: "Weights", rows: int, cut: Cut) -> "dict[str, int | str | None]":
+    """Return what the sources are compiled with for a bucket of so many rows."""
+    sizes = weights.sizes
+    w, a, v, g = sizes.held_ranks
+    return {
+        **{"ROWS": rows, "WIDTH": sizes.width, "FFN": sizes.ffn, "VOCAB": sizes.vocab},
+        **{"RANK_W": w, "RANK_A": a, "RANK_V": v, "RANK_G": g},
+        "MATRIX_KIND": KIND_NUMBERS[weights.kind],
+        "LORA_KIND": KIND_NUMBERS[weights.lora_kind],
+        "HEAD_KIND": KIND_NUMBERS[weights.head.kind],
+        **{"IN_SHAPE": cut.into.text, "LORA_TILES": cut.lora_tiles},
+        **{"OUTPUT_SHAPE": cut.output.text, "OUTPUT_SPLIT": cut.output_split},
+        **{"VALUE_SHAPE": cut.value.text, "VALUE_SPLIT": cut.value_split},
+        **{"KEY_SHAPE": cut.key.text, "HEAD_SHAPE": cut.head.text},
+        **{"GROUP_ROWS": cut.group, "EARLY_STAGES": cut.early, "AHEAD": 8},
+        **{"WEIGHT_LINE": cut.line, "RECUR_AHEAD": cut.recur_ahead},
+        "RECUR_CUT": ",".join(map(str, cut.recur)),
+        **{"IN_STATES": int(cut.in_states), "RECUR_STATES": int(cut.recur_states)},
+        **({"VALUE_BY_INPUT": 1} if weights.layers[0].value.by_input else {}),
+    }
+
+
+def _recur_bytes(sizes: "Sizes", group: int) -> int:
+    """Return the size of RecurMemory in rows_recur.cu: loras, heads and hidden values of rows."""
+    hidden = -(-2 * sum(sizes.held_ranks) // 128) * 128 + 64
+    return group * (4 * 4 * 64 * 4 + 7 * 64 * 4 + hidden) + 8 * 64 * 4
 
 
 def _tiles(rows: int, of: int) -> int:

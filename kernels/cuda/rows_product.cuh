@@ -1,6 +1,6 @@
-// Products of a weight matrix and 8 to 64 rows of activations (fp16) on the tensor cores: every
-// weight is read once, in its own type. Follows on device.cuh and gemv.cuh (Kind, Weights, the
-// levels of q4). Knows no model.
+// Products of a weight matrix and 8 to 64 rows of activations (fp16; or two digits of it, whose sum
+// is meant) on the tensor cores: every weight is read once, in its own type. Follows on device.cuh
+// and gemv.cuh (Kind, Weights, the levels of q4). Knows no model.
 //
 // A block has a tile of weight rows, and goes along k by stages of some chunks (64 of k): stages of
 // weights and activations are copied into shared memory, several ahead of the one in use. What is
@@ -12,7 +12,7 @@
 // memory, pieces of 16 bytes change places within a row so that lanes meet no bank twice.
 
 constexpr int ROW_TILE = 8;       // activation rows of one product of the tensor cores
-constexpr int MOST_STAGES = 8;
+constexpr int MOST_STAGES = 12;
 constexpr int X_BYTES = 2 * GROUP;  // of a row's activations of a chunk
 
 DEVICE constexpr int bytes_of(int kind, int count) {
@@ -26,6 +26,20 @@ template <u32 PLACES> DEVICE u32 bytes_to_halves(u32 flipped) {
 }
 DEVICE u32 bf16_to_halves(u32 pair) { return half2_of(low_bf16(pair), high_bf16(pair)); }
 DEVICE uint4 shared16(const u8* from) { return *reinterpret_cast<const uint4*>(from); }
+
+// How a product is cut: SIDE and DEEP warps of a block beside each other and along k, TILES of 16
+// weight rows a warp, BYTES of shared memory for a block's stages, and AHEAD_BYTES of its weights
+// that are fetched to L2 before the wait, beyond the first stages. DIGITS of each activation.
+template <int SIDE_, int DEEP_, int TILES_, int BYTES_, int AHEAD_BYTES_, int DIGITS_>
+struct Shape {
+  static constexpr int SIDE = SIDE_, DEEP = DEEP_, TILES = TILES_, BYTES = BYTES_;
+  static constexpr int AHEAD_BYTES = AHEAD_BYTES_, DIGITS = DIGITS_;
+  static constexpr int THREADS = 32 * SIDE * DEEP, HEIGHT = 16 * TILES * SIDE;
+  template <int OTHER> using WithTiles = Shape<SIDE, DEEP, OTHER, BYTES, AHEAD_BYTES, DIGITS>;
+};
+
+// A number's second digit: what is left when it is rounded to fp16.
+DEVICE float rest_of(float x) { return x - to_float(to_half(x)); }
 
 // ------------------------------------------------------------------ stages
 
@@ -47,17 +61,22 @@ DEVICE void copy_activations(u8* to, const half* x, int stage, Turn turn) {
 }
 
 // Takes tile.use(memory of the stage, stage) through the stages of part `part` of PARTS, and ends
-// with nothing under way. Waits for the kernel before once the first weights are.
-template <int PARTS, typename Tile>
-DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part) {
-  constexpr int STAGES = Tile::STAGES, EARLY = quotient_up(STAGES, 2);  // before the wait
+// with nothing under way. Waits for the kernel before once the first weights are. When all copies
+// are under way, spare() may ask the memory for more.
+template <int PARTS, typename Tile, typename Spare>
+DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part, Spare spare) {
+  constexpr int STAGES = Tile::STAGES;
+  constexpr int EARLY = at_most(EARLY_STAGES, STAGES - 1);  // before the wait
+  constexpr int AHEAD_STAGES = quotient_up(Tile::AHEAD_BYTES, Tile::WEIGHT_BYTES);
   static_assert(STAGES >= 2, "too little shared memory");
   constexpr int ALL = quotient_up(Tile::INPUTS, GROUP * Tile::CHUNKS);
   const int begin = ALL * part / PARTS, end = ALL * (part + 1) / PARTS;
   tile.start(begin * Tile::CHUNKS, end * Tile::CHUNKS);
 #pragma unroll
-  for (int i = 0; i < at_most(EARLY, STAGES - 1); i++)
+  for (int i = 0; i < EARLY; i++)
     if (begin + i < end) tile.copy_weights(memory + i * Tile::STAGE_BYTES, begin + i);
+  if constexpr (AHEAD_STAGES > 0)
+    tile.fetch_ahead(begin + EARLY, min(begin + EARLY + AHEAD_STAGES, end));
   start_next_and_wait();
   const auto copy = [&](int place, int stage, bool weights) {
     u8* to = memory + place * Tile::STAGE_BYTES;
@@ -75,6 +94,7 @@ DEVICE void go_along(Tile& tile, u8* memory, const half* x, int part) {
     cp_async_wait<STAGES - 2>();
     __syncthreads();  // all see this stage, and none uses the one before
     copy(free, stage + STAGES - 1, true);
+    if (stage == max(begin, end - STAGES)) spare();
     tile.use(memory + now * Tile::STAGE_BYTES, stage);
     free = now;
     now = now == STAGES - 1 ? 0 : now + 1;
@@ -162,19 +182,19 @@ template <int ROW_BYTES> struct RowPiece<Q4, ROW_BYTES> : ScaledRowPiece<Q4, ROW
 
 // A block's tile of 16 MT rows for each of SIDE warps beside each other; of a stage each of DEEP
 // warps has a chunk. sum[m][n][i]: row 16 m + 8 (i / 2) + g of the warp, activation row
-// 8 n + 2 q + i % 2. BYTES: of shared memory in all; K a multiple of 64.
-template <int KIND, int K, int ROWS_, int SIDE_, int DEEP_, int MT, int PARTS, int BYTES>
-struct TileByRows {
-  static constexpr int INPUTS = K, CHUNKS = DEEP_, THREADS = 32 * SIDE_ * DEEP_;
-  static constexpr int HEIGHT = 16 * MT * SIDE_, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+// 8 n + 2 q + i % 2. K a multiple of 64.
+template <int KIND, int K, int ROWS_, int PARTS, typename Cut> struct TileByRows {
+  static constexpr int INPUTS = K, CHUNKS = Cut::DEEP, THREADS = Cut::THREADS, MT = Cut::TILES;
+  static constexpr int HEIGHT = Cut::HEIGHT, NT = ROWS_ / ROW_TILE, ALL = K / GROUP;
+  static constexpr int ACTIVATIONS = ROWS_ * Cut::DIGITS, AHEAD_BYTES = Cut::AHEAD_BYTES;
   static constexpr int ROW_BYTES = bytes_of(KIND, GROUP) * CHUNKS, PIECES = ROW_BYTES / 16;
   static constexpr int WEIGHT_BYTES = HEIGHT * ROW_BYTES;
-  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ROWS_ * CHUNKS * X_BYTES;
+  static constexpr int STAGE_BYTES = WEIGHT_BYTES + ACTIVATIONS * CHUNKS * X_BYTES;
   // Scales of a tile's row: those of a part, begun at a multiple of 8; odd, for the banks.
   static constexpr int SCALE_EIGHTS =
       quotient_up(quotient_up(quotient_up(ALL, CHUNKS), PARTS) * CHUNKS + 7, 8) | 1;
   static constexpr int SCALE_BYTES = scaled(KIND) ? HEIGHT * SCALE_EIGHTS * 16 : 0;
-  static constexpr int STAGES = at_most((BYTES - SCALE_BYTES) / STAGE_BYTES, MOST_STAGES);
+  static constexpr int STAGES = at_most((Cut::BYTES - SCALE_BYTES) / STAGE_BYTES, MOST_STAGES);
   using Piece = RowPiece<KIND, ROW_BYTES>;
 
   // What a thread copies of a stage: pieces of rows that are STEP from one another.
@@ -220,15 +240,23 @@ struct TileByRows {
     static_assert(STEP % 8 == 0, "pieces change places alike");
 #pragma unroll
     for (int n = 0; n < COPIES; n++)
-      cp_async(to + n * STEP * ROW_BYTES, w.data + (from[n] + (valid ? at : 0)), valid);
+      cp_async_line<WEIGHT_LINE>(to + n * STEP * ROW_BYTES,
+                                 w.data + (from[n] + (valid ? at : 0)), valid);
+  }
+  // The stages from `begin` to `end`, to L2.
+  __device__ __forceinline__ void fetch_ahead(int begin, int end) const {
+    const int bytes = min(end * ROW_BYTES, bytes_of(KIND, K)) - begin * ROW_BYTES;
+    if (bytes <= 0) return;
+    for (int row = threadIdx.x; row < min(HEIGHT, rows - first); row += THREADS)
+      prefetch_l2(w.data + static_cast<u64>(row) * bytes_of(KIND, K) + begin * ROW_BYTES, bytes);
   }
   __device__ __forceinline__ void copy_activations_of(u8* to, const half* x, int stage) const {
-    copy_activations<K, ROWS_, CHUNKS, THREADS>(to, x, stage, Piece::x_turn);
+    copy_activations<K, ACTIVATIONS, CHUNKS, THREADS>(to, x, stage, Piece::x_turn);
   }
   __device__ __forceinline__ void use(const u8* from, int stage) {
-    const int chunk = warp_index() % DEEP_, all = stage * CHUNKS + chunk;
+    const int chunk = warp_index() % CHUNKS, all = stage * CHUNKS + chunk;
     if (ALL % CHUNKS && all >= ALL) return;
-    const int mine = warp_index() / DEEP_ * 16 * MT;
+    const int mine = warp_index() / CHUNKS * 16 * MT;
     u32 a[MT][4][4];
     float scale[MT][2];
 #pragma unroll
@@ -240,24 +268,27 @@ struct TileByRows {
         scale[m][0] = to_float(bf16{of[0]}), scale[m][1] = to_float(bf16{of[SCALE_EIGHTS * 64]});
       }
     }
-    constexpr int TOGETHER = at_most(NT, 4 / MT);  // so many sums grow in turn
+    constexpr int TOGETHER = at_most(NT, at_least_1(4 / MT));  // so many sums grow in turn
     constexpr int X_ROW = CHUNKS * X_BYTES;
 #pragma unroll
     for (int n = 0; n < NT; n += TOGETHER) {
-      u32 b[TOGETHER][2][4];
       float part[TOGETHER][MT][4] = {};
 #pragma unroll
-      for (int i = 0; i < TOGETHER; i++)
-        Piece::template take_x<X_ROW>(b[i], from + WEIGHT_BYTES + (n + i) * ROW_TILE * X_ROW,
-                                      chunk);
-#pragma unroll
-      for (int step = 0; step < 4; step++)
+      for (int digit = Cut::DIGITS - 1; digit >= 0; digit--) {
+        const u8* x = from + WEIGHT_BYTES + (digit * ROWS_ + n * ROW_TILE) * X_ROW;
+        u32 b[TOGETHER][2][4];
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++)
+          Piece::template take_x<X_ROW>(b[i], x + i * ROW_TILE * X_ROW, chunk);
 #pragma unroll
-          for (int m = 0; m < MT; m++)
-            mma_fp16(scaled(KIND) ? part[i][m] : sum[m][n + i], a[m][step],
-                     {b[i][step / 2][step % 2 * 2], b[i][step / 2][step % 2 * 2 + 1]});
+        for (int step = 0; step < 4; step++)
+#pragma unroll
+          for (int i = 0; i < TOGETHER; i++)
+#pragma unroll
+            for (int m = 0; m < MT; m++)
+              mma_fp16(scaled(KIND) ? part[i][m] : sum[m][n + i], a[m][step],
+                       {b[i][step / 2][step % 2 * 2], b[i][step / 2][step % 2 * 2 + 1]});
+      }
       if constexpr (scaled(KIND)) {
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++)
@@ -273,29 +304,45 @@ struct TileByRows {
 
 // ------------------------------------------------------------------ the shares of warps
 
-// Adds the sums of WK warps, one after the other, in shared memory [8 NT][TILE + 4], TILE = 16 MT:
-// from there to done(row of the tile, activation row, value), by these warps. BY_INPUT: how the
-// sums lie. warp: which of them this is. The whole block comes here, each side with its memory.
-template <int MT, int NT, int WK, bool BY_INPUT, typename Done>
-DEVICE void gather_shares(const float (&sum)[MT][NT][4], float* memory, int warp, Done done) {
-  constexpr int TILE = 16 * MT, STRIDE = TILE + 4;
+// Adds the sums of WK warps, in their order, through shared memory: from there to done(row of the
+// tile, activation row, value), by these warps. Each has room [8 NT][TILE + 4] of its own, TILE =
+// 16 MT, where BYTES are enough for that; else they add one after the other. BY_INPUT: how the sums
+// lie. warp: which of them this is, side: which of the SIDES beside each other. The whole block
+// comes here.
+template <int MT, int NT, int WK, int SIDES, int BYTES, bool BY_INPUT, typename Done>
+DEVICE void gather_shares(const float (&sum)[MT][NT][4], u8* memory, int side, int warp,
+                          Done done) {
+  constexpr int TILE = 16 * MT, STRIDE = TILE + 4, ROOM = 8 * NT * STRIDE;
+  constexpr bool AT_ONCE = WK * SIDES * ROOM * 4 <= BYTES;
+  constexpr int TURNS = AT_ONCE ? 1 : WK, SHARES = AT_ONCE ? WK : 1;
+  static_assert(SHARES * SIDES * ROOM * 4 <= BYTES, "too little shared memory");
   const int g = lane_index() >> 2, q = lane_index() & 3;
+  const auto row_of = [g](int m, int i) {
+    return BY_INPUT ? 8 * g + 2 * m + i / 2 : 16 * m + 8 * (i / 2) + g;
+  };
+  float* mine = reinterpret_cast<float*>(memory) + side * SHARES * ROOM;
+  float* to = mine + (AT_ONCE ? warp * ROOM : 0);
 #pragma unroll 1
-  for (int turn = 0; turn < WK; turn++) {
-    if (warp == turn) {
+  for (int turn = 0; turn < TURNS; turn++) {
+    if (AT_ONCE || warp == turn) {
 #pragma unroll
       for (int m = 0; m < MT; m++)
 #pragma unroll
         for (int n = 0; n < NT; n++)
 #pragma unroll
           for (int i = 0; i < 4; i++) {
-            const int row = BY_INPUT ? 8 * g + 2 * m + i / 2 : 16 * m + 8 * (i / 2) + g;
-            float& to = memory[(8 * n + 2 * q + i % 2) * STRIDE + row];
-            to = turn ? to + sum[m][n][i] : sum[m][n][i];
+            float& at = to[(8 * n + 2 * q + i % 2) * STRIDE + row_of(m, i)];
+            at = turn ? at + sum[m][n][i] : sum[m][n][i];
           }
     }
     __syncthreads();
   }
-  for (int i = warp * 32 + lane_index(); i < TILE * NT * 8; i += WK * 32)
-    done(i % TILE, i / TILE, memory[i / TILE * STRIDE + i % TILE]);
+#pragma unroll 8
+  for (int n = 0; n < TILE * NT * 8 / (WK * 32); n++) {
+    const int i = (n * WK + warp) * 32 + lane_index(), at = i / TILE * STRIDE + i % TILE;
+    float value = mine[at];
+#pragma unroll
+    for (int share = 1; share < SHARES; share++) value += mine[share * ROOM + at];
+    done(i % TILE, i / TILE, value);
+  }
 }

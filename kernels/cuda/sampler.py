@@ -17,16 +17,17 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernels.cuda.program import LaunchLike, Programs
+    from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 
-SEGMENT = 512
-"""Logits that one block looks at; rows of the scratch are padded to a multiple of it."""
-MOST_SEGMENTS = 1024
-"""What one block can add up: a vocabulary of 524,288."""
+MOST_LOGITS = 524_288
+"""What one block can add up."""
+STRETCH = 128
+"""Logits whose chances are added up by themselves."""
 RING = 16
 """Steps whose random numbers and tokens have a place; as many may be under way."""
 _BINS = 1024
 _PARAMETERS = 8
+_TOLD_WORDS = 4
 _SEEN, _BIASED, _MASKED = 1, 2, 4
 _NOT_FINITE, _NONE_LEFT = 0xFFFFFFFF, 0xFFFFFFFE
 _IMPATIENT_S = 2.0
@@ -68,9 +69,36 @@ class Drawing:
         return self.temperature == 0 or self.top_p == 0
 
 
+@dataclass(frozen=True, slots=True)
+class SamplerCut:
+    """How the work of a draw is cut, which changes no result.
+
+    segment: logits of a block (256 or 512); rows of the scratch are padded to a multiple of it.
+    pick_threads: of the block that draws (at most 1024, a power of two). rehearsals: how often each
+    of scan, weigh, narrow and pick runs its code before its turn, on nothing.
+    """
+
+    segment: int = 512
+    pick_threads: int = 512
+    rehearsals: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def macros(self) -> dict[str, int]:
+        """What is known when the kernels are compiled."""
+        return {"SEGMENT": self.segment, "PICK_THREADS": self.pick_threads}
+
+
 def serves(vocab: int) -> bool:
     """Return whether tokens of so large a vocabulary can be drawn here."""
-    return 0 < vocab <= SEGMENT * MOST_SEGMENTS
+    return 0 < vocab <= MOST_LOGITS
+
+
+def sampler_program(
+    programs: "Programs", vocab: int, cut: SamplerCut | None = None
+) -> "ProgramLike":
+    """Compile what draws from so many logits; the same again costs nothing."""
+    macros = {"VOCAB": vocab, **(cut or SamplerCut()).macros}
+    return programs(["sampler.cu", "sampler_narrow.cu", "sampler_pick.cu"], macros)
 
 
 class DeviceSampler:
@@ -88,21 +116,23 @@ class DeviceSampler:
         rows: int,
         device: torch.device,
         uncounted: Collection[int] = (),
+        cut: SamplerCut | None = None,
     ) -> None:
         """uncounted: tokens whose count does not grow. ValueError where not ``serves(vocab)``."""
         if not serves(vocab):
             raise ValueError(f"no sampler for a vocabulary of {vocab}")
         self.vocab, self.slots, self.rows = vocab, slots, rows
-        self._segments = -(-vocab // SEGMENT)
-        padded = self._segments * SEGMENT
-        self._program = programs(["sampler.cu", "sampler_pick.cu"], {"VOCAB": vocab})
+        self._cut = cut or SamplerCut()
+        self._segments = -(-vocab // self._cut.segment)
+        padded = self._segments * self._cut.segment
+        self._program = sampler_program(programs, vocab, self._cut)
 
         def zeros(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*size, dtype=dtype, device=device)
 
         self._parameters = zeros(slots, _PARAMETERS, dtype=torch.float64)
-        self._drawn = torch.full((slots,), -1, dtype=torch.int32, device=device)
-        self._steps = zeros(slots, dtype=torch.int32)
+        self._progress = zeros(slots, 4, dtype=torch.int32)  # the step, the token drawn last
+        self._progress[:, 1] = -1
         self._flags = zeros(slots, padded, dtype=torch.uint8)
         self._counts, self._bias = zeros(slots, padded), zeros(slots, padded)
         self._uncounted = _bits(uncounted, padded).to(device)
@@ -111,7 +141,11 @@ class DeviceSampler:
         self._places = zeros(rows, self._segments, dtype=torch.int32)
         self._sums = zeros(rows, _BINS, dtype=torch.int64)
         self._bin_counts = zeros(rows, _BINS, dtype=torch.int32)
-        self._chances = zeros(rows, self._segments, dtype=torch.int64)
+        self._totals = zeros(rows, dtype=torch.int64)
+        self._chances = zeros(rows, padded // STRETCH, dtype=torch.int64)
+        self._members = zeros(rows, padded, 4, dtype=torch.int32)
+        self._member_counts = zeros(rows, dtype=torch.int32)
+        self._told = zeros(rows, _TOLD_WORDS, dtype=torch.int64)
         locked = device.type == "cuda"
         self._random = torch.zeros(slots, RING, dtype=torch.float64, pin_memory=locked)
         self._results = torch.zeros(slots, RING, dtype=torch.int64, pin_memory=locked)
@@ -126,6 +160,10 @@ class DeviceSampler:
         """Bytes on the card."""
         tensors = (value for value in vars(self).values() if isinstance(value, Tensor))
         return sum(tensor.nbytes for tensor in tensors if not tensor.is_pinned())
+
+    def leave_uncounted(self, tokens: Collection[int]) -> None:
+        """Change which tokens' counts do not grow, in all slots."""
+        self._uncounted.copy_(_bits(tokens, self._flags.shape[1]))
 
     def load(
         self,
@@ -159,54 +197,57 @@ class DeviceSampler:
             self._bias[slot] = bias.to(self._device)
         amounts = torch.as_tensor(np.asarray(counts, np.float32)).to(self._device)
         self._counts[slot, seen.to(self._device)] = amounts
-        self._drawn[slot] = -1
         # Steps that nobody took are not mistaken for those to come: these have other numbers.
         start = ((self._given[slot] | 0xFFFF) + 1) & 0x7FFFFFFF
-        self._steps[slot] = start
+        self._progress[slot, :2] = torch.tensor([start, -1], dtype=torch.int32)
         self._given[slot] = self._taken[slot] = start
 
-    def bind(self, logits: Tensor, row_slots: Tensor, tokens: Tensor) -> "list[LaunchLike]":
+    def bind(
+        self, logits: Tensor, row_slots: Tensor, tokens: Tensor, *, greedy: bool = False
+    ) -> "list[LaunchLike]":
         """Return the launches that draw for every row of logits, to be run in this order.
 
         logits: fp32 [R, V], left as they are; row_slots: int32 [R] on the card, each row's slot,
         below 0 for rows that are not there (no slot twice); tokens: int32 [R] on the card, gets the
-        drawn tokens. All are read and written at the addresses they have now.
+        drawn tokens. All are read and written at the addresses they have now; row_slots by no
+        kernel that the launches may depend on. greedy: all rows' drawings are greedy.
         """
         rows = logits.shape[0]
         if rows > self.rows or logits.shape != (rows, self.vocab):
             raise ValueError(f"logits must be [at most {self.rows}, {self.vocab}]")
         if logits.dtype != torch.float32 or not logits.is_contiguous():
             raise ValueError("logits must be fp32 and contiguous")
-        scan, weigh, pick = (
-            self._program.kernel(f"sample_{name}") for name in ("scan", "weigh", "pick")
-        )
-        tops = (self._tops, self._places)
-        bins = (self._sums, self._bin_counts)
+        kernel = self._program.kernel
+        wide = ((self._segments, rows), self._cut.segment // 4)
         common = (row_slots, self._parameters)
-        grid = (self._segments, rows)
-        return [
-            scan.bind(
-                *(grid, SEGMENT // 4),
-                (
-                    *(logits, *common, self._drawn, self._flags, self._counts, self._bias),
-                    *(self._uncounted, self._adjusted, *tops, *bins),
-                ),
-                dependent=True,
+        tops = (self._tops, self._places)
+        bins = (self._sums, self._bin_counts, self._totals)
+        members = (self._members, self._member_counts)
+        turns = self._cut.rehearsals
+        weighed = (*common, self._adjusted, self._tops, self._weights, *bins, self._chances)
+        scan = kernel("sample_scan").bind(
+            *wide,
+            (
+                *(logits, *common, self._progress, self._flags, self._counts, self._bias),
+                *(self._uncounted, self._adjusted, *tops, *bins, self._member_counts, turns[0]),
             ),
-            weigh.bind(
-                *(grid, SEGMENT // 4),
-                (*common, self._adjusted, *tops, self._weights, *bins, self._chances),
-                dependent=True,
+            dependent=True,
+        )
+        pick = kernel("sample_pick").bind(
+            *(rows, self._cut.pick_threads),
+            (
+                *(*common, self._adjusted, *tops, self._weights, self._chances, *members),
+                *(self._told, self._random, self._progress, tokens, self._results, turns[3]),
             ),
-            pick.bind(
-                *(rows, 1024),
-                (
-                    *(*common, self._adjusted, *tops, self._weights, *bins, self._chances),
-                    *(self._random, self._steps, self._drawn, tokens, self._results),
-                ),
-                dependent=True,
-            ),
-        ]
+            dependent=True,
+        )
+        if greedy:
+            return [scan, pick]
+        weigh = kernel("sample_weigh").bind(*wide, (*weighed, turns[1]), dependent=True)
+        narrow = kernel("sample_narrow").bind(
+            *wide, (*weighed, *members, self._told, turns[2]), dependent=True
+        )
+        return [scan, weigh, narrow, pick]
 
     def give(self, slot: int, number: float) -> None:
         """Lay ready the random number in [0, 1) of a slot's next step; of a greedy one, any.

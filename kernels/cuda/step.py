@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from kernels.cuda.ahead import Ahead
 from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
 from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
@@ -16,11 +17,12 @@ from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
 SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _EMBED_THREADS = 128
-_RECUR_THREADS = 512
-_NORM_THREADS, _NORM_CHANNELS = 256, 256  # as in decode.cu
+_RECUR_THREADS = 256
+_NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
-_VALUE_THREADS, _VALUE_TILE = 256, 256  # as in value_sparse.cu
-_VALUE_BLOCKS = 256
+_MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
+_VERY_WIDE, _FETCHED_KIB = 4096, 8192
+_ADD_THREADS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
@@ -33,8 +35,10 @@ class Cut:
     warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
     that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
     registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has. split: warps to a row of the dense one. head_turns: blocks of the head one after
-    the other. apart: norms and mixes are kernels of their own.
+    product has; tile: its columns; value_warps: of a block. split: warps to a row of the dense one.
+    output_warps: of a block of output. head_turns: blocks of the head one after the other.
+    apart: norms and mixes are kernels of their own. recur_split: blocks to a head. in_value,
+    in_output: KiB of later weights that are fetched to L2 meanwhile.
     """
 
     warps: int = 8
@@ -42,43 +46,63 @@ class Cut:
     ahead: int = 8
     resident: int = 32
     groups: int = 4
+    tile: int = 32
+    value_warps: int = 16
+    output_warps: int = 16
     split: int = 1
     head_turns: int = 4
     apart: bool = False
+    recur_split: int = 4
+    in_value: int = 0
+    in_output: int = 0
+
+
+# Many bytes of a norm's inputs beside a block's weights: not every block reads them (apart).
+_WIDE: dict[Kind, Cut] = {
+    **dict.fromkeys(
+        ("fp16", "bf16", "int8"),
+        Cut(warps=16, blocks=2, ahead=8, resident=32, tile=128, apart=True, recur_split=2),
+    ),
+    "q4": Cut(8, 4, 6, 32, tile=64, value_warps=8, apart=True, recur_split=2),
+}
+_NARROW: dict[Kind, Cut] = {
+    **dict.fromkeys(("fp16", "bf16"), Cut(warps=8, blocks=2, ahead=10, resident=24)),
+    "int8": Cut(warps=8, blocks=2, ahead=12, resident=16),
+    "q4": Cut(warps=8, blocks=2, ahead=4, resident=32),
+}
 
 
 def default_cut(sizes: Sizes, kind: Kind) -> Cut:
-    """Return what is good on a card of about 132 SMs."""
-    split = 2 if sizes.width <= 1024 and sizes.ffn // 64 % 2 == 0 else 1
-    # Where a norm's inputs are many bytes beside a block's weights, not every block reads them.
-    # Many warps with few loads each were faster there than few with many.
-    apart = sizes.width >= _APART_FROM_WIDTH
-    ahead = 4 if apart or kind in ("int8", "q4") else 8
-    # Few blocks' sums are quick to add up, but each warp should ask for all it reads at once.
-    groups = sizes.ffn // GROUP * _tiles(sizes) // _VALUE_BLOCKS
-    most = 8 if kind in ("int8", "q4") else 16
-    blocks = 4 if apart else 2
-    groups = min(max(groups, 1), most)
-    return Cut(blocks=blocks, ahead=ahead, groups=groups, split=split, apart=apart)
+    """Return what was quickest on an H100 (132 SMs)."""
+    cut = _WIDE[kind] if sizes.width >= _APART_FROM_WIDTH else _NARROW[kind]
+    split = 2 if not cut.apart and sizes.ffn // 64 % 2 == 0 else 1
+    # The kernel after it adds the parts up: few of them, but blocks for most processors.
+    blocks = 256 if kind == "q4" else 80
+    parts = min(_MOST_PARTS, max(2, -(-blocks // _tiles(sizes, cut.tile))))
+    groups = min(_rounded(-(-sizes.ffn // GROUP // parts), 2), _MOST_GROUPS)
+    fetched = _FETCHED_KIB if sizes.width >= _VERY_WIDE else 0
+    return replace(cut, split=split, groups=groups, in_value=fetched, in_output=fetched)
 
 
 def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
     """Return what is worth measuring on a card, the default first. Each costs a compilation."""
     best = default_cut(sizes, kind)
-    if best.apart:
-        shapes = [(8, 4, 4, 32, False), (8, 3, 4, 32, True), (8, 2, 8, 32, True)]
-        shapes += [(16, 2, 4, 32, True), (8, 3, 8, 24, True), (8, 2, 8, 32, False)]
-    else:
-        shapes = [(8, 2, best.ahead, 32, True), (4, 4, best.ahead, 32, False)]
-        shapes += [(8, 4, best.ahead, 32, False), (16, 1, best.ahead, 32, False)]
-        shapes += [(8, 2, 12 - best.ahead, 32, False)]
+    shapes = [(16, 2, 8, 32), (8, 3, 8, 24), (8, 4, 4, 32), (8, 4, 6, 32), (8, 2, 12, 16)]
+    shapes += [] if best.apart else [(8, 2, 10, 24), (8, 3, 6, 24), (8, 2, 8, 32), (16, 2, 4, 32)]
     cuts = [best] + [
-        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident, apart=apart)
-        for warps, blocks, ahead, resident, apart in shapes
+        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
+        for warps, blocks, ahead, resident in shapes
     ]
-    around = [best.groups // 2, best.groups * 2]
-    fit = [groups for groups in around if 1 <= groups <= sizes.ffn // GROUP]
-    return cuts + [replace(best, groups=groups) for groups in fit]
+    cuts.append(replace(best, recur_split=6 - best.recur_split))
+    if best.apart:
+        cuts += [
+            replace(best, tile=192 - best.tile),
+            replace(best, value_warps=24 - best.value_warps),
+        ]
+    around = (best.groups // 2, best.groups * 2) if best.apart else ()
+    most = min(_MOST_GROUPS, sizes.ffn // GROUP)
+    cuts += [replace(best, groups=groups) for groups in around if groups % 2 == 0 < groups <= most]
+    return list(dict.fromkeys(cuts))
 
 
 def suits_dense(sizes: Sizes) -> bool:
@@ -118,8 +142,10 @@ class StepBuffers:
 
 
 class _Scratch:
-    """Between the kernels of a step. fp32, but `activation`: fp16 [F]; value_parts: [parts, D], a
-    tile's blocks that have written theirs: `arrived` int32 [tiles].
+    """Between the kernels of a step. fp32, but `hidden`: two of 16 bits.
+
+    residuals: the sparse value product leaves sums, value_parts [parts, D], which the norm after it
+    adds to one of these; they take turns, since all of its blocks read what one of them writes.
     """
 
     def __init__(self, sizes: Sizes, parts: int, device: torch.device) -> None:
@@ -127,12 +153,15 @@ class _Scratch:
             return torch.zeros(count, dtype=torch.float32, device=device)
 
         width = sizes.width
-        self.residual, self.normed, self.v_first, self.gated = (fp32(width) for _ in range(4))
+        self.residual, self.normed, self.v_first = (fp32(width) for _ in range(3))
+        self.read = fp32(3 * width)
         self.inputs = fp32(7 * width)  # of products, as they want them
-        self.rkv, self.hidden = fp32(3 * width), fp32(sum(sizes.held_ranks))
-        self.activation = torch.zeros(sizes.ffn, dtype=torch.float16, device=device)
+        self.rkv = fp32(3 * width)
+        self.residuals = [self.residual, fp32(width if parts else 0)]
+        ranks = sum(sizes.held_ranks)
+        self.hidden = torch.zeros(2, ranks, dtype=torch.int16, device=device)
+        self.activation = fp32(sizes.ffn)
         self.value_parts = fp32(parts * width)
-        self.arrived = torch.zeros(_tiles(sizes), dtype=torch.int32, device=device)
 
 
 class Step:
@@ -157,14 +186,17 @@ class Step:
         """
         self._weights = weights
         self._buffers = buffers
+        self._sparse = weights.layers[0].value.by_input
         self.cut = cut or default_cut(weights.sizes, weights.kind)
+        if self._sparse:
+            self.cut = replace(self.cut, apart=True)
         self._slots = self.cut.blocks * (processors or _processors(programs.device))
         self._skip = int(skip)
-        self._sparse = weights.layers[0].value.by_input
         self._parts = -(-weights.sizes.ffn // (GROUP * self.cut.groups)) if self._sparse else 0
         self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
         sources = SPARSE_SOURCES if self._sparse else SOURCES
         self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._ahead = Ahead(self._order())
         self._names: list[str] = []
         self._launches = [self._embed()]
         for i, layer in enumerate(weights.layers):
@@ -172,13 +204,15 @@ class Step:
                 *self._norm_in(layer, i),
                 self._mix_in(layer, i),
                 self._recur(layer, i),
-                self._output(layer),
+                self._output(layer, i),
                 *self._norm_key(layer, i),
                 self._key(layer, i),
                 self._value(layer, i),
             ]
         if weights.has_head:
             self._launches += [*self._norm_head(), self._head()]
+        elif self._sparse:
+            self._launches.append(self._add_value())
 
     def run(self) -> None:
         """Read the token in the buffers: advance the state there and write the logits."""
@@ -188,7 +222,7 @@ class Step:
     @property
     def residual(self) -> Tensor:
         """What the last layer left, fp32 [D]: for the layers that follow elsewhere."""
-        return self._scratch.residual
+        return self._residual(len(self._weights.layers) - 1)
 
     @property
     def v_first(self) -> Tensor:
@@ -201,14 +235,41 @@ class Step:
         return list(zip(self._names, self._launches, strict=True))
 
     def _bind(
-        self, name: str, blocks: int | tuple[int, int], threads: int, arguments: list[object]
+        self,
+        name: str,
+        blocks: int | tuple[int, int],
+        threads: int,
+        arguments: list[object],
+        shared_bytes: int = 0,
     ) -> LaunchLike:
         self._names.append(name)
         kernel = self._program.kernel(name)
-        return kernel.bind(blocks, threads, arguments, dependent=name != "embed")  # pyright: ignore[reportArgumentType]
+        return kernel.bind(
+            blocks,
+            threads,
+            arguments,  # pyright: ignore[reportArgumentType]
+            shared_bytes=shared_bytes,
+            dependent=name != "embed",
+        )
 
     def _product(self, name: str, blocks: int, arguments: list[object]) -> LaunchLike:
         return self._bind(name, blocks, 32 * self.cut.warps, arguments)
+
+    def _residual(self, layer: int) -> Tensor:
+        """Return that of a layer's kernels after its first norm."""
+        return self._scratch.residuals[layer % 2 if self._sparse else 0]
+
+    def _parts_before(self, layer: int) -> Tensor | None:
+        return self._scratch.value_parts if self._sparse and layer else None
+
+    def _order(self) -> list[Matrix]:
+        """Return what is surely read, in order: `_each` matrices a layer, then the head."""
+        self._each = 4 if self._sparse else 5
+        order: list[Matrix] = []
+        for layer in self._weights.layers:
+            order += [layer.lora_in, layer.projections, layer.output, layer.key]
+            order += [] if self._sparse else [layer.value]
+        return [*order, *([self._weights.head] if self._weights.has_head else [])]
 
     def _embed(self) -> LaunchLike:
         weights = self._weights
@@ -222,19 +283,32 @@ class Step:
         if not self.cut.apart:
             return []
         blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
-        arguments = [self._scratch.residual, *arguments, self._scratch.inputs]
-        return [self._bind(name, blocks, _NORM_THREADS, arguments)]
+        return [self._bind(name, blocks, _NORM_THREADS, [*arguments, self._scratch.inputs])]
 
     def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.att_shift[i]
-        return self._norm("norm_in", [*layer.ln1, layer.mixes, shift, self._scratch.normed])
+        parts = self._parts_before(i)
+        whole = self._residual(i) if parts is not None else None
+        before = [self._residual(max(i - 1, 0)), parts, whole]
+        arguments = [*before, *layer.ln1, layer.mixes, shift, self._scratch.normed]
+        return self._norm("norm_in", arguments)
 
     def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.ffn_shift[i]
-        return self._norm("norm_key", [*layer.ln2, layer.x_k, shift, self._scratch.normed])
+        arguments = [self._residual(i), *layer.ln2, layer.x_k, shift, self._scratch.normed]
+        return self._norm("norm_key", arguments)
 
     def _norm_head(self) -> list[LaunchLike]:
-        return self._norm("norm_head", [*self._weights.ln_out])
+        layers = len(self._weights.layers)
+        before = [self._residual(layers - 1), self._parts_before(layers)]
+        arguments = [*before, *self._weights.ln_out]
+        return self._norm("norm_head", arguments)
+
+    def _add_value(self) -> LaunchLike:
+        blocks = -(-self._weights.sizes.width // (4 * _ADD_THREADS))
+        return self._bind(
+            "add_value", blocks, _ADD_THREADS, [self._scratch.value_parts, self.residual]
+        )
 
     def _mix_in(self, layer: LayerWeights, i: int) -> LaunchLike:
         scratch, matrix = self._scratch, layer.projections
@@ -243,7 +317,7 @@ class Step:
             "mix_in",
             blocks,
             [
-                *(matrix.data, matrix.scales, layer.lora_in.data, scratch.residual),
+                *(matrix.data, matrix.scales, layer.lora_in.data, self._residual(i)),
                 *(layer.ln1[0], layer.ln1[1], layer.mixes, self._buffers.att_shift[i]),
                 *(scratch.inputs, scratch.normed, scratch.rkv, scratch.hidden, rows, lora_rows),
             ],
@@ -269,20 +343,22 @@ class Step:
         scratch, buffers = self._scratch, self._buffers
         return self._bind(
             "recur",
-            self._weights.sizes.heads,
+            self._weights.sizes.heads * self.cut.recur_split,
             _RECUR_THREADS,
             [
                 *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
-                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.gated),
+                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.read),
             ],
         )
 
-    def _output(self, layer: LayerWeights) -> LaunchLike:
+    def _output(self, layer: LayerWeights, i: int) -> LaunchLike:
         width = self._weights.sizes.width
-        rows = self.cut.warps * self._added_rows(width)
+        rows = self.cut.output_warps * self._added_rows(width)
         scratch, matrix = self._scratch, layer.output
-        arguments = [matrix.data, matrix.scales, scratch.gated, scratch.residual]
-        return self._product("output", -(-width // rows), arguments)
+        ahead = self._ahead.window(i * self._each + 3, self.cut.in_output << 10)
+        arguments = [matrix.data, matrix.scales, scratch.read, self._residual(i), *ahead]
+        threads = 32 * self.cut.output_warps
+        return self._bind("output", -(-width // rows), threads, arguments)
 
     def _key(self, layer: LayerWeights, i: int) -> LaunchLike:
         sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.key
@@ -292,7 +368,7 @@ class Step:
             "key",
             -(-sizes.ffn // rows),
             [
-                *(matrix.data, matrix.scales, scratch.residual, layer.ln2[0], layer.ln2[1]),
+                *(matrix.data, matrix.scales, self._residual(i), layer.ln2[0], layer.ln2[1]),
                 *(layer.x_k, self._buffers.ffn_shift[i], scratch.inputs),
                 *(scratch.normed, scratch.activation, rows),
             ],
@@ -300,16 +376,17 @@ class Step:
 
     def _value(self, layer: LayerWeights, i: int) -> LaunchLike:
         sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.value
-        arguments: list[object] = [
-            *(matrix.data, matrix.scales, scratch.activation, scratch.residual, scratch.normed),
-            *(layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]),
-        ]
+        shift = [scratch.normed, layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]]
+        arguments: list[object] = [matrix.data, matrix.scales, scratch.activation]
+        ahead = self._ahead.window((i + 1) * self._each, self.cut.in_value << 10)
         if self._sparse:
-            arguments += [self._skip, scratch.value_parts, scratch.arrived]
-            blocks = (_tiles(sizes), self._parts)
-            return self._bind("value_sparse", blocks, _VALUE_THREADS, arguments)
+            arguments += [*shift, self._skip, scratch.value_parts, *ahead]
+            blocks = (_tiles(sizes, self.cut.tile), self._parts)
+            threads, listed = 32 * self.cut.value_warps, 8 * GROUP * self.cut.groups
+            return self._bind("value_sparse", blocks, threads, arguments, listed)
+        arguments += [self._residual(i), *shift]
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
-        return self._product("value", -(-sizes.width // rows), arguments)
+        return self._product("value", -(-sizes.width // rows), [*arguments, *ahead])
 
     def _added_rows(self, k: int) -> int:
         """Return the rows at a time of the products that end in the residual, as in decode.cu."""
@@ -325,7 +402,7 @@ class Step:
             "head",
             -(-head.rows // rows),
             [
-                *(head.data, head.scales, self._scratch.residual),
+                *(head.data, head.scales, self._residual(weights.sizes.layers - 1)),
                 *(weights.ln_out[0], weights.ln_out[1], self._scratch.inputs),
                 *(self._buffers.logits, rows),
             ],
@@ -348,6 +425,11 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "RESIDENT_WARPS": cut.resident,
         "NORM_APART": int(cut.apart),
         "VALUE_GROUPS": cut.groups,
+        "VALUE_TILE": cut.tile,
+        "VALUE_WARPS": cut.value_warps,
+        "OUTPUT_WARPS": cut.output_warps,
+        "VALUE_PARTS": -(-sizes.ffn // (GROUP * cut.groups)) if value.by_input else 0,
+        "RECUR_SPLIT": cut.recur_split,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
 
@@ -359,8 +441,8 @@ def rows_at_once(kind: Kind, k: int, ahead: int) -> int:
     return 4 if 4 * each <= ahead else 2 if 2 * each <= ahead else 1
 
 
-def _tiles(sizes: Sizes) -> int:
-    return -(-sizes.width // _VALUE_TILE)
+def _tiles(sizes: Sizes, tile: int) -> int:
+    return -(-sizes.width // tile)
 
 
 def _rounded(count: int, step: int) -> int:

@@ -1,15 +1,18 @@
 // The channel mix's value matrix with the rows that meet a zero left out: matrix [F][D], transposed
 // (Matrix.by_input). Follows on decode.cu.
 //
-// A block has VALUE_TILE columns and a part of the inputs, VALUE_GROUPS groups of 64: it lists
-// those that are not zero, and each of its warps reads an eighth of the list, a row's columns at
-// once. The last block of a tile adds the parts up, in their order. So the order of every sum is
-// fixed by what is not zero, whichever block comes last.
+// A block has VALUE_TILE columns and a part of the inputs, VALUE_GROUPS groups of 64, each of its
+// VALUE_WARPS warps a part of those: it lists the ones that are not zero and reads their rows, several at
+// once. The parts' sums are added up by the kernel after it, in their order: so the order of every
+// sum is fixed by what is not zero.
 
-constexpr int VALUE_WARPS = 8;
-constexpr int VALUE_TILE = 256;  // columns: eight of each lane
-constexpr int VALUE_DEEP = 8;    // rows that a lane has asked for
-constexpr int VALUE_PARTS = quotient_up(F / GROUP, VALUE_GROUPS);
+constexpr int VALUE_THREADS = VALUE_WARPS * 32;
+constexpr int VALUE_DEEP = 8;                       // rows that a lane has asked for
+constexpr int VALUE_LANES = VALUE_TILE / 8;         // to a row, with eight columns each
+constexpr int VALUE_ROWS = 32 / VALUE_LANES;        // that a warp reads at once
+constexpr int VALUE_INPUTS = VALUE_GROUPS * GROUP / VALUE_WARPS;  // of a warp
+static_assert(VALUE_INPUTS % 8 == 0, "inputs are looked at by eights");
+static_assert(VALUE_LANES <= 32 && 32 % VALUE_LANES == 0, "whole rows to a warp");
 
 // A lane's eight weights of a row.
 template <int OF> struct ValueRow {
@@ -28,8 +31,8 @@ template <int OF> struct ValueRow {
     }
   }
 
-  // sum += by * the weights, without their scale.
-  METHOD void add(float (&sum)[8], float by) const {
+  // sum += by * the weights. scale: of each of the columns, bf16, of the scaled kinds.
+  METHOD void add(float (&sum)[8], float by, const uint4* scale) const {
     if constexpr (!scaled(OF)) {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
@@ -42,164 +45,127 @@ template <int OF> struct ValueRow {
         nibbles_to_levels(words[0], levels[0], levels[1]);
       else
         levels[0] = words[0], levels[1] = words[1];
+      const uint4 of = *scale;
+      const u32 pairs[4] = {of.x, of.y, of.z, of.w};
 #pragma unroll
-      for (int i = 0; i < 8; i++)
-        sum[i] = fmaf(byte_to_float(levels[i / 4] ^ 0x80808080u, i % 4), by, sum[i]);
+      for (int i = 0; i < 8; i++) {
+        const float column = i % 2 ? high_bf16(pairs[i / 2]) : low_bf16(pairs[i / 2]);
+        sum[i] = fmaf(byte_to_float(levels[i / 4] ^ 0x80808080u, i % 4), by * column, sum[i]);
+      }
     }
   }
 };
 
-// Which lanes' first inputs of a group, and second ones, are to be read. `all`: zeros too.
-DEVICE void which(u32 pair, bool all, u32& some, u32& others) {
-  some = __ballot_sync(ALL_LANES, all || (pair & 0xffffu));
-  others = __ballot_sync(ALL_LANES, all || pair >> 16);
-}
-
-// This warp's eighth of the inputs of a part that are not zero (`all`: of the first `groups`
-// groups), in order: list[i] = input << 16 | fp16 bits, the input counted from the part's first.
-// pairs: this lane's inputs of each group. Returns how many they are.
-DEVICE int list_inputs(const u32 (&pairs)[VALUE_GROUPS], int groups, bool all, u32* list) {
-  u32 some, others;
-  int count = 0;
+// The inputs of a warp, `count` of them, that are not zero (`all`: all), in order: list[i] = which,
+// counted from the warp's first, and the bits of its value. Returns how many they are.
+DEVICE int list_inputs(const float* activation, int count, bool all, uint2* list) {
+  int before = 0;
 #pragma unroll
-  for (int i = 0; i < VALUE_GROUPS; i++) {
-    which(pairs[i], all && i < groups, some, others);
-    count += __popc(some) + __popc(others);
-  }
-  const int begin = count * warp_index() / VALUE_WARPS;
-  const int mine = count * (warp_index() + 1) / VALUE_WARPS - begin;
-  const u32 lane = 1u << lane_index(), below = lane - 1;
-  int before = -begin;
+  for (int at = 0; at < quotient_up(VALUE_INPUTS, 256); at++) {
+    const int first = at * 256 + lane_index() * 8;
+    uint4 low = make_uint4(0, 0, 0, 0), high = low;
+    if (first < count)
+      low = load_written16(activation + first), high = load_written16(activation + first + 4);
+    const u32 bits[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+    int mine = 0;
 #pragma unroll
-  for (int i = 0; i < VALUE_GROUPS; i++) {
-    const u32 input = i * GROUP + 2 * lane_index();
-    which(pairs[i], all && i < groups, some, others);
-    const int at = before + __popc(some & below);
-    if (some & lane && at >= 0 && at < mine) list[at] = input << 16 | (pairs[i] & 0xffffu);
-    before += __popc(some);
-    const int then = before + __popc(others & below);
-    if (others & lane && then >= 0 && then < mine) list[then] = (input + 1) << 16 | pairs[i] >> 16;
-    before += __popc(others);
+    for (int i = 0; i < 8; i++) mine += bits[i] != 0;
+    if (all) mine = first < count ? 8 : 0;
+    int to = mine;
+#pragma unroll
+    for (int step = 1; step < 32; step <<= 1) {
+      const int lower = __shfl_up_sync(ALL_LANES, to, step);
+      if (lane_index() >= step) to += lower;
+    }
+    const int total = __shfl_sync(ALL_LANES, to, 31);
+    to += before - mine, before += total;
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+      if (bits[i] || (all && mine)) list[to++] = make_uint2(first + i, bits[i]);
   }
   __syncwarp();
-  return mine;
+  return before;
 }
 
-// sum += the rows of a list, `count` of them: matrix points to this lane's columns of the part's
-// first row; scales [VALUE_GROUPS][32], of eight columns each.
-DEVICE void add_listed(float (&sum)[8], const u8* matrix, const u32* list, int count,
-                       const uint4* scales) {
+// Blocks (tiles, parts). scales [F / 64][D]; activation [F] fp32; weight, bias: of ln2. skip 0:
+// zeros are read too. parts [parts][D]: the sums. Dynamic shared memory: 8 bytes an input of a block.
+extern "C" __global__ void __launch_bounds__(VALUE_THREADS, 24 / VALUE_WARPS)
+value_sparse(const u8* matrix, const bf16* scales, const float* activation, const float* normed,
+             const float* weight, const float* bias, float* shift, long long skip, float* parts,
+             AHEAD_PARAMETERS) {
   typedef ValueRow<KIND> Row;
-  constexpr u32 ROW_BYTES = Row::BYTES * (D / 8);
-  Row rows[VALUE_DEEP];
-  u32 what[VALUE_DEEP];
-#pragma unroll
-  for (int u = 0; u < VALUE_DEEP; u += 4) {
-    const uint4 four = *reinterpret_cast<const uint4*>(list + u);
-    what[u] = four.x, what[u + 1] = four.y, what[u + 2] = four.z, what[u + 3] = four.w;
-  }
-#pragma unroll
-  for (int u = 0; u < VALUE_DEEP; u++)
-    if (u < count) rows[u].fetch(matrix + (what[u] >> 16) * ROW_BYTES);
-  float of_group[8] = {};  // of the scaled kinds: a group's sum before its scale
-  u32 group = 0;
-  const auto scale_group = [&] {
-    const uint4 of = scales[group * 32 + lane_index()];
-    const u32 pairs[4] = {of.x, of.y, of.z, of.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      sum[2 * i] = fmaf(of_group[2 * i], low_bf16(pairs[i]), sum[2 * i]);
-      sum[2 * i + 1] = fmaf(of_group[2 * i + 1], high_bf16(pairs[i]), sum[2 * i + 1]);
-      of_group[2 * i] = of_group[2 * i + 1] = 0;
-    }
-  };
-  for (int at = 0; at < count; at += VALUE_DEEP) {
-#pragma unroll
-    for (int u = 0; u < VALUE_DEEP; u++) {
-      if (at + u >= count) break;
-      const float by = to_float(half{static_cast<u16>(what[u])});
-      if constexpr (scaled(KIND)) {
-        const u32 next_group = what[u] >> 16 >> 6;
-        if (next_group != group) scale_group(), group = next_group;
-        rows[u].add(of_group, by);
-      } else {
-        rows[u].add(sum, by);
-      }
-      if (at + u + VALUE_DEEP < count) {
-        what[u] = list[at + u + VALUE_DEEP];
-        rows[u].fetch(matrix + (what[u] >> 16) * ROW_BYTES);
-      }
-    }
-  }
-  if constexpr (scaled(KIND)) scale_group();
-}
-
-// residual + the parts' sums of one column, all asked for before the first is added.
-DEVICE float add_parts(const float* residual, const float* parts) {
-  constexpr int AT_ONCE = VALUE_PARTS < 32 ? VALUE_PARTS : 32;
-  float sum = load_written(residual);
-  for (int begin = 0; begin < VALUE_PARTS; begin += AT_ONCE) {
-    float part[AT_ONCE];
-#pragma unroll
-    for (int i = 0; i < AT_ONCE; i++)
-      if (begin + i < VALUE_PARTS) part[i] = load_written(parts + (begin + i) * D);
-#pragma unroll
-    for (int i = 0; i < AT_ONCE; i++)
-      if (begin + i < VALUE_PARTS) sum += part[i];
-  }
-  return sum;
-}
-
-// Blocks (tiles, VALUE_PARTS). scales [F / 64][D]; activation [F] fp16; weight, bias: of ln2.
-// skip 0: zeros are read too. parts [VALUE_PARTS][D]; arrived [tiles], zeros before and after.
-extern "C" __global__ void __launch_bounds__(VALUE_WARPS * 32, 4)
-value_sparse(const u8* matrix, const bf16* scales, const half* activation, float* residual,
-             const float* normed, const float* weight, const float* bias, float* shift,
-             long long skip, float* parts, u32* arrived) {
-  __shared__ uint4 lists[VALUE_WARPS][VALUE_GROUPS * GROUP / VALUE_WARPS / 4];
-  __shared__ uint4 scale_memory[scaled(KIND) ? VALUE_GROUPS * 32 : 1];
+  constexpr u64 ROW_BYTES = Row::BYTES * (D / 8);
+  constexpr int SCALED_GROUPS = scaled(KIND) ? quotient_up(VALUE_INPUTS, GROUP) + 1 : 1;
+  __shared__ uint4 scale_memory[VALUE_WARPS][SCALED_GROUPS][VALUE_LANES];
   __shared__ float4 sums[VALUE_WARPS][VALUE_TILE / 4];
-  __shared__ bool is_last;
-  const int tile = blockIdx.x * VALUE_TILE, group = blockIdx.y * VALUE_GROUPS;
-  const int groups = min(VALUE_GROUPS, F / GROUP - group);
-  const int first = min(tile + lane_index() * 8, D - 8);  // lanes beyond the last column: its own
-  const int column = tile + static_cast<int>(threadIdx.x);
+  const int t = threadIdx.x, lane = lane_index() % VALUE_LANES, row = lane_index() / VALUE_LANES;
+  const int tile = blockIdx.x * VALUE_TILE;
+  const int column = min(tile + lane * 8, D - 8);  // lanes beyond the last column: its own
+  const int input = (blockIdx.y * VALUE_WARPS + warp_index()) * VALUE_INPUTS;
+  const int inputs = max(0, min(VALUE_INPUTS, F - input)), group = input / GROUP;
   dependents_may_start();
   if constexpr (scaled(KIND)) {
-    for (int i = warp_index(); i < groups; i += VALUE_WARPS)
-      cp_async(scale_memory + i * 32 + lane_index(),
-               scales + static_cast<u64>(group + i) * D + first);
+#pragma unroll
+    for (int i = 0; i < SCALED_GROUPS; i += VALUE_ROWS)
+      if (i + row < SCALED_GROUPS && group + i + row < F / GROUP)
+        cp_async(&scale_memory[warp_index()][i + row][lane],
+                 scales + static_cast<u64>(group + i + row) * D + column);
     cp_async_commit();
   }
+  const bool renews = blockIdx.y == 0 && t < VALUE_TILE && tile + t < D;
+  const float times = renews ? weight[tile + t] : 0.0f, plus = renews ? bias[tile + t] : 0.0f;
   wait_for_previous();
-  u32 pairs[VALUE_GROUPS];
+  const float h = renews ? load_written(normed + tile + t) : 0.0f;
+  uint2* const list = dynamic_shared<uint2>() + warp_index() * VALUE_INPUTS;
+  const int count = list_inputs(activation + input, inputs, !skip, list);
+  if constexpr (scaled(KIND)) cp_async_wait<0>(), __syncwarp();
+
+  const u8* from = matrix + static_cast<u64>(input) * ROW_BYTES + column / 8 * Row::BYTES;
+  Row rows[VALUE_DEEP];
+  uint2 what[VALUE_DEEP];
+  const auto fetch = [&](int u, int at) {
+    if (at >= count) return;
+    what[u] = list[at];
+    rows[u].fetch(from + what[u].x * ROW_BYTES);
+  };
 #pragma unroll
-  for (int i = 0; i < VALUE_GROUPS; i++)
-    pairs[i] = i < groups ? load_written(reinterpret_cast<const u32*>(activation) +
-                                         (group + i) * 32 + lane_index())
-                          : 0;
-  if (blockIdx.y == 0) renew_shift(normed, weight, bias, shift, tile, VALUE_TILE);
-  u32* const list = reinterpret_cast<u32*>(lists[warp_index()]);
-  const int count = list_inputs(pairs, groups, !skip, list);
-  if constexpr (scaled(KIND)) {
-    cp_async_wait<0>();
-    __syncthreads();
-  }
+  for (int u = 0; u < VALUE_DEEP; u++) fetch(u, row + u * VALUE_ROWS);
   float sum[8] = {};
-  const u64 weights = static_cast<u64>(group) * GROUP * D + first;
-  add_listed(sum, matrix + weights * ValueRow<KIND>::BYTES / 8, list, count, scale_memory);
-  sums[warp_index()][2 * lane_index()] = make_float4(sum[0], sum[1], sum[2], sum[3]);
-  sums[warp_index()][2 * lane_index() + 1] = make_float4(sum[4], sum[5], sum[6], sum[7]);
+  for (int at = row; at < count; at += VALUE_DEEP * VALUE_ROWS) {
+#pragma unroll
+    for (int u = 0; u < VALUE_DEEP; u++) {
+      if (at + u * VALUE_ROWS >= count) break;
+      const int of = input % GROUP + static_cast<int>(what[u].x);
+      const uint4* scale = &scale_memory[warp_index()][scaled(KIND) ? of / GROUP : 0][lane];
+      rows[u].add(sum, __uint_as_float(what[u].y), scale);
+      fetch(u, at + (u + VALUE_DEEP) * VALUE_ROWS);
+    }
+  }
+  __syncwarp();
+#pragma unroll
+  for (int step = VALUE_LANES; step < 32; step <<= 1)
+#pragma unroll
+    for (int i = 0; i < 8; i++) sum[i] += __shfl_xor_sync(ALL_LANES, sum[i], step);
+  if (lane_index() == 0)
+    FETCH_AHEAD((blockIdx.y * gridDim.x + blockIdx.x) * VALUE_WARPS + warp_index(),
+                gridDim.x * gridDim.y * VALUE_WARPS);
+  if (row == 0) {
+    float4* to = sums[warp_index()] + 2 * lane;
+    to[0] = make_float4(sum[0], sum[1], sum[2], sum[3]);
+    to[1] = make_float4(sum[4], sum[5], sum[6], sum[7]);
+  }
   __syncthreads();
+  if (renews) shift[tile + t] = fmaf(h, times, plus);
+  if (t >= VALUE_TILE || tile + t >= D) return;
   float total = 0;
 #pragma unroll
-  for (int i = 0; i < VALUE_WARPS; i++)
-    total += reinterpret_cast<const float*>(sums[i])[threadIdx.x];
-  if (column < D) parts[blockIdx.y * D + column] = total;
+  for (int i = 0; i < VALUE_WARPS; i++) total += reinterpret_cast<const float*>(sums[i])[t];
+  parts[blockIdx.y * D + tile + t] = total;
+}
 
-  __syncthreads();
-  if (threadIdx.x == 0)
-    is_last = atomic_increment(arrived + blockIdx.x, VALUE_PARTS - 1) == VALUE_PARTS - 1;
-  __syncthreads();
-  if (is_last && column < D) residual[column] = add_parts(residual + column, parts + column);
+// residual [D] += the parts' sums: where no norm follows.
+KERNEL(256) add_value(const float* parts, float* residual) {
+  start_next_and_wait();
+  const int i = blockIdx.x * 256 + threadIdx.x;
+  if (i < D / 4) reinterpret_cast<float4*>(residual)[i] = whole_residual(residual, parts, i);
 }

@@ -26,6 +26,8 @@ import torch
 
 SIZES = ("0.1B", "0.4B", "1.5B", "2.9B", "7.2B")
 TYPES = ("fp16", "int8", "q4")
+_ASKED_FOR = ("tune", "parts", "rowparts", "rowcuts", "rowdigits")
+"""Sections that run only when they are named."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Run:
     actives: tuple[float, ...]
     seconds: float
     out: Path | None
+    batches: tuple[int, ...] = (8, 32)
     bandwidth: float = 0.0
     good: bool = True
     began: float = field(default_factory=time.monotonic)
@@ -127,7 +130,16 @@ def _driver() -> str:
 
 def sections() -> dict[str, Callable[[Run], None]]:
     """Return the sections by name, in the order in which they run."""
-    from tests.benchmarks import gpu_checks, gpu_parts, gpu_peers, gpu_speed
+    from tests.benchmarks import (
+        gpu_checks,
+        gpu_draws,
+        gpu_parts,
+        gpu_peers,
+        gpu_rowcuts,
+        gpu_rowdigits,
+        gpu_rowparts,
+        gpu_speed,
+    )
 
     return {
         "warm": gpu_speed.warm,
@@ -139,7 +151,10 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "parts": gpu_parts.parts,
         "prefill": gpu_speed.prefill,
         "batch": gpu_speed.batch,
-        "sampler": gpu_speed.sampler,
+        "rowparts": gpu_rowparts.rowparts,
+        "rowcuts": gpu_rowcuts.rowcuts,
+        "rowdigits": gpu_rowdigits.rowdigits,
+        "sampler": gpu_draws.sampler,
         "whole": gpu_speed.whole_path,
         "load": gpu_speed.load,
         "peers": gpu_peers.peers,
@@ -154,6 +169,7 @@ def main() -> int:
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--types", default=",".join(TYPES))
     parser.add_argument("--active", default="0.2,0.14", help="shares of relu^2 above zero")
+    parser.add_argument("--rows", default="8,32", help="chats at once, of the rows' own sections")
     parser.add_argument("--seconds", type=float, default=450.0)
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()
@@ -165,12 +181,11 @@ def main() -> int:
         tuple(float(share) for share in asked.active.split(",")),
         asked.seconds,
         asked.out,
+        tuple(int(rows) for rows in asked.rows.split(",")),
     )
     every = sections()
     wanted = (
-        asked.only.split(",")
-        if asked.only
-        else [name for name in every if name not in ("tune", "parts")]
+        asked.only.split(",") if asked.only else [name for name in every if name not in _ASKED_FOR]
     )
     if unknown := set(wanted) - set(every):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {list(every)}")

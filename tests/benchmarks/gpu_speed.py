@@ -221,26 +221,6 @@ def _batch(run: "Run", size: str, weights: str, rows: int, backend: "CudaBackend
     )
 
 
-def sampler(run: "Run") -> None:
-    """What drawing adds to a step on the card: microseconds, by how it is drawn."""
-    ways = {
-        "greedy": GREEDY,
-        "top-p": SamplingParams(top_p=0.5, seed=1),
-        "top-p, top-k": CHAT,
-        "everything": SamplingParams(top_p=1.0, presence_penalty=0, frequency_penalty=0, seed=1),
-    }
-    for name, params in ways.items():
-        with run.part("sampler", way=name), opened(run.sizes[0], "int8") as backend:
-            state, vocab = backend.new_state(), backend.info.shape.vocab
-            logits = backend.forward(tokens_of(64, vocab), state)
-            alone = device_ms(backend.step_replay(state), 60, 10)
-            # Measuring draws what nobody takes: such a backend writes no other reply.
-            writer = backend.writer(Sampler(params, vocab))
-            writer.read(writer.draw(logits), state)
-            both = device_ms(backend.step_and_draw, 60, 10)
-            run.row("sampler", way=name, step_ms=alone, added_us=(both - alone) * 1e3)
-
-
 class _Numbers:
     """A tokenizer that needs no vocabulary file: tokens as numbers."""
 

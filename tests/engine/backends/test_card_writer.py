@@ -1,5 +1,7 @@
 """Drawing on a card (here the emulator) is drawing on the host: tokens, counts, random numbers."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,10 @@ class Chain:
             programs = EmulatedPrograms()
             device = DeviceSampler(programs, VOCAB, 1, 1, programs.device, sampler.uncounted)
             slots = torch.zeros(1, dtype=torch.int32)
-            self._launches = device.bind(self.logits.view(1, -1), slots, self._token)
+            self._launches = [
+                device.bind(self.logits.view(1, -1), slots, self._token, greedy=greedy)
+                for greedy in (False, True)
+            ]
             self._card = CardSampler(device, sampler.uncounted)
         return self._card
 
@@ -42,13 +47,16 @@ class Chain:
             self.writes += 1
             self._token.fill_(token)
 
-    def step_and_draw(self) -> None:
+    def step_and_draw(self, greedy: bool) -> None:
         self.logits.copy_(TABLE[int(self._token)])
-        self.draw_again()
+        self.draw_again(greedy)
 
-    def draw_again(self) -> None:
-        for launch in self._launches:
+    def draw_again(self, greedy: bool) -> None:
+        for launch in self._launches[greedy]:
             launch.run()
+
+    def explained(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def forward(self, tokens: list[int], state: State) -> Tensor:
         state.tokens_read += 1

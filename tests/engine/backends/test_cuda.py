@@ -283,11 +283,16 @@ def test_closing_gives_the_weights_back_without_a_collection(checkpoint: Path) -
         with open_checkpoint(checkpoint) as file:
             source = FileSource(file, programs.device)
             strategy = Strategy.parse("cuda fp16")
-            backend = CudaBackend(inspect(checkpoint), strategy, source, programs, Forgetful())
+            closed: list[bool] = []
+            backend = CudaBackend(
+                *(inspect(checkpoint), strategy, source, programs, Forgetful()),
+                closing=lambda: closed.append(head() is None),
+            )
         backend.forward(TOKENS, backend.new_state())
         head = ref(backend._weights.head.data)
-        backend.close()
-        assert head() is None
+        for _ in range(2):
+            backend.close()
+        assert closed == [True]
     finally:
         gc.enable()
 

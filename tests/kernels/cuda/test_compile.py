@@ -17,7 +17,8 @@ from kernels.cuda.prefill import Prefill
 from kernels.cuda.prefill_layers import States
 from kernels.cuda.products import Products
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.rows import RowBuffers, RowsStep, cut_of, shared_of
+from kernels.cuda.rows import RowBuffers, RowsStep
+from kernels.cuda.rows_cut import cut_of, shared_of
 from kernels.cuda.sampler import DeviceSampler
 from kernels.cuda.step import Step, StepBuffers
 from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType

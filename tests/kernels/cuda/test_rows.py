@@ -1,6 +1,7 @@
 """Steps of many rows, run by the emulator, against float64: every kind of weights, rows that join
 and leave, idle rows, both layouts of the value matrix."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.rows import Cut, RowBuffers, RowsStep, bucket_of, cut_of
+from kernels.cuda.rows import RowBuffers, RowsStep, bucket_of
+from kernels.cuda.rows_cut import Cut, Shape, cut_of
 from kernels.cuda.weights import LayerWeights, Sizes, WeightType, build
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 from tests.reference import Reference, ReferenceState
@@ -77,28 +79,51 @@ def far(got: Tensor, wanted: np.ndarray) -> float:
     return float(np.abs(got.double().numpy() - wanted).max() / wanted.std())
 
 
-SMALL = Cut(
-    *(2, 2, 1, 1),
-    **{"input_side": 2, "input_deep": 2, "output_split": 1, "value_split": 2, "group": 2},
-    shared=40 << 10,
-)
-SEVERAL = Cut(
-    *(2, 4, 2, 1),
-    **{"input_side": 1, "input_deep": 8, "output_split": 1, "value_split": 2, "group": 8},
-    shared=96 << 10,
-)
+def cut_for(shape: Shape, value: Shape, *, group: int, early: int = 12) -> Cut:
+    shapes = (shape, shape, shape, value, shape)
+    return Cut(*shapes, lora_tiles=1, output_split=1, value_split=2, group=group, early=early)
+
+
+def small(by_input: bool) -> Cut:
+    shape = Shape(2, 2, 1, 40 << 10)
+    return cut_for(shape, replace(shape, tiles=4) if by_input else shape, group=2, early=1)
+
+
+def halves(by_input: bool) -> Cut:
+    """Warps of 32 rows of a matrix by inputs."""
+    shape = Shape(2, 2, 2, 48 << 10)
+    return cut_for(shape, Shape(4, 2, 2, 48 << 10) if by_input else shape, group=4)
+
+
+def several(by_input: bool) -> Cut:
+    """Two digits, weights fetched ahead, a shape of its own for each product."""
+    shape = Shape(2, 4, 2, 96 << 10, ahead=30 << 10, digits=2)
+    value = Shape(1, 8, 4, 96 << 10, ahead=1, digits=2) if by_input else shape
+    cut = cut_for(shape, value, group=8)
+    cut = cut.changed("key", tiles=1, deep=2).changed("head", tiles=4, deep=2, digits=1)
+    return replace(
+        cut, line=256, recur_ahead=1 << 20, in_states=True, recur_states=True, recur=(1, 2, 1)
+    )
 
 
 @pytest.mark.parametrize("by_input", [False, True])
 @pytest.mark.parametrize(
     ("kind", "rows", "cut"),
-    [("fp16", 8, SMALL), ("bf16", 16, SEVERAL), ("int8", 16, SEVERAL), ("q4", 8, SMALL)],
+    [
+        ("fp16", 8, small),
+        ("bf16", 16, several),
+        ("int8", 16, several),
+        ("q4", 8, small),
+        ("fp16", 8, halves),
+    ],
 )
-def test_rows_against_float64(kind: WeightType, rows: int, cut: Cut, by_input: bool) -> None:
+def test_rows_against_float64(
+    kind: WeightType, rows: int, cut: Callable[[bool], Cut], by_input: bool
+) -> None:
     model = Model(kind, by_input=by_input)
     states, programs = model.pools(6), EmulatedPrograms(backward=rows == 8)
     buffers = RowBuffers(model.weights, 16, CPU)
-    step = RowsStep(model.weights, programs, states, buffers, rows, cut)
+    step = RowsStep(model.weights, programs, states, buffers, rows, cut(by_input))
     truth = {slot: model.reference.new_state() for slot in (5, 2, 0)}
     for tokens, slots in (([7, 30], [5, 2]), ([9, 8, 250], [2, -1, 5]), ([1, 2, 3], [0, 5, 2])):
         got = run(model, step, buffers, tokens, slots)
@@ -136,6 +161,18 @@ def same_state(states: Any, slot: int, truth: ReferenceState) -> None:
         )
 
 
+def test_two_digits_of_what_is_multiplied_are_nearer() -> None:
+    model, errors = Model("fp16", by_input=True), []
+    for digits in (1, 2):
+        buffers, cut = RowBuffers(model.weights, 8, CPU), small(by_input=True)
+        cut = cut.changed("*", digits=digits, shared=64 << 10)
+        step = RowsStep(model.weights, EmulatedPrograms(), model.pools(1), buffers, 8, cut)
+        got = run(model, step, buffers, [7], [0])
+        wanted = model.reference.forward([7], model.reference.new_state())
+        errors.append(far(got, wanted))
+    assert errors[1] < 0.3 * errors[0], errors
+
+
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
     model = Model("fp16", by_input=True)
     programs = EmulatedPrograms()
@@ -143,7 +180,7 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
     results = []
     for tokens, slots in (([5], [0]), ([5, 6, 7, 8, 9], [0, 1, 2, 3, 4])):
         states = model.pools(5)
-        step = RowsStep(model.weights, programs, states, buffers, 8, SMALL)
+        step = RowsStep(model.weights, programs, states, buffers, 8, small(by_input=True))
         results.append((run(model, step, buffers, tokens, slots)[0], states.wkv[0].clone()))
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
@@ -153,7 +190,7 @@ def test_every_access_is_within_its_tensor() -> None:
     model = Model("int8", by_input=True)
     buffers = RowBuffers(model.weights, 8, CPU)
     programs = EmulatedPrograms(checked=True)
-    step = RowsStep(model.weights, programs, model.pools(3), buffers, 8, SMALL)
+    step = RowsStep(model.weights, programs, model.pools(3), buffers, 8, small(by_input=True))
     # One row: what is written is known as one span, and states of layers lie between slots.
     got = run(model, step, buffers, [4], [2])
     assert bool(torch.isfinite(got).all())
@@ -167,8 +204,9 @@ def test_buckets_and_cuts() -> None:
             (8, 64), (False, True), (False, True), (64, 96, 112)
         ):
             cut = cut_of(sizes, rows, scaled=scaled, by_input=by_input, shared=kib << 10)
-            assert cut.threads <= 256
+            assert cut.into.threads <= 256
             assert rows % cut.group == 0
-            assert width % (64 * cut.input_side) == 0
+            assert width % cut.value.rows == 0 or not by_input
             assert 1 <= cut.value_split <= 16
-    assert replace(SMALL, side=4).block_rows == 64
+    assert Shape(4, 1, 1, 0).rows == 64
+    assert small(by_input=True).changed("key", deep=7).key.deep == 7

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from kernels.cuda.ahead import NOTHING
 from kernels.cuda.matrices import Kind, Matrix
 from kernels.cuda.quantize import Quantizer
 from kernels.cuda.step import SPARSE_SOURCES, Cut, macros_of
@@ -16,22 +17,30 @@ KINDS: tuple[Kind, ...] = ("fp16", "bf16", "int8", "q4")
 
 
 class Product:
-    """One kernel's buffers: `width` outputs of `ffn` inputs, `groups` of 64 inputs to a block."""
+    """Buffers: `width` outputs, `tile` to a block, of `ffn` inputs, `groups` of 64 to a block."""
 
     def __init__(
-        self, kind: Kind, width: int, ffn: int, groups: int, programs: EmulatedPrograms
+        self,
+        kind: Kind,
+        width: int,
+        ffn: int,
+        groups: int,
+        programs: EmulatedPrograms,
+        tile: int = 64,
     ) -> None:
         torch.manual_seed(width + ffn)
         self.matrix = matrix_of(kind, torch.randn(width, ffn) * 0.1)
         self.vectors = [torch.randn(width) for _ in range(3)]
-        self.blocks = (-(-width // 256), -(-ffn // (64 * groups)))
-        # A block that reads what no block of this launch has written meets this.
+        self.blocks = (-(-width // tile), -(-ffn // (64 * groups)))
+        # What no block of this launch has written is this.
         self.parts = torch.full((self.blocks[1], width), torch.nan)
-        self.arrived = torch.zeros(self.blocks[0], dtype=torch.int32)
         sizes = Sizes(1, width, ffn, 64, (8, 8, 8, 8))
         weights = WeightsBuilder(sizes, kind, QUANTIZER, CPU, sparse=True, pinned=False)._weights
-        macros = macros_of(weights, Cut(groups=groups))
-        self._kernel = programs(SPARSE_SOURCES, macros).kernel("value_sparse")
+        cut = Cut(groups=groups, tile=tile, value_warps=8 if groups % 2 else 16, apart=True)
+        self.threads, self.shared_bytes = 32 * cut.value_warps, 512 * groups
+        macros = macros_of(weights, cut)
+        program = programs(SPARSE_SOURCES, macros)
+        self._kernel, self._add = (program.kernel(n) for n in ("value_sparse", "add_value"))
 
     def run(self, activation: Tensor, residual: Tensor, *, skip: bool = True) -> Tensor:
         """Return the new residual; what is left behind is tested."""
@@ -39,13 +48,14 @@ class Product:
         normed, weight, bias = self.vectors
         self._kernel.launch(
             self.blocks,
-            256,
+            self.threads,
             [
-                *(self.matrix.data, self.matrix.scales, activation, out, normed, weight, bias),
-                *(shift, int(skip), self.parts, self.arrived),
+                *(self.matrix.data, self.matrix.scales, activation, normed, weight, bias),
+                *(shift, int(skip), self.parts, *NOTHING),
             ],
+            shared_bytes=self.shared_bytes,
         )
-        assert not self.arrived.any()
+        self._add.launch(-(-residual.numel() // 1024), 256, [self.parts, out])
         torch.testing.assert_close(shift, normed * weight + bias)
         return out
 
@@ -63,15 +73,16 @@ def matrix_of(kind: Kind, values: Tensor) -> Matrix:
 
 def activation_of(ffn: int, active: float) -> Tensor:
     x = torch.randn(ffn).square() * (torch.rand(ffn) < active)
-    return x.half()
+    return x
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("width", "ffn", "groups"), [(128, 512, 3), (320, 960, 1), (512, 2048, 4), (256, 1280, 40)]
+    ("width", "ffn", "groups", "tile"),
+    [(128, 512, 3, 64), (320, 960, 1, 128), (512, 2048, 4, 64), (256, 4096, 64, 256)],
 )
-def test_sums(kind: Kind, width: int, ffn: int, groups: int) -> None:
-    product = Product(kind, width, ffn, groups, EmulatedPrograms())
+def test_sums(kind: Kind, width: int, ffn: int, groups: int, tile: int) -> None:
+    product = Product(kind, width, ffn, groups, EmulatedPrograms(), tile)
     residual = torch.randn(width)
     for active in (0.2, 0.0, 1.0, 0.02):
         activation = activation_of(ffn, active)
@@ -83,7 +94,7 @@ def test_sums(kind: Kind, width: int, ffn: int, groups: int) -> None:
 
 @pytest.mark.parametrize("kind", ["fp16", "q4"])
 def test_the_order_of_blocks_changes_nothing(kind: Kind) -> None:
-    # 64 blocks: the emulator runs two at a time.
+    # The emulator runs two at a time.
     ways = [
         Product(kind, 512, 2048, 1, EmulatedPrograms(backward=backward))
         for backward in (False, True)

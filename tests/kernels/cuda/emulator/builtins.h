@@ -170,6 +170,27 @@ EMULATED unsigned __ballot_sync(unsigned mask, int predicate) {
     return y;
   });
 }
+template <typename T> EMULATED T __reduce_add_sync(unsigned mask, T value) {
+  return emulated::gather(mask, value, [](const T (&of)[32], unsigned lanes, int) {
+    T y = 0;
+    for (int i = 0; i < 32; i++) y += lanes >> i & 1u ? of[i] : T(0);
+    return y;
+  });
+}
+template <typename T> EMULATED T __reduce_max_sync(unsigned mask, T value) {
+  return emulated::gather(mask, value, [](const T (&of)[32], unsigned lanes, int lane) {
+    T y = of[lane];
+    for (int i = 0; i < 32; i++) y = lanes >> i & 1u && of[i] > y ? of[i] : y;
+    return y;
+  });
+}
+template <typename T> EMULATED T __reduce_min_sync(unsigned mask, T value) {
+  return emulated::gather(mask, value, [](const T (&of)[32], unsigned lanes, int lane) {
+    T y = of[lane];
+    for (int i = 0; i < 32; i++) y = lanes >> i & 1u && of[i] < y ? of[i] : y;
+    return y;
+  });
+}
 EMULATED int __any_sync(unsigned mask, int predicate) {
   return __ballot_sync(mask, predicate) != 0;
 }

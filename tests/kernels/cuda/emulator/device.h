@@ -95,6 +95,16 @@ DEVICE float load_written(const float* p) { return load_aligned<float>(p); }
 DEVICE u32 load_written(const u32* p) { return load_aligned<u32>(p); }
 DEVICE float4 load_written4(const float* p) { return load_aligned<float4>(p); }
 DEVICE uint4 load_written16(const void* p) { return load_aligned<uint4>(p); }
+// Only looked at: whether it may be read.
+DEVICE void prefetch_l2(const void* p, u32 bytes) {
+  if (reinterpret_cast<u64>(p) % 16 || bytes % 16 || !bytes)
+    emulated::fail("a prefetch that is not aligned");
+  const bool waited = emulated::current->waited;
+  emulated::current->waited = true;  // a fetch of what is still being written does no harm
+  const volatile u8* at = static_cast<const volatile u8*>(p);
+  (void)at[0], (void)at[bytes - 1];
+  emulated::current->waited = waited;
+}
 DEVICE u32 atomic_increment(u32* p, u32 most) { return atomicInc(p, most); }
 
 // ------------------------------------------------------------------ functions
@@ -147,6 +157,9 @@ DEVICE void cp_async(void* to_shared, const void* from, bool valid = true) {
   if (reinterpret_cast<u64>(to_shared) % 16 || (valid && reinterpret_cast<u64>(from) % 16))
     emulated::fail("an asynchronous copy that is not aligned");
   emulated::copy_later(to_shared, from, valid);
+}
+template <int LINE> DEVICE void cp_async_line(void* to_shared, const void* from, bool valid) {
+  cp_async(to_shared, from, valid);
 }
 DEVICE void cp_async_commit() { emulated::close_copies(); }
 template <int GROUPS> DEVICE void cp_async_wait() { emulated::make_copies(GROUPS); }
