@@ -248,20 +248,30 @@ def _end(stop: threading.Event, thread: threading.Thread) -> None:
 
 
 def source_stamp(path: Path) -> tuple[int, int]:
-    """Return (bytes, time in ns) of a model file. Raises OSError."""
-    told = path.stat()
-    return told.st_size, told.st_mtime_ns
+    """Return (bytes, latest time in ns) of a model, all its files together. Raises OSError."""
+    told = [file.stat() for file in _source_files(path)]
+    return sum(one.st_size for one in told), max((one.st_mtime_ns for one in told), default=0)
 
 
 def source_digest(path: Path) -> str:
-    """Return the SHA-256 of some 500 pages from all over a model file. Raises OSError."""
+    """Return the SHA-256 of some 500 pages from all over each file of a model. Raises OSError."""
     total = hashlib.sha256()
+    for file in _source_files(path):
+        _add_samples(total, file)
+    return total.hexdigest()
+
+
+def _source_files(path: Path) -> list[Path]:
+    """Return the files that a model's weights lie in: a model may be a folder."""
+    return sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+
+
+def _add_samples(total: "hashlib._Hash", path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         for begin in range(0, size, max(_SAMPLE_BYTES, size // _SOURCE_SAMPLES)):
             file.seek(begin)
             total.update(file.read(_SAMPLE_BYTES))
-    return total.hexdigest()
 
 
 def read_header(path: Path) -> dict[str, Any] | None:

@@ -245,10 +245,10 @@ def load_tokenizer(info: "ModelInfo") -> Tokenizer:
     folder = info.path if info.path.is_dir() else info.path.parent
     if info.tokenizer == "world":
         tokenizer = WorldTokenizer.load()
-    elif info.tokenizer == "vocabulary.txt":
+    elif info.tokenizer.endswith(".txt"):
         tokenizer = WorldTokenizer.load(folder / info.tokenizer)
     else:
-        tokenizer = JsonTokenizer(folder / "tokenizer.json")
+        tokenizer = JsonTokenizer(folder / info.tokenizer)
     if info.shape.vocab < tokenizer.vocab_size:
         own = "tokenizer.json" if info.tokenizer == "world" else info.tokenizer
         raise UnsupportedModel(

@@ -22,8 +22,8 @@ SAMPLED_ELEMENTS = 4096
 """At most this many of a row; vectors are sampled whole up to the same number."""
 
 
-Reader = Callable[[int, memoryview], None]
-"""Fills the buffer with the file's bytes from that offset on."""
+Reader = Callable[[TensorEntry, int, memoryview], None]
+"""Fills the buffer with a tensor's bytes from that one on."""
 
 
 def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Reader) -> str:
@@ -49,13 +49,14 @@ def _sizes(shape: ModelShape) -> tuple[int, ...]:
 
 def _signs(entries: Iterable[TensorEntry], read: Reader) -> np.ndarray:
     """Return one 0 or 1 per sampled element, uint8."""
-    pieces = [(e.offset + at, size, ITEM_BYTES[e.dtype]) for e in entries for at, size in _runs(e)]
-    data = bytearray(sum(size for _, size, _ in pieces))
+    pieces = [(e, at, size) for e in entries for at, size in _runs(e)]
+    data = bytearray(sum(size for _, _, size in pieces))
     view, filled = memoryview(data), 0
-    for offset, size, _ in pieces:
-        read(offset, view[filled : filled + size])
+    for entry, at, size in pieces:
+        read(entry, at, view[filled : filled + size])
         filled += size
-    return np.concatenate([*_sign_bits(np.frombuffer(data, np.uint8), pieces)])
+    runs = [(size, ITEM_BYTES[entry.dtype]) for entry, _, size in pieces]
+    return np.concatenate([*_sign_bits(np.frombuffer(data, np.uint8), runs)])
 
 
 def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
@@ -70,11 +71,14 @@ def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
     yield rows // 2 * columns * item, sampled
 
 
-def _sign_bits(data: np.ndarray, pieces: list[tuple[int, int, int]]) -> Iterator[np.ndarray]:
-    """Yield the top bit of each little-endian element, one array per run of equal item sizes."""
+def _sign_bits(data: np.ndarray, runs: list[tuple[int, int]]) -> Iterator[np.ndarray]:
+    """Yield the top bit of each little-endian element, one array per stretch of one item size.
+
+    runs: (bytes, bytes of an element), one after the other in ``data``.
+    """
     at = start = 0
-    for i, (_, size, item) in enumerate(pieces):
+    for i, (size, item) in enumerate(runs):
         at += size
-        if i + 1 == len(pieces) or pieces[i + 1][2] != item:
+        if i + 1 == len(runs) or runs[i + 1][1] != item:
             yield data[start + item - 1 : at : item] >> 7
             start = at

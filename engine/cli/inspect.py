@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.checkpoint import ModelInfo, inspect
+from engine.checkpoint.info import ARCHITECTURE_WORDS
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_command(
-    file: Annotated[Path, typer.Argument(help="A .pth or .safetensors model file.")],
+    file: Annotated[
+        Path, typer.Argument(help="A model file, or a folder in the Hugging Face layout.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model file holds: sizes, number type, parameters, fingerprint."""
@@ -32,14 +35,16 @@ def as_plain(info: ModelInfo) -> dict[str, Any]:
     """Return the info as plain values; heads and the bytes of a state are added to ``shape``."""
     shape = info.shape
     more = {"heads": shape.heads, "state_bytes": shape.state_bytes}
-    return asdict(info) | {"path": str(info.path), "shape": asdict(shape) | more}
+    paths = {"path": str(info.path), "files": [str(file) for file in info.files]}
+    return asdict(info) | paths | {"shape": asdict(shape) | more}
 
 
 def _rows(info: ModelInfo) -> list[tuple[str, str]]:
     shape, ranks = info.shape, info.shape.ranks
+    words = ARCHITECTURE_WORDS[info.architecture]
     return [
         ("File", str(info.path)),
-        ("Architecture", f"RWKV-7 ({info.format}, {info.weights})"),
+        ("Architecture", f"{words} ({info.format}, {info.weights})"),
         ("Parameters", f"{info.parameters:,}"),
         ("File size", f"{info.size_bytes:,} bytes"),
         ("Layers, width, ffn", f"{shape.layers}, {shape.width}, {shape.ffn}"),

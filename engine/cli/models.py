@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.built_in import built_in_model
+from engine.cli.inspect import as_plain
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hub.access import hub_of
@@ -130,7 +131,7 @@ def _remote_as_plain(model: RemoteModel) -> dict[str, Any]:
 
 
 def _local_as_plain(model: LocalModel) -> dict[str, Any]:
-    info = asdict(model.info) | {"path": str(model.info.path)} if model.info else None
+    info = as_plain(model.info) if model.info else None
     return {"path": str(model.path), "info": info, "problem": model.problem}
 
 

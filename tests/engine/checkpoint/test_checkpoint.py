@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.checkpoint import Checkpoint, ModelShape, Ranks, inspect, open_checkpoint
+from engine.checkpoint.storage import SourceFiles
 from tests.engine.checkpoint.files import VOCAB, WRITERS, Weights, weights, write, write_pth
 
 SHAPE = ModelShape(2, 128, 512, VOCAB, 64, Ranks(16, 24, 8, 32))
@@ -146,13 +147,13 @@ def test_mixed_number_types_are_named(tmp_path: Path):
 def test_inspecting_reads_a_small_part_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write(tmp_path, "pth", weights(vocab=20_000))
     sizes: list[int] = []
-    read = Checkpoint._read_at
+    read = SourceFiles.read_at
 
-    def counted(self: Checkpoint, offset: int, buffer: memoryview) -> None:
+    def counted(self: SourceFiles, number: int, offset: int, buffer: memoryview) -> None:
         sizes.append(len(buffer))
-        read(self, offset, buffer)
+        read(self, number, offset, buffer)
 
-    monkeypatch.setattr(Checkpoint, "_read_at", counted)
+    monkeypatch.setattr(SourceFiles, "read_at", counted)
     inspect(path)
     assert 0 < sum(sizes) < path.stat().st_size / 100
 
