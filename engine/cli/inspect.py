@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def inspect_command(
     file: Annotated[
-        Path, typer.Argument(help="A model file, or a folder in the Hugging Face layout.")
+        Path, typer.Argument(help="A model: a file, or a Hugging Face folder.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
