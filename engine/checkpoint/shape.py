@@ -42,6 +42,11 @@ class ModelShape:
         return cls(layers, width, 4 * width, 65536, 64, ranks)
 
     @property
+    def generation(self) -> str:
+        """ "7"; of other generations see ``engine.checkpoint.older_shape``."""
+        return "7"
+
+    @property
     def heads(self) -> int:
         """H = D / N."""
         return self.width // self.head_size
@@ -81,6 +86,11 @@ class ModelShape:
         unused = self.width + 2 * self.width * self.ranks.v
         norms = 4 * self.width
         return 2 * self.embedding_parameters + norms + self.layers * self.layer_parameters - unused
+
+    @property
+    def wkv_shape(self) -> tuple[int, ...]:
+        """Sizes of what all layers remember: [L, H, N, N]."""
+        return (self.layers, self.heads, self.head_size, self.head_size)
 
     @property
     def state_bytes(self) -> int:
