@@ -6,7 +6,7 @@ Knows which module checks which generation; the names themselves stand there.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from engine.checkpoint import names
+from engine.checkpoint import names, older_names
 from engine.checkpoint.entries import TensorEntry
 from engine.checkpoint.info import ArchitectureName
 from engine.checkpoint.shape import ModelShape
@@ -28,7 +28,14 @@ class Architecture:
     canonical: Callable[[Entries, ModelShape, str], dict[str, TensorEntry]]
 
 
-ARCHITECTURES = (Architecture("rwkv7", lambda _: True, names.infer_shape, names.canonical),)
+_OLDER = (older_names.infer_older_shape, older_names.canonical_older)
+
+ARCHITECTURES = (
+    Architecture("rwkv6", older_names.is_rwkv6, *_OLDER),
+    Architecture("rwkv5", older_names.is_rwkv5, *_OLDER),
+    Architecture("rwkv4", older_names.is_rwkv4, *_OLDER),
+    Architecture("rwkv7", lambda _: True, names.infer_shape, names.canonical),
+)
 """The first that matches is taken; what matches no other is checked as plain RWKV-7."""
 
 

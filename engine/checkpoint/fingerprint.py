@@ -10,12 +10,14 @@ to zero, so its fingerprint must come from the file it was made from, or from it
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from engine.checkpoint.entries import ITEM_BYTES, TensorEntry
 from engine.checkpoint.names import unused_tensors
+from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
 
 SAMPLED_ELEMENTS = 4096
@@ -40,11 +42,14 @@ def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Rea
     return digest.hexdigest()[:32]
 
 
-def _sizes(shape: ModelShape) -> tuple[int, ...]:
+def _sizes(shape: ModelShape) -> tuple[int | str, ...]:
     r = shape.ranks
-    return (
+    sizes = (
         shape.layers, shape.width, shape.ffn, shape.vocab, shape.head_size, r.w, r.a, r.v, r.g,
     )  # fmt: skip
+    if isinstance(shape, OlderShape):
+        return (*sizes, shape.older, shape.mix_rank, shape.decay_rank)
+    return sizes
 
 
 def _signs(entries: Iterable[TensorEntry], read: Reader) -> np.ndarray:
@@ -65,7 +70,7 @@ def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
     if len(entry.shape) == 1 or entry.name.endswith(".r_k"):
         yield 0, min(entry.size_bytes, SAMPLED_ELEMENTS * item)
         return
-    rows, columns = entry.shape
+    rows, columns = math.prod(entry.shape[:-1]), entry.shape[-1]
     sampled = min(columns, SAMPLED_ELEMENTS) * item
     yield 0, sampled
     yield rows // 2 * columns * item, sampled

@@ -94,17 +94,6 @@ _VARIANTS = (
         _any(r"^(rwkv|model)\.(blocks|layers)\.\d+\.attention\.time_"),
     ),
     Variant(
-        "is an RWKV-6 model",
-        _CHOOSE_RWKV7,
-        _any(r"\.att\.time_maa_|\.ffn\.time_maa_"),
-    ),
-    Variant(
-        "is an RWKV-5 model",
-        _CHOOSE_RWKV7,
-        lambda names: _any(r"\.att\.time_decay")(names) and _any(r"\.att\.ln_x")(names),
-    ),
-    Variant("is an RWKV-4 model", _CHOOSE_RWKV7, _any(r"\.att\.time_(decay|mix_)")),
-    Variant(
         "is a Transformer model, not RWKV",
         _CHOOSE_RWKV7,
         _any(
