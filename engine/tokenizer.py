@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
 from engine.vocabulary import read_vocabulary, world_vocabulary_path
 from kernels.cpu.library import NativeTokenizer, find_library
@@ -245,6 +246,8 @@ def load_tokenizer(info: "ModelInfo") -> Tokenizer:
     folder = info.path if info.path.is_dir() else info.path.parent
     if info.tokenizer == "world":
         tokenizer = WorldTokenizer.load()
+    elif info.tokenizer == "gguf":
+        tokenizer = WorldTokenizer(read_gguf_vocabulary(info.path), find_library())
     elif info.tokenizer.endswith(".txt"):
         tokenizer = WorldTokenizer.load(folder / info.tokenizer)
     else:

@@ -9,6 +9,7 @@ believed, and arrays are only located.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -75,12 +76,19 @@ class GgufHead:
         return value if isinstance(value, int | float) else None
 
 
-def read_head(file: BinaryIO, name: str, file_bytes: int) -> GgufHead:
-    """Return the head of a GGUF file. Raises DamagedFile, UnsupportedModel."""
+def read_head(
+    file: BinaryIO, name: str, file_bytes: int, check: Callable[[str, str], None] | None = None
+) -> GgufHead:
+    """Return the head of a GGUF file.
+
+    check: called with each text among the facts (key, text) as soon as it is read, so that a file
+    of another architecture is refused before all of its vocabulary. Raises what it raises, and
+    DamagedFile, UnsupportedModel.
+    """
     cursor = _Cursor(file, name, file_bytes)
     _check_version(cursor)
     tensors, facts = cursor.count(24), cursor.count(13)
-    found = _facts(cursor, facts)
+    found = _facts(cursor, facts, check)
     table = [_tensor(cursor) for _ in range(tensors)]
     return GgufHead(found, _placed(cursor, table, _alignment(cursor, found)))
 
@@ -189,13 +197,17 @@ def _not_read(cursor: _Cursor, what: str) -> UnsupportedModel:
     )
 
 
-def _facts(cursor: _Cursor, count: int) -> dict[str, Fact]:
+def _facts(
+    cursor: _Cursor, count: int, check: Callable[[str, str], None] | None
+) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for _ in range(count):
         key = cursor.string(_LONGEST_NAME)
         if key in facts:
             raise cursor.damaged(f"it states {key[:60]} twice")
-        facts[key] = _fact(cursor, cursor.u32())
+        value = facts[key] = _fact(cursor, cursor.u32())
+        if check and isinstance(value, str):
+            check(key, value)
     return facts
 
 
