@@ -69,6 +69,12 @@ def export_state(
     if format == "skein":
         save_state(path, state, {"kind": "persona", **(metadata or {})})
         return ""
+    if state.wkv.ndim != 4:
+        raise EngineError(
+            "States of RWKV-4 can be kept in Skein's own format only: other programs have none "
+            "for them.",
+            "Export it as a Skein state.",
+        )
     matrices = {
         f"blocks.{i}.att.time_state": matrix.detach().to("cpu", torch.float32)
         for i, matrix in enumerate(state.wkv)
