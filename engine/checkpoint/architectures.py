@@ -34,6 +34,7 @@ ARCHITECTURES = (
     Architecture("rwkv6", older_names.is_rwkv6, *_OLDER),
     Architecture("rwkv5", older_names.is_rwkv5, *_OLDER),
     Architecture("rwkv4", older_names.is_rwkv4, *_OLDER),
+    Architecture("rwkv7a", names.is_deep, names.infer_shape, names.canonical),
     Architecture("rwkv7", lambda _: True, names.infer_shape, names.canonical),
 )
 """The first that matches is taken; what matches no other is checked as plain RWKV-7."""

@@ -49,7 +49,7 @@ def _sizes(shape: ModelShape) -> tuple[int | str, ...]:
     )  # fmt: skip
     if isinstance(shape, OlderShape):
         return (*sizes, shape.older, shape.mix_rank, shape.decay_rank)
-    return sizes
+    return (*sizes, f"deep {shape.deep}") if shape.deep else sizes
 
 
 def _signs(entries: Iterable[TensorEntry], read: Reader) -> np.ndarray:

@@ -5,7 +5,7 @@ Knows names and shapes, not files.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from engine.checkpoint.entries import TensorEntry, element_count
@@ -66,6 +66,28 @@ def _layer_tensors(shape: ModelShape) -> Iterator[tuple[str, Shape]]:
     yield "ffn.x_k", (width,)
     yield "ffn.key.weight", (shape.ffn, width)
     yield "ffn.value.weight", (width, shape.ffn)
+    if shape.deep:
+        yield from _deep_tensors(shape)
+
+
+def _deep_tensors(shape: ModelShape) -> Iterator[tuple[str, Shape]]:
+    """Yield what DeepEmbed (v7a) adds to a layer's channel mix."""
+    side, row = shape.deep, shape.deep**2
+    yield "ffn.s_emb.weight", (shape.vocab, row)
+    yield "ffn.s_emb_x.weight", (row, shape.width)
+    yield "ffn.s0", (shape.ffn,)
+    yield "ffn.s1", (shape.width, side)
+    yield "ffn.s2", (side, shape.ffn)
+
+
+def is_table(name: str) -> bool:
+    """Tell whether a tensor is looked up row by row, by token, and never multiplied: s_emb."""
+    return name.endswith(".ffn.s_emb.weight")
+
+
+def is_deep(names: Collection[str]) -> bool:
+    """Tell whether these are the tensors of a model with DeepEmbed (v7a)."""
+    return any(map(is_table, names))
 
 
 def infer_shape(entries: Mapping[str, TensorEntry], file_name: str) -> ModelShape:
@@ -87,6 +109,7 @@ def infer_shape(entries: Mapping[str, TensorEntry], file_name: str) -> ModelShap
             v=_v_rank(entries, layers, file_name),
             g=matrix_size(entries, "blocks.0.att.g1", file_name)[1],
         ),
+        deep=matrix_size(entries, "blocks.0.ffn.s1", file_name)[1] if is_deep(entries) else 0,
     )
 
 

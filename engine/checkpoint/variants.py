@@ -74,11 +74,6 @@ _VARIANTS = (
         _any(r"^blocks\.\d+\.qkv\."),
     ),
     Variant(
-        "is RWKV-7a (DeepEmbed: the ffn.s_emb tensors)",
-        _CHOOSE_PLAIN,
-        _any(r"\.ffn\.(s_emb|s[012]$)"),
-    ),
-    Variant(
         "is an ARWKV hybrid (RWKV-7 attention inside a Transformer)",
         _CHOOSE_RWKV7,
         lambda names: _any(r"r_k$|w_lora")(names) and _any(r"mlp\.gate_proj")(names),

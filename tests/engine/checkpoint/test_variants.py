@@ -12,7 +12,6 @@ from tests.engine.checkpoint.files import weights, write_pth, write_st
 RWKV7 = ("emb.weight", "blocks.0.ln1.weight", "blocks.0.att.r_k", "blocks.0.ffn.key.weight")
 
 NAMES = {
-    "RWKV-7a": (*RWKV7, "blocks.0.ffn.s_emb.weight", "blocks.0.ffn.s1"),
     "RWKV-7b": (*RWKV7, "blocks.0.qkv.k_emb.weight"),
     "Heron": (*RWKV7, "blocks.0.ffn.enn.weight"),
     "ROSA": (*RWKV7, "blocks.0.rosa.emb0.weight"),
