@@ -119,7 +119,7 @@ def test_a_failure_stands_on_its_card(qtbot, page, start, downloads, server, fol
 
 def test_free_space_leads_to_what_can_be_deleted(qtbot, page, start, downloads, monkeypatch):
     start()
-    monkeypatch.setattr("engine.hub.download._free_bytes", lambda folder: 1000)
+    monkeypatch.setattr("engine.hub.disk.free_bytes", lambda folder: 1000)
     with qtbot.waitSignal(downloads.failed):
         click(qtbot, page, "download_button", KEY)
     click(qtbot, page, "free_space_button", KEY)
