@@ -18,19 +18,21 @@ _CHOOSE_BASE = "Load the model it was made for, then import this file as a state
 class Variant:
     """One kind of file that is not run: how it is named, what to do, how it is recognised.
 
-    ``sentence`` completes "FILE ...".
+    ``sentence`` completes "FILE ...". ``kind`` is that of ``UnsupportedModel``.
     """
 
     sentence: str
     hint: str
     matches: Callable[[Collection[str]], bool]
+    kind: str = ""
 
 
 def refuse_variant(names: Collection[str], file_name: str) -> None:
     """Raise UnsupportedModel when the names are those of a known kind that is not run."""
     for variant in _VARIANTS:
         if variant.matches(names):
-            raise UnsupportedModel(f"{file_name} {variant.sentence}.", variant.hint)
+            sentence = f"{file_name} {variant.sentence}."
+            raise UnsupportedModel(sentence, variant.hint, variant.kind)
 
 
 def _any(pattern: str) -> Callable[[Collection[str]], bool]:
@@ -47,11 +49,13 @@ _VARIANTS = (
         "is a LoRA, not a model: it holds only changes to one",
         "Load the model it was trained on, with this file as its LoRA: `--lora FILE`.",
         _any(r"\.?lora_[AB](\.|$)|\.bone$|\.disha$"),
+        "lora",
     ),
     Variant(
         "is a saved state, not a model",
         _CHOOSE_BASE,
         lambda names: "emb.weight" not in names and _any(_STATE_NAMES)(names),
+        "state",
     ),
     Variant(
         "is a training checkpoint, not a model: its tensors are wrapped in a trainer's names",
