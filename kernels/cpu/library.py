@@ -5,6 +5,7 @@ and numbers; knows nothing of torch, files of models or strategies. Arrays come 
 """
 
 import ctypes
+import hashlib
 import logging
 import os
 import sys
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kernels.cpu.memory import AlignedMemory
+from kernels.cpu.memory import MappedMemory
 
 ABI_VERSION = 3
 MAX_BATCH = 16
@@ -162,6 +163,8 @@ class Library:
             raise OSError(f"{path} is not the library of this version: {error}") from error
         if (found := self._c.skn_abi_version()) != ABI_VERSION:
             raise OSError(f"{path} is of version {found}, and {ABI_VERSION} is needed")
+        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        """Of its file: two libraries that could differ in anything differ in it."""
 
     @property
     def instruction_set(self) -> str:
@@ -229,7 +232,7 @@ class NativeModel(_Handle):
         sizes: Sizes,
         weights: str,
         pool: Pool,
-        packed: AlignedMemory | None = None,
+        packed: MappedMemory | None = None,
     ) -> None:
         """Make an empty model; packed: one over these bytes, ready at once. Raises NativeError."""
         pointer = c_void_p()
