@@ -98,9 +98,7 @@ class OlderReference:
         hidden = np.tanh((h + dx * self._att(i, "time_maa_x")) @ self._att(i, "time_maa_w1"))
         moves = [
             part @ second
-            for part, second in zip(
-                np.split(hidden, 5), self._att(i, "time_maa_w2"), strict=True
-            )
+            for part, second in zip(np.split(hidden, 5), self._att(i, "time_maa_w2"), strict=True)
         ]
         x_w, x_k, x_v, x_r, x_g = (
             h + dx * (self._att(i, f"time_maa_{letter}") + move)
