@@ -482,6 +482,8 @@ class Application(QObject):
         elif name == "state_budget_bytes":
             self.engine.set_state_budget(self.settings.get(name))
             self.storage.measure()
+        elif name == "packed_budget_bytes":
+            self.storage.prune_packed()
         elif name == "power_saving":
             self.engine.set_power_saving(self.settings.get(name))
         elif name == "send_with":

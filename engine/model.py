@@ -29,8 +29,10 @@ from engine.tokenizer import Tokenizer, load_tokenizer
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.folders import Folders
     from engine.hardware import Hardware
     from engine.lora_files import LoraUse
+    from engine.packed_files import PackedFiles
     from engine.plan import Plan
     from engine.state import State
 
@@ -171,7 +173,6 @@ def _open_backend(
     power_saving: bool,
 ) -> Backend:
     from engine.folders import Folders
-    from engine.packed_files import PackedFiles
     from kernels.cpu.library import find_library
 
     library = find_library() if native and strategy.native_weights else None
@@ -183,7 +184,7 @@ def _open_backend(
             return CpuBackend(
                 *(library, info, strategy, progress, cancelled),
                 cache=folders.cache,
-                packed=PackedFiles(folders.packed),
+                packed=_packed_files(folders),
                 power_saving=power_saving,
             )
         if strategy.native_weights in NATIVE_WEIGHTS:
@@ -220,6 +221,15 @@ def _open_backend(
     backend.notice = notice
     backend.set_power_saving(power_saving)
     return backend
+
+
+def _packed_files(folders: "Folders") -> "PackedFiles":
+    """Return where packed weights are kept, as many as the settings have room for."""
+    from engine.packed_files import PackedFiles
+    from engine.settings import SettingsFile
+
+    settings = SettingsFile(folders.settings_file).load()
+    return PackedFiles(folders.packed, settings.packed_budget_bytes)
 
 
 def _suits_card(info: ModelInfo, strategy: Strategy) -> bool:

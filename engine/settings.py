@@ -34,6 +34,7 @@ class Settings:
 
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
+    packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
     last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
     power_saving: models compute on half of the processor's cores at most.
@@ -54,6 +55,7 @@ class Settings:
     model_folders: tuple[str, ...] = ()
     states_folder: str = ""
     state_budget_bytes: int = 4_000_000_000
+    packed_budget_bytes: int = 16_000_000_000
     hub_endpoint: str = ""
     proxy: str = ""
     offline: bool = False
@@ -103,6 +105,7 @@ _RULES = {
     "text_scale": _between(0.5, 3.0),
     "last_conversation": _between(0, 2**63 - 1),
     "state_budget_bytes": _between(0, 2**50),
+    "packed_budget_bytes": _between(0, 2**50),
     "hub_endpoint": _ADDRESS,
     "proxy": _ADDRESS,
 }

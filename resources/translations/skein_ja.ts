@@ -1785,6 +1785,18 @@
         <translation>プロセッサ向けに並べ直したモデルのコピーで、読み込みが大幅に速くなります。削除しても次回の読み込み時に作り直されます。</translation>
     </message>
     <message>
+        <source>Room for prepared models</source>
+        <translation>準備済みモデルの容量上限</translation>
+    </message>
+    <message>
+        <source>When it is full, those that were not used for longest go first.</source>
+        <translation>いっぱいになると、最も長く使われていないものから削除されます。</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>なし</translation>
+    </message>
+    <message>
         <source>Add folder…</source>
         <translation>フォルダを追加…</translation>
     </message>

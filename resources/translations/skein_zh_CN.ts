@@ -1785,6 +1785,18 @@
         <translation>为处理器排列好的模型副本，加载快得多。删除后会在下次加载时重新生成。</translation>
     </message>
     <message>
+        <source>Room for prepared models</source>
+        <translation>预处理模型空间上限</translation>
+    </message>
+    <message>
+        <source>When it is full, those that were not used for longest go first.</source>
+        <translation>空间满时，最久未使用的会先被删除。</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>无</translation>
+    </message>
+    <message>
         <source>Add folder…</source>
         <translation>添加文件夹…</translation>
     </message>
