@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
-from engine.vocabulary import read_vocabulary, world_vocabulary_path
+from engine.vocabulary import JSON_VOCABULARY, byte_letters, read_vocabulary, world_vocabulary_path
 from kernels.cpu.library import NativeTokenizer, find_library
 
 if TYPE_CHECKING:
@@ -216,24 +216,11 @@ def _piece_bytes(vocabulary: dict[str, int], byte_level: bool) -> dict[int, byte
     """Return the bytes of every piece; byte-level vocabularies spell bytes as letters."""
     if not byte_level:
         return {token: piece.encode("utf-8", "replace") for piece, token in vocabulary.items()}
-    letters = _byte_letters()
+    letters = byte_letters()
     return {
         token: b"".join(letters.get(letter, letter.encode()) for letter in piece)
         for piece, token in vocabulary.items()
     }
-
-
-def _byte_letters() -> dict[str, bytes]:
-    """Return which byte each letter of a byte-level vocabulary stands for.
-
-    Printable Latin-1 characters stand for themselves; the other bytes, in order, are the
-    characters from U+0100 on.
-    """
-    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    others = (byte for byte in range(256) if byte not in printable)
-    letters = {chr(byte): bytes((byte,)) for byte in printable}
-    letters.update({chr(0x100 + n): bytes((byte,)) for n, byte in enumerate(others)})
-    return letters
 
 
 def load_tokenizer(info: "ModelInfo") -> Tokenizer:
@@ -248,7 +235,7 @@ def load_tokenizer(info: "ModelInfo") -> Tokenizer:
         tokenizer = WorldTokenizer.load()
     elif info.tokenizer == "gguf":
         tokenizer = WorldTokenizer(read_gguf_vocabulary(info.path), find_library())
-    elif info.tokenizer.endswith(".txt"):
+    elif info.tokenizer.endswith(".txt") or info.tokenizer == JSON_VOCABULARY:
         tokenizer = WorldTokenizer.load(folder / info.tokenizer)
     else:
         tokenizer = JsonTokenizer(folder / info.tokenizer)

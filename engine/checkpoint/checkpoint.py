@@ -15,10 +15,11 @@ import numpy as np
 from engine.checkpoint.architectures import architecture_of
 from engine.checkpoint.entries import NUMPY_TYPES, FileTable, TensorEntry
 from engine.checkpoint.fingerprint import fingerprint
+from engine.checkpoint.huggingface import model_name
 from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE, FormatName, ModelInfo
 from engine.checkpoint.shape import ModelShape
-from engine.checkpoint.sniff import check_is_file, read_table
-from engine.checkpoint.storage import SourceFiles, unreadable
+from engine.checkpoint.source import open_source
+from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.variants import refuse_variant
 
 _WORLD_VOCAB = 65536
@@ -38,21 +39,9 @@ def open_checkpoint(path: str | os.PathLike[str]) -> "Checkpoint":
 
     Raises DamagedFile, UnsafeFile, UnsupportedModel; nothing is left open then.
     """
-    path = Path(path)
+    source, table, files = open_source(Path(path))
     try:
-        check_is_file(path)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise unreadable(path.name, error) from error
-    files = SourceFiles([path])
-    try:
-        table = read_table(files.file(0), path.name, files.size_bytes(0))
-        if table.files:
-            files.close()
-            files = SourceFiles(table.files)
-        return Checkpoint(path, table, files)
-    except OSError as error:
-        files.close()
-        raise unreadable(path.name, error) from error
+        return Checkpoint(source, table, files)
     except BaseException:
         files.close()
         raise
@@ -98,13 +87,13 @@ class Checkpoint:
         """What the model is, in brief. Raises DamagedFile when it cannot be read."""
         return ModelInfo(
             path=self.path,
-            name=self.path.name if self.path.is_dir() else self.path.stem,
+            name=model_name(self.path),
             architecture=self.architecture.name,
             format=cast("FormatName", self.table.format),
             shape=self.shape,
             weights=self.table.weights or self._weights(),
             parameters=self.shape.parameters,
-            size_bytes=sum(path.stat().st_size for path in self._files.paths),
+            size_bytes=sum(map(self._files.size_bytes, range(len(self._files.paths)))),
             tokenizer=self.table.tokenizer or self._tokenizer(),
             fingerprint=self.table.fingerprint
             or fingerprint(self.shape, self.entries, self._read_part),

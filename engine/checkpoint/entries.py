@@ -5,10 +5,12 @@ Knows number types and byte ranges, not which tensors a model needs.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.checkpoint.storage import Range, Storage
+import numpy as np
+
+from engine.checkpoint.storage import Blocks, Range, Storage
 from engine.errors import DamagedFile
 
 ITEM_BYTES: Mapping[str, int] = {
@@ -85,6 +87,19 @@ class FileTable:
 def element_count(shape: tuple[int, ...]) -> int:
     """Return how many elements a shape has (1 for a scalar)."""
     return math.prod(shape)
+
+
+def narrowed(entry: TensorEntry) -> TensorEntry:
+    """Return an entry that yields fp32 where the file has fp64, which nobody computes in."""
+    if entry.dtype != "fp64" or entry.other is not None:
+        return entry
+    pairs = Blocks(entry.file, entry.offset, ITEM_BYTES["fp64"], 1, _from_doubles)
+    return replace(entry, dtype="fp32", size_bytes=entry.size_bytes // 2, other=pairs)
+
+
+def _from_doubles(raw: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # too large for fp32 is infinite: loading refuses that
+        return raw.view("<f8").astype("<f4")
 
 
 def is_size(value: object) -> bool:

@@ -19,7 +19,10 @@ _EXPECTED = "a .pth or .safetensors checkpoint of RWKV-7 was expected"
 def check_is_file(path: Path) -> None:
     """Raise DamagedFile or UnsupportedModel unless ``path`` is a file with something in it."""
     if path.is_dir():
-        raise _folder(path)
+        raise UnsupportedModel(
+            f"{path.name} is a folder without a model in the Hugging Face layout; {_EXPECTED}.",
+            "Choose a file inside it.",
+        )
     if not path.exists():
         raise DamagedFile(
             f"There is no file {path}.", "Choose another file, or look whether a drive is missing."
@@ -30,16 +33,6 @@ def check_is_file(path: Path) -> None:
         raise DamagedFile(
             f"{path.name} is empty (0 bytes); {_EXPECTED}.", "Download or copy it again."
         )
-
-
-def _folder(path: Path) -> UnsupportedModel:
-    if (path / "config.json").exists():
-        return UnsupportedModel(
-            f"{path.name} is a folder in the Hugging Face layout, which this version does not "
-            "read yet.",
-            "Choose the .pth of the same model; the Models page lists them.",
-        )
-    return UnsupportedModel(f"{path.name} is a folder; {_EXPECTED}.", "Choose a file inside it.")
 
 
 def read_table(file: BinaryIO, name: str, file_bytes: int) -> FileTable:

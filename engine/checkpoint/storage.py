@@ -30,6 +30,12 @@ class SourceFiles:
         self._kept: tuple[Storage, np.ndarray] | None = None
         self._closed = False
 
+    def __enter__(self) -> "SourceFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def file(self, number: int) -> BinaryIO:
         """Return one of the files, open and unbuffered. Raises DamagedFile; ValueError: closed."""
         if self._closed:

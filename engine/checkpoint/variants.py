@@ -83,11 +83,6 @@ _VARIANTS = (
         lambda names: _any(r"r_k$|w_lora")(names) and _any(r"mlp\.gate_proj")(names),
     ),
     Variant(
-        "is RWKV-7 in the Hugging Face layout, which this version does not read yet",
-        "Choose the .pth of the same model; the Models page lists them.",
-        _any(r"^model\.layers\.\d+\.attn\.(w_lora|r_proj|x_r|r_k)|^model\.layers\.\d+\.pre_norm"),
-    ),
-    Variant(
         "is an older RWKV (4 to 6) in the Hugging Face layout",
         _CHOOSE_RWKV7,
         _any(r"^(rwkv|model)\.(blocks|layers)\.\d+\.attention\.time_"),

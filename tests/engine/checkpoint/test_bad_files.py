@@ -135,7 +135,7 @@ def with_(
         (with_("emb.weight", 0, 128), DamagedFile, "emb.weight"),
         (with_("head.weight", 255, 128), DamagedFile, "head.weight"),
         (with_("ln_out.bias", 128, dtype=torch.int8), UnsupportedModel, "int8"),
-        (with_("ln_out.bias", 128, dtype=torch.float64), UnsupportedModel, "fp64"),
+        (with_("ln_out.bias", 128, dtype=torch.int64), UnsupportedModel, "int64"),
     ],
 )
 def test_wrong_tensors(tmp_path: Path, form: str, change: Callable, kind: type, word: str):

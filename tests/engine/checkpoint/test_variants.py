@@ -15,11 +15,10 @@ NAMES = {
     "RWKV-7b": (*RWKV7, "blocks.0.qkv.k_emb.weight"),
     "Heron": (*RWKV7, "blocks.0.ffn.enn.weight"),
     "ROSA": (*RWKV7, "blocks.0.rosa.emb0.weight"),
-    "Hugging Face layout": (
+    "one part of a model": (
         "model.embeddings.weight",
         "model.layers.0.pre_norm.weight",
         "model.layers.0.attn.w_lora.lora.0.weight",
-        "lm_head.weight",
     ),
     "older RWKV": ("rwkv.embeddings.weight", "rwkv.blocks.0.attention.time_decay"),
     "ARWKV": (
@@ -86,7 +85,7 @@ def test_files_from_before_the_archive_format(tmp_path: Path):
 def test_folders(tmp_path: Path):
     assert isinstance(refusal(tmp_path), UnsupportedModel)
     (tmp_path / "config.json").write_text("{}")
-    assert "Hugging Face" in refusal(tmp_path).message
+    assert "no weights" in refusal(tmp_path).message
 
 
 @pytest.mark.parametrize(
