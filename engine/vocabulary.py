@@ -7,7 +7,7 @@ is cut into tokens.
 import ast
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import DamagedFile, EngineError
