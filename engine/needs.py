@@ -76,7 +76,8 @@ def layer_bytes(shape: "ModelShape", weights: str, *, on_card: bool = False) -> 
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
     each = BYTES_PER_WEIGHT["fp16"] if on_card else _sensitive_bytes(held)
     pairs = 2 * shape.width * shape.ranks.total * each
-    return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
+    deep = max(0, shape.layer_deep_parameters - shape.ffn) * each + 4 * shape.ffn * bool(shape.deep)
+    return round(matrices + pairs + deep) + 4 * VECTORS_PER_LAYER * shape.width
 
 
 def is_narrow(shape: "ModelShape") -> bool:
@@ -94,7 +95,8 @@ def served_on_card(shape: "ModelShape", hardware: Hardware, strategy: Strategy) 
     gpu = find_gpu(hardware, strategy.stages[0]) if strategy.stages else None
     known = gpu is not None and gpu.capability is not None and gpu.capability >= CARD_CAPABILITY
     wanted = strategy.card_weights in CARD_WEIGHTS
-    return hardware.cuda_engine and known and wanted and suits_native(shape)
+    suits = suits_native(shape) and not shape.deep
+    return hardware.cuda_engine and known and wanted and suits
 
 
 def served_by_both(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:

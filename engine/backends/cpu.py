@@ -5,6 +5,7 @@ wkv is kept as the library wants it (key-major), seen through a transposed view:
 it is the [L, H, N, N] of ``engine.state``, and nothing is copied for a token.
 """
 
+import ctypes
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from engine.backends.base import IsCancelled, Progress, require_tokens
 from engine.backends.kept import KeptWeights
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
+from engine.backends.table_rows import TableRows
 from engine.backends.threads import choose_threads, most_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
@@ -78,9 +80,12 @@ class CpuBackend:
             pool = Pool(library, strategy.threads or most)
             mapped = self._kept.open(progress, cancelled)
             self._model = NativeModel(library, sizes, weights, pool, mapped)
+            self._tables: TableRows | None = None
             try:
+                self._open_tables()
                 self._make_ready(mapped is None, progress, cancelled)
             except BaseException:
+                self._close_tables()
                 self._model.close()
                 raise
         except NativeError as error:
@@ -129,6 +134,7 @@ class CpuBackend:
     def close(self) -> None:
         """Give the weights' memory back, and the file that they were mapped from."""
         self._kept.stop()
+        self._close_tables()
         self._model.close()
 
     def settle(self) -> None:
@@ -171,6 +177,8 @@ class CpuBackend:
         for begin in range(0, len(tokens), MAX_BATCH):
             part = slice(begin, begin + MAX_BATCH)
             ids, places = [row[0] for row in tokens[part]], addresses[part]
+            if self._tables is not None:
+                self._tables.read(ids)  # what cannot be read fails before any state is advanced
             target = logits[begin].data_ptr()
             self._run(lambda i=ids, p=places, t=target: self._model.decode_batch(i, p, t))
             for state in states[part]:
@@ -240,6 +248,22 @@ class CpuBackend:
         state.wkv = _plain(state.wkv.mT).mT
         return state.att_shift.data_ptr(), state.wkv.data_ptr(), state.ffn_shift.data_ptr()
 
+    def _open_tables(self) -> None:
+        """Let the library have the rows of DeepEmbed's tables, where the model has them."""
+        if not self.info.shape.deep:
+            return
+        tables = self._tables = TableRows(self.info)
+
+        def give(tokens: Sequence[int], address: int) -> None:
+            rows = tables.read(tokens)
+            ctypes.memmove(address, rows.ctypes.data, rows.nbytes)
+
+        self._model.set_rows(tables.dtype, give)
+
+    def _close_tables(self) -> None:
+        if self._tables is not None:
+            self._tables.close()
+
     def _try_step(self) -> None:
         """Decode a token onto nothing: what thread counts are compared by."""
         state = self.new_state()
@@ -261,6 +285,7 @@ def sizes_of(shape: ModelShape) -> Sizes:
     return Sizes(
         *(shape.layers, shape.width, shape.heads, shape.head_size, shape.ffn, shape.vocab),
         *(ranks.w, ranks.a, max(1, ranks.v), ranks.g),
+        deep=shape.deep,
     )
 
 

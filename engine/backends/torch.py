@@ -19,6 +19,7 @@ from engine.backends.base import IsCancelled, Progress
 from engine.backends.lora import LoraMerge
 from engine.backends.matrices import Matrix
 from engine.backends.step_graph import StepGraph
+from engine.backends.table_rows import TableRows
 from engine.backends.threads import most_threads
 from engine.backends.weights import DTYPES, WeightReader
 from engine.backends.wkv7 import wkv7_chunked, wkv7_step
@@ -87,12 +88,48 @@ class TimeMix:
 
 
 @dataclass(frozen=True, slots=True)
+class DeepEmbed:
+    """What v7a adds to a channel mix: embedding [n * n, D], first [n, D], second [F, n], bias [F].
+
+    The file's s_emb_x, s1, s2 and s0; its table s_emb is not held.
+    """
+
+    embedding: Matrix
+    first: Matrix
+    second: Matrix
+    bias: Tensor
+
+    def gate(self, h: Tensor, x0: Tensor, rows: Tensor) -> Tensor:
+        """Return what k is scaled with [B, T, F].
+
+        h: [B, T, D] after ln2; x0: [B, T, D] the normed embedding; rows: [B, T, n * n] fp32, what
+        the table has for each token.
+        """
+        hidden = self.first(h)
+        side = hidden.shape[-1]
+        rows = (rows + self.embedding(x0)).unflatten(-1, (side, side))
+        return self.second((hidden.unsqueeze(-2) @ rows).squeeze(-2)) + self.bias
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelMix:
     """One layer's channel mix: x_k [D] fp32, key [F, D], value [D, F]."""
 
     x_k: Tensor
     key: Matrix
     value: Matrix
+    deep: DeepEmbed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens before the first layer: x the normed embedding [B, T, D] fp32.
+
+    rows: [L, B, T, n * n], what DeepEmbed's tables have for them, in the file's type; or None.
+    """
+
+    x: Tensor
+    rows: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +194,18 @@ def _recur(wkv: Tensor, *parts: Tensor) -> Tensor:
     return wkv7_chunked(groups, *by_head).view(rows, heads, length, n).transpose(1, 2)
 
 
-def channel_mix(p: ChannelMix, h: Tensor, ffn_shift: Tensor) -> Tensor:
-    """Return what to add to the residual; advance ``ffn_shift`` [B, D] in place. h: [B, T, D]."""
+def channel_mix(p: ChannelMix, h: Tensor, ffn_shift: Tensor, i: int, tokens: Tokens) -> Tensor:
+    """Return what to add to the residual; advance ``ffn_shift`` [B, D] in place. h: [B, T, D].
+
+    i: the layer's number, which is that of its rows.
+    """
     dx = shifted(h, ffn_shift)
     ffn_shift.copy_(h[:, -1])
-    return p.value(torch.relu(p.key(h + dx * p.x_k)).square())
+    k = torch.relu(p.key(h + dx * p.x_k)).square()
+    if p.deep is not None and tokens.rows is not None:
+        rows = tokens.rows[i].to(h.device).float()
+        k = k * p.deep.gate(h, tokens.x.to(h.device), rows)
+    return p.value(k)
 
 
 @dataclass(slots=True)
@@ -239,6 +283,7 @@ class TorchBackend:
         self._on_one_card = len(devices) == 1 and device.type == "cuda"
         self._graph: StepGraph | None = None
         self._resident_bytes = reader.resident_bytes
+        self._tables = TableRows(info) if info.shape.deep else None
 
     @property
     def resident_bytes(self) -> int:
@@ -260,6 +305,8 @@ class TorchBackend:
         """Give the weights' memory back."""
         self._layers.clear()
         self._graph = None
+        if self._tables is not None:
+            self._tables.close()
         del self._embedding, self._head
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -315,45 +362,53 @@ class TorchBackend:
 
     def _step(self, token: int, state: State) -> Tensor:
         """Read one token; return logits [V]. On one CUDA card, the whole step is one graph."""
-        x = self._embed([[token]])
+        tokens = self._embed([[token]])
+        given = [tokens.x] if tokens.rows is None else [tokens.x, tokens.rows]
         if not self._on_one_card or state.wkv.device != self._home:
-            logits = self._step_through(x, state)
+            logits = self._step_through(given, state)
             state.tokens_read += 1
             return logits
         if self._graph is None:
-            self._graph = StepGraph(self._step_through, self.info.shape.width, state)
-        return self._graph(x, state)
+            self._graph = StepGraph(self._step_through, given, state)
+        return self._graph(given, state)
 
-    def _step_through(self, x: Tensor, state: State) -> Tensor:
-        return self._logits(self._through_layers(x, _Rows.gather([state]))[0])[-1]
+    def _step_through(self, given: Sequence[Tensor], state: State) -> Tensor:
+        return self._logits(self._through_layers(Tokens(*given), _Rows.gather([state]))[0])[-1]
 
-    def _embed(self, tokens: Sequence[Sequence[int]]) -> Tensor:
-        """Return the residual [B, T, D] before the first layer."""
-        return self._ln0(self._embedding[torch.tensor(tokens, dtype=torch.long)].float())
+    def _embed(self, tokens: Sequence[Sequence[int]]) -> Tokens:
+        """Return what tokens are before the first layer; all rows are of one length."""
+        x = self._ln0(self._embedding[torch.tensor(tokens, dtype=torch.long)].float())
+        if self._tables is None:
+            return Tokens(x)
+        rows = torch.from_numpy(self._tables.read([token for row in tokens for token in row]))
+        rows = rows.view(DTYPES[self._tables.dtype]).unflatten(1, x.shape[:2])
+        return Tokens(x, rows)
 
     def _through_layers(
-        self, x: Tensor, rows: _Rows, cancelled: IsCancelled | None = None
+        self, tokens: Tokens, rows: _Rows, cancelled: IsCancelled | None = None
     ) -> Tensor:
-        """Take the residual x [B, T, D] through all layers; advance the states in place."""
-        v_first = None
+        """Take tokens through all layers; return the residual [B, T, D]; advance the states."""
+        x, v_first = tokens.x, None
+        if tokens.rows is not None:
+            tokens = Tokens(x.to(self._home), tokens.rows.to(self._home))
         for i, layer in enumerate(self._layers):
             if cancelled is not None and cancelled():
                 raise Cancelled
             x = x.to(layer.device)
             v_first = v_first if v_first is None else v_first.to(layer.device)
-            x, v_first = self._run_layer(layer, i, rows, x, v_first)
+            x, v_first = self._run_layer(layer, i, rows, tokens, x, v_first)
         return x
 
     @staticmethod
     def _run_layer(
-        layer: Layer, i: int, rows: _Rows, x: Tensor, v_first: Tensor | None
+        layer: Layer, i: int, rows: _Rows, tokens: Tokens, x: Tensor, v_first: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Run block ``i``; the state's slices come to the layer's device and go back."""
         homes = (rows.att_shift[i], rows.wkv[i], rows.ffn_shift[i])
         att_shift, wkv, ffn_shift = (home.to(layer.device) for home in homes)
         y, v_first = time_mix(layer.time_mix, layer.ln1(x), att_shift, wkv, v_first)
         x = x + y
-        x = x + channel_mix(layer.channel_mix, layer.ln2(x), ffn_shift)
+        x = x + channel_mix(layer.channel_mix, layer.ln2(x), ffn_shift, i, tokens)
         for home, there in zip(homes, (att_shift, wkv, ffn_shift), strict=True):
             if there.device != home.device:
                 home.copy_(there)
@@ -424,7 +479,19 @@ def _read_layer(
             reader.read(block + "ffn.x_k", torch.float32, device, (-1,)),
             reader.matrix(block + "ffn.key.weight", dtype, device),
             reader.matrix(block + "ffn.value.weight", dtype, device),
+            _read_deep(reader, block + "ffn.", device, dtype) if shape.deep else None,
         ),
+    )
+
+
+def _read_deep(
+    reader: WeightReader, ffn: str, device: torch.device, dtype: torch.dtype
+) -> DeepEmbed:
+    return DeepEmbed(
+        reader.matrix(ffn + "s_emb_x.weight", dtype, device),
+        reader.matrix(ffn + "s1", dtype, device, transpose=True),
+        reader.matrix(ffn + "s2", dtype, device, transpose=True),
+        reader.read(ffn + "s0", torch.float32, device, (-1,)),
     )
 
 
