@@ -8,7 +8,6 @@ Files are read by our own readers: nothing in them is ever run. Knows numpy, not
 """
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +21,13 @@ from engine.checkpoint.info import ModelInfo
 from engine.checkpoint.names import Shape, expected_tensors
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.sniff import check_is_file, read_table
-from engine.errors import DamagedFile, EngineError, UnsupportedModel
+from engine.errors import DamagedFile, UnsupportedModel
+from engine.lora_use import LoraUse as LoraUse
+from engine.lora_use import parse_lora as parse_lora
 
 ALPHA = "lora_alpha"
 """A tensor of one element with the scale that the pairs were trained with. Ours; RWKV-PEFT's
 tools pass over it."""
-
-STRENGTH_MAX = 2.0
 
 _PAIR = re.compile(r"(?:base_model\.model\.|model\.)?(.+)\.lora_([AB])(?:\.default)?(?:\.weight)?")
 _OTHERS = {
@@ -38,14 +37,6 @@ _OTHERS = {
     ".disha": "a DiSHA adapter",
     ".lora_magnitude_vector": "a DoRA adapter",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LoraUse:
-    """One LoRA as the user asks for it. strength: 0 (nothing) to 2 (twice what was trained)."""
-
-    path: Path
-    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +50,6 @@ class Pair:
     def rank(self) -> int:
         """r."""
         return self.first.shape[0]
-
-
-def parse_lora(text: str) -> LoraUse:
-    """Read ``FILE`` or ``FILE:STRENGTH``. Raises EngineError for a strength out of 0 to 2."""
-    file, colon, strength = text.rpartition(":")
-    if not colon or not re.fullmatch(r"[+-]?[\d.]+", strength):
-        return LoraUse(Path(text))  # a colon of a Windows drive, or none
-    try:
-        value = float(strength)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= STRENGTH_MAX:
-        raise EngineError(
-            f"A LoRA's strength is a number from 0 to 2, not {strength}.",
-            "Write FILE:0.5 for half of it, FILE alone for all of it.",
-        )
-    return LoraUse(Path(file), value)
 
 
 class LoraFile:

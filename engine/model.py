@@ -14,6 +14,7 @@ from engine.checkpoint import ModelInfo, inspect
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.needs import CARD_WEIGHTS, suits_native
+from engine.older_strategy import refuse_for_older
 from engine.sampling import uncounted_ids
 from engine.strategy import (
     NATIVE_WEIGHTS,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from engine.folders import Folders
     from engine.hardware import Hardware
-    from engine.lora_files import LoraUse
+    from engine.lora_use import LoraUse
     from engine.packed_files import PackedFiles
     from engine.plan import Plan
     from engine.state import State
@@ -88,8 +89,11 @@ def plan_model(
     """
     from engine.plan import require_room
 
-    refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     info = with_loras(inspect(path), loras)
+    if info.shape.generation != "7":
+        refuse_for_older(strategy)
+    else:
+        refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     try:
         return info, require_room(info.shape, hardware, strategy)
     except NotEnoughMemory as error:
@@ -142,7 +146,8 @@ def load_backend(
     Whole models on the processor go to the native engine where it was built and ``native`` is
     wanted, whole models on one NVIDIA card to our engine for cards, and to both what they share in
     a type of ours; all else to torch. What fails to compile or to start on a card goes to torch on
-    that card; ``notice`` of the backend says so.
+    that card; ``notice`` of the backend says so. Models of older generations go to their author's
+    package.
     """
     import torch
 
@@ -175,6 +180,12 @@ def _open_backend(
     from engine.folders import Folders
     from kernels.cpu.library import find_library
 
+    if info.shape.generation != "7":
+        from engine.backends.older import OlderBackend
+
+        older = OlderBackend(info, strategy, progress, cancelled)
+        older.set_power_saving(power_saving)
+        return older
     library = find_library() if native and strategy.native_weights else None
     if library is not None:
         from engine.backends.cpu import CpuBackend, serves

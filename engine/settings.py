@@ -36,6 +36,7 @@ class Settings:
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
     packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
+    loras: by model file name, one a line with its strength, as ``engine.lora_use`` reads them.
     last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
     power_saving: models compute on half of the processor's cores at most.
     window_geometry: as the window system gives it, base64.
@@ -61,6 +62,7 @@ class Settings:
     offline: bool = False
     strategy: str = "auto"
     strategies: Mapping[str, str] = field(default_factory=dict)
+    loras: Mapping[str, str] = field(default_factory=dict)
     cpu_engine_missed: bool = False
     power_saving: bool = False
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.services.engine import EngineService, LoadedModel
     from engine.personas import Persona
+    from engine.state_formats import StateFormat
 
 
 class PersonaList(QObject):
@@ -19,6 +22,7 @@ class PersonaList(QObject):
     saved = Signal(str)  # name
     deleted = Signal(str)  # name
     failed = Signal(str, str)  # message, hint
+    exported = Signal(object, str)  # path; a sentence about what is lost, or ""
 
     def __init__(self, engine: "EngineService", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -29,6 +33,7 @@ class PersonaList(QObject):
         engine.persona_saved.connect(self.saved)
         engine.persona_deleted.connect(self.deleted)
         engine.persona_failed.connect(self.failed)
+        engine.state_exported.connect(self.exported)
         engine.model_ready.connect(self._on_model_ready)
         engine.model_ejected.connect(lambda: self._on_model(None))
 
@@ -61,6 +66,13 @@ class PersonaList(QObject):
     def delete(self, name: str) -> None:
         """Delete it for good; ``deleted`` or ``failed`` tells how it went."""
         self._engine.delete_persona(name)
+
+    def export(self, what: str | int, file: "Path", format: "StateFormat") -> None:
+        """Write a persona or the state after a reply to a file; ``exported`` or ``failed`` tells.
+
+        what: the persona's name, or the reply's node.
+        """
+        self._engine.export_state(what, file, format)
 
     def _by_name(self) -> "dict[str, Persona]":
         found: dict[str, Persona] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.checkpoint.shape import ModelShape
 
 if TYPE_CHECKING:
-    from engine.lora_files import LoraUse
+    from engine.lora_use import LoraUse
 
 VOCABULARY_FILE = "vocabulary.txt"
 """A vocabulary in the World format, beside a model that has one of its own."""
