@@ -101,3 +101,21 @@ def dequantise(kind: GgmlType, raw: "memoryview | NDArray[np.uint8]") -> "NDArra
             "Install a newer one: pip install --upgrade gguf",
         ) from error
     return values
+
+
+def quantise(kind: GgmlType, values: "NDArray[np.float32]") -> "NDArray[np.uint8]":
+    """Return the bytes of a block type for fp32 values [whole blocks], rounded as ggml rounds.
+
+    Only for types that the package quantises, such as Q8_0. Raises ValueError for a part of a
+    block, NotImplementedError for another type.
+    """
+    import numpy as np
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import quantize
+
+    raw = np.empty(kind.size_bytes(values.size), np.uint8)
+    known = GGMLQuantizationType(kind.number)
+    for at in range(0, values.size, _SLICE_ELEMENTS):
+        part = quantize(values[at : at + _SLICE_ELEMENTS], known)
+        raw[kind.size_bytes(at) : kind.size_bytes(at) + part.size] = part
+    return raw

@@ -88,6 +88,13 @@ def digest(tokens: Iterable[bytes]) -> str:
     return total.hexdigest()
 
 
+def is_world(vocabulary: Mapping[int, bytes]) -> bool:
+    """Tell whether a vocabulary is World's, whatever else its padding rows are."""
+    if len(vocabulary) != len(_WORLD_IDS):
+        return False
+    return digest(vocabulary.get(token, b"") for token in _WORLD_IDS) == _WORLD_BYTES_SHA256
+
+
 def read_gguf_vocabulary(path: Path) -> dict[int, bytes]:
     """Return id -> bytes of every token that stands for text; id 0 is never in it.
 
