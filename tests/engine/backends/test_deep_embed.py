@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -66,6 +69,26 @@ def test_the_file_is_of_its_own_generation(path: Path) -> None:
     assert info.parameters == sum(
         tensor.numel() for tensor in torch.load(path, weights_only=True).values()
     )
+
+
+_AUTHORS = """
+import sys, numpy, torch
+from rwkv.model import RWKV
+model = RWKV(sys.argv[1].removesuffix(".pth"), "cpu fp32")
+logits, _ = model.forward([int(token) for token in sys.argv[3:]], None, full_output=True)
+numpy.save(sys.argv[2], torch.as_tensor(logits).double().numpy())
+"""
+
+
+def test_the_equations_are_those_of_the_authors_package(
+    path: Path, truth: Reference, tmp_path: Path
+) -> None:
+    """The package reads its switches when it is imported, so it runs in a process of its own."""
+    out, tokens = tmp_path / "logits.npy", TOKENS[:20]
+    switches = {"RWKV_V7_ON": "1", "RWKV_DE_VERSION": "1", "RWKV_JIT_ON": "0", "RWKV_CUDA_ON": "0"}
+    command = [sys.executable, "-c", _AUTHORS, str(path), str(out), *map(str, tokens)]
+    subprocess.run(command, env=os.environ | switches, check=True, capture_output=True)
+    assert deviation(truth.forward(tokens, truth.new_state()), np.load(out)) < 1e-4
 
 
 # These weights are random, so what rounding does to them is large. The real bounds of int8 and q4
@@ -196,6 +219,7 @@ def test_packed_weights_are_kept_without_the_tables(path: Path, tmp_path: Path) 
     packed = PackedFiles(tmp_path / "packed", least_bytes=1, delay_s=0)
     first = load(path, "cpu", "cpu bf16", packed=packed)
     expected = first.forward(TOKENS[:20], first.new_state())
+    assert isinstance(first, CpuBackend)
     first.settle()
     first.close()
     (kept,) = [file for file in (tmp_path / "packed").rglob("*") if file.stat().st_size > 1 << 16]
