@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
+from engine.errors import EngineError, UnsupportedModel
 from engine.hub.file_names import model_format
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model on disk: ``info`` when it can be run, else ``problem``, the sentence why not."""
+    """A model on disk: ``info`` when it can be run, else ``problem``, the sentence why not.
+
+    ``kind``: what else it is that something can be done with, as ``UnsupportedModel`` has it.
+    """
 
     path: Path
     info: "ModelInfo | None"
     problem: str = ""
+    kind: str = ""
 
 
 def scan(places: Sequence[Path]) -> list[LocalModel]:
@@ -86,7 +90,8 @@ def _look(path: Path) -> LocalModel:
     try:
         return LocalModel(path, inspect(path))
     except EngineError as error:
-        return LocalModel(path, None, error.message)
+        kind = error.kind if isinstance(error, UnsupportedModel) else ""
+        return LocalModel(path, None, error.message, kind)
     except Exception:
         log.exception("%s could not be looked at", path)
         return LocalModel(path, None, f"{path.name} could not be read; the log says more.")
