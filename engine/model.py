@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.backends.base import Backend, IsCancelled, Progress
-from engine.checkpoint import ModelInfo, inspect
+from engine.checkpoint import ModelInfo, inspect, open_checkpoint
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.needs import CARD_WEIGHTS, suits_native
@@ -46,6 +46,7 @@ class Model:
 
     plan: where it runs and why. unused: ids that no text has, never to be drawn.
     uncounted: ids whose repetition is no fault (space, tab, digits): no penalty grows on them.
+    start: the initial state that a state-tuned model brings, from which every new chat starts.
     """
 
     info: ModelInfo
@@ -55,6 +56,11 @@ class Model:
     plan: "Plan"
     unused: tuple[int, ...]
     uncounted: frozenset[int]
+    start: "State | None" = None
+
+    def new_state(self) -> "State":
+        """Return the state of a chat that has read nothing, where the backend wants it."""
+        return started(self.backend, self.start)
 
     def close(self) -> None:
         """Give the weights' memory back."""
@@ -116,6 +122,7 @@ def load_planned(
     """
     # The tokenizer first: it is quick, and without it the weights are of no use.
     tokenizer = load_tokenizer(info)
+    start = start_of(info)
     backend = load_backend(info, plan.strategy, progress, cancelled, power_saving=power_saving)
     return Model(
         info,
@@ -125,7 +132,36 @@ def load_planned(
         plan,
         unused=tuple(i for i in range(1, info.shape.vocab) if not _text_of(tokenizer, i)),
         uncounted=frozenset(uncounted_ids(tokenizer)),
+        start=start,
     )
+
+
+def start_of(info: ModelInfo) -> "State | None":
+    """Return the initial state that an RWKV-7 brings among its weights, on the host; else None.
+
+    Token shifts are zero, and nothing counts as read. Raises DamagedFile.
+    """
+    import torch
+
+    from engine.state import State
+
+    if not info.has_state:
+        return None
+    with open_checkpoint(info.path) as checkpoint:
+        wkv = checkpoint.read_start()
+    if wkv is None:  # an older generation: its backend knows
+        return None
+    state = State.zeros(info.shape)
+    state.wkv.copy_(torch.from_numpy(wkv))
+    return state
+
+
+def started(backend: Backend, start: "State | None") -> "State":
+    """Return a backend's new state, with an initial state in it if there is one."""
+    state = backend.new_state()
+    if start is not None:
+        state.copy_from(start)
+    return state
 
 
 def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
@@ -364,6 +400,7 @@ class RWKV:
         info, plan = plan_model(path, Strategy.parse(strategy), hardware)
         # No tokenizer: such programs bring their own.
         self._backend = load_backend(info, plan.strategy)
+        self._start = start_of(info)
         if verbose:
             print(plan.reason)
 
@@ -380,5 +417,5 @@ class RWKV:
         Returns logits fp32 [V] of the last token ([T, V] with full_output) and the new state.
         """
         ids = [tokens] if isinstance(tokens, int) else list(tokens)
-        new = self._backend.new_state() if state is None else state.clone()
+        new = started(self._backend, self._start) if state is None else state.clone()
         return self._backend.forward(ids, new, all_logits=full_output), new

@@ -35,12 +35,27 @@ def package_types(stage: Stage) -> tuple[str, str]:
     )
 
 
+def counted_types(stage: Stage) -> tuple[str, str]:
+    """Return what to count with: of a stage that cannot run, the smallest that could."""
+    can_run = stage.weights == "int8" or stage.weights in _TYPES
+    return package_types(stage) if can_run else ("fp32", EIGHT_BITS)
+
+
+def unrunnable_for_older(strategy: Strategy) -> Stage | None:
+    """Return the first stage that the package's forward passes cannot run, or None."""
+    for stage in strategy.stages:
+        if stage.streamed or (stage.weights != "int8" and stage.weights not in _TYPES):
+            return stage
+    return None
+
+
 def refuse_for_older(strategy: Strategy) -> None:
     """Raise UnsupportedStrategy when the package's forward passes cannot run a strategy."""
-    for stage in strategy.stages:
-        package_types(stage)
-        if stage.streamed:
-            raise UnsupportedStrategy(
-                f"“{stage}” cannot run: this version does not stream layers (the “+”).",
-                "Put the other layers on the processor, or choose “auto”.",
-            )
+    stage = unrunnable_for_older(strategy)
+    if stage is None:
+        return
+    package_types(stage)
+    raise UnsupportedStrategy(
+        f"“{stage}” cannot run: this version does not stream layers (the “+”).",
+        "Put the other layers on the processor, or choose “auto”.",
+    )

@@ -40,6 +40,7 @@ _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlie
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 _NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
 _NARROW_TYPES = ("fp32", "fp16")  # int8 would be fp16, too, and bf16 no quicker
+_OLDER_TYPES = ("fp32", "fp16", "int8")  # bf16 would hold the residual, too, in so few bits
 _Q4_FROM = 6_000_000_000  # parameters from which on q4 loses little: taken where int8 is too large
 
 
@@ -160,7 +161,8 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
         for weights in _card_types(shape):
-            if served_on_card(shape, hardware, small := Strategy((Stage(name, weights),))):
+            small = Strategy((Stage(name, weights),))
+            if shape.generation != "7" or served_on_card(shape, hardware, small):
                 yield small
     for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
@@ -169,19 +171,27 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
             if shared := _shared(shape, hardware, name, at_best=at_best):
                 yield shared
     for count in range(1, len(names) + 1):
-        for rest, at_best in product(_CPU_TYPES, (False, True)):
+        beside = _CPU_TYPES if shape.generation == "7" else _OLDER_TYPES[:2]
+        for rest, at_best in product(beside, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
                 yield split
 
 
 def _card_types(shape: ModelShape) -> Sequence[str]:
-    """Return what only our engine for cards has, and what may be chosen unasked."""
+    """Return what only our engine for cards has, and what may be chosen unasked.
+
+    The package of the older generations has int8 on every card.
+    """
+    if shape.generation != "7":
+        return ("int8",)
     if is_narrow(shape):
         return ()
     return ("int8", "q4") if shape.parameters >= _Q4_FROM else ("int8",)
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:
+    if shape.generation != "7":
+        return _OLDER_TYPES
     if not hardware.native or not suits_native(shape):
         return _CPU_TYPES
     return _NARROW_TYPES if is_narrow(shape) else _NATIVE_TYPES
