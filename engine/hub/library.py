@@ -22,10 +22,6 @@ _DEEPEST = 5  # the hub's cache: models--owner--name/snapshots/commit/folder/fil
 _MOST_FOLDERS = 3000  # somebody will add the root of a disk
 _NOT_MODELS = frozenset({"site-packages", "node_modules", "__pycache__", "blobs"})
 _BEING_WRITTEN = (".aria2", ".part", ".crdownload", ".tmp")
-_FOLDER_PROBLEM = (
-    "This folder is in the transformers layout, which cannot be run yet; "
-    "the same model as .pth can."
-)
 log = logging.getLogger(__name__)
 
 
@@ -85,8 +81,6 @@ def hub_cache(environ: Mapping[str, str] | None = None) -> Path:
 def _look(path: Path) -> LocalModel:
     from engine.checkpoint import inspect
 
-    if path.is_dir():
-        return LocalModel(path, None, _FOLDER_PROBLEM)
     try:
         return LocalModel(path, inspect(path))
     except EngineError as error:
@@ -125,7 +119,7 @@ def _walk(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
             continue
         if model_format(name) and not any(name + suffix in names for suffix in _BEING_WRITTEN):
             yield folder / name
-    if whole and any(name.endswith(".safetensors") for name in names):
+    if whole and any(name.endswith((".safetensors", "pytorch_model.bin")) for name in names):
         yield folder
     if depth < _DEEPEST:
         for name in sorted(inner):
