@@ -19,8 +19,10 @@ from engine.checkpoint.huggingface import model_name
 from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE, FormatName, ModelInfo
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.source import open_source
+from engine.checkpoint.start_state import canonical_start, without_start
 from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.variants import refuse_variant
+from engine.errors import DamagedFile
 
 _WORLD_VOCAB = 65536
 
@@ -64,8 +66,12 @@ class Checkpoint:
         self._files = files
         refuse_variant(table.entries, path.name)
         self.architecture = architecture_of(table.entries)
-        self.shape = self.architecture.infer_shape(table.entries, path.name)
-        self.entries = self.architecture.canonical(table.entries, self.shape, path.name)
+        found, start = dict(table.entries), {}
+        if self.architecture.name in ("rwkv7", "rwkv7a"):
+            found, start = without_start(found)
+        self.shape = self.architecture.infer_shape(found, path.name)
+        self.entries = self.architecture.canonical(found, self.shape, path.name)
+        self._start = canonical_start(start, self.shape, path.name)
 
     def __enter__(self) -> "Checkpoint":
         return self
@@ -96,16 +102,34 @@ class Checkpoint:
             size_bytes=sum(map(self._files.size_bytes, range(len(self._files.paths)))),
             tokenizer=self.table.tokenizer or self._tokenizer(),
             fingerprint=self.table.fingerprint
-            or fingerprint(self.shape, self.entries, self._read_part),
+            or fingerprint(self.shape, self.entries | self._start, self._read_part),
             files=self._files.paths,
+            has_state=any(name.endswith(".time_state") for name in self.entries | self._start),
         )
+
+    def read_start(self) -> np.ndarray | None:
+        """Return the initial state that an RWKV-7 brings, fp32 [L,H,N,N]; None where it has none.
+
+        Raises DamagedFile when it cannot be read or holds values that are no numbers.
+        """
+        if not self._start:
+            return None
+        layers = [_as_fp32(self._read(entry), entry.dtype) for entry in self._start.values()]
+        start = np.stack(layers)
+        if not np.isfinite(start).all():
+            raise DamagedFile(
+                f"The initial state in {self.path.name} holds values that are not numbers."
+            )
+        return start
 
     def read(self, name: str) -> np.ndarray:
         """Return one tensor in a fresh array of its entry's shape; bf16 as its bits in uint16.
 
         Raises KeyError for a name that is not in ``entries``, DamagedFile when it cannot be read.
         """
-        entry = self.entries[name]
+        return self._read(self.entries[name])
+
+    def _read(self, entry: TensorEntry) -> np.ndarray:
         array = np.empty(entry.shape, NUMPY_TYPES[entry.dtype])
         if entry.size_bytes:
             self._read_part(entry, 0, array.reshape(-1).view(np.uint8).data)
@@ -137,3 +161,9 @@ class Checkpoint:
             return "world"
         own = self.path.with_name(VOCABULARY_FILE)
         return VOCABULARY_FILE if own.is_file() else TOKENIZER_FILE
+
+
+def _as_fp32(values: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype == "bf16":  # the upper half of an fp32
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    return values.astype(np.float32)

@@ -33,7 +33,8 @@ def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Rea
 
     Sampled are the whole of each vector (r_k counts as one) and of each matrix, as BlinkDL
     orients it, the first and the middle row; at most ``SAMPLED_ELEMENTS`` of each. Layer 0's
-    unused tensors are left out: files have or lack them. ``entries`` are canonical ones.
+    unused tensors are left out: files have or lack them. ``entries`` are canonical ones; of an
+    initial state that a model brings, two rows count as of a matrix.
     """
     unused = unused_tensors(shape)
     used = [entries[name] for name in sorted(entries) if name not in unused]
