@@ -19,6 +19,8 @@ import numpy as np
 from engine.checkpoint.entries import NUMPY_TYPES, TensorEntry, element_count
 from engine.checkpoint.info import ModelInfo
 from engine.checkpoint.names import Shape, expected_tensors
+from engine.checkpoint.older_names import older_tensors
+from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.sniff import check_is_file, read_table
 from engine.errors import DamagedFile, UnsupportedModel
@@ -140,7 +142,7 @@ class LoraFile:
 
     def require_fit(self, shape: ModelShape, model_name: str) -> None:
         """Raise UnsupportedModel unless every tensor has its place in a model of this shape."""
-        sizes = expected_tensors(shape)
+        sizes = _tensors_of(shape)
         for name, pair in self.pairs.items():
             found = (pair.second.shape[0], pair.first.shape[1])
             self._require(name, found, sizes.get(name), model_name)
@@ -171,6 +173,10 @@ class LoraFile:
                 raise DamagedFile(f"{self.path.name} became shorter while it was read.")
             filled += got
         return data
+
+
+def _tensors_of(shape: ModelShape) -> dict[str, Shape]:
+    return older_tensors(shape) if isinstance(shape, OlderShape) else expected_tensors(shape)
 
 
 def with_loras(info: ModelInfo, uses: Sequence[LoraUse]) -> ModelInfo:

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from engine.backends.author_package import Placement, Runner, make_runner
 from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.lora import LoraMerge
 from engine.backends.older_weights import VERSIONS, OlderWeights
 from engine.backends.threads import most_threads
 from engine.backends.torch import device_of
 from engine.backends.weights import DTYPES, WeightReader
 from engine.checkpoint import ModelInfo, open_checkpoint
 from engine.checkpoint.older_shape import OlderShape
-from engine.errors import Cancelled, UnsupportedModel
+from engine.errors import Cancelled
 from engine.older_strategy import EIGHT_BITS, package_types
 from engine.state import State
 from engine.strategy import Stage, Strategy
@@ -42,14 +43,9 @@ class OlderBackend:
     ) -> None:
         """Load the weights, each once.
 
-        Raises UnsupportedStrategy for a type or device that cannot serve, UnsupportedModel for
-        LoRAs, DamagedFile for values that are not finite, Cancelled when asked to stop.
+        Raises UnsupportedStrategy for a type or device that cannot serve, DamagedFile for values
+        that are not finite, Cancelled when asked to stop.
         """
-        if info.loras:
-            raise UnsupportedModel(
-                f"{info.name} is of an older generation, to which LoRAs cannot be applied.",
-                "Load it without the LoRA.",
-            )
         assert isinstance(info.shape, OlderShape)
         self.info = info
         self.strategy = strategy
@@ -58,8 +54,12 @@ class OlderBackend:
         if strategy.threads:
             torch.set_num_threads(strategy.threads)
         self._places = [_placement(stage) for stage in strategy.placement(info.shape.layers)]
-        with open_checkpoint(info.path) as checkpoint, torch.inference_mode():
-            reader = WeightReader(checkpoint, progress, cancelled)
+        with (
+            open_checkpoint(info.path) as checkpoint,
+            LoraMerge(info.loras, info.shape, info.name) as loras,
+            torch.inference_mode(),
+        ):
+            reader = WeightReader(checkpoint, progress, cancelled, loras)
             weights = OlderWeights(reader, list(checkpoint.entries), info.shape, self._places)
             self._start = weights.start_state()
             made = weights.read()

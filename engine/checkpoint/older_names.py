@@ -92,7 +92,9 @@ def _bonus_name(entries: Mapping[str, TensorEntry]) -> str:
     return "time_first" if _ATT + "time_first" in entries else "time_faaaa"
 
 
-def older_tensors(shape: OlderShape, entries: Mapping[str, TensorEntry]) -> dict[str, Shape]:
+def older_tensors(
+    shape: OlderShape, entries: Mapping[str, TensorEntry] | None = None
+) -> dict[str, Shape]:
     """Return name -> shape of every tensor that such a model needs; vectors as [D].
 
     entries: decide between the two names of the bonus.
@@ -100,7 +102,7 @@ def older_tensors(shape: OlderShape, entries: Mapping[str, TensorEntry]) -> dict
     width = shape.width
     tensors: dict[str, Shape] = {"emb.weight": (shape.vocab, width)}
     tensors |= norm_tensors("blocks.0.ln0", width)
-    layer = dict(_layer_tensors(shape, _bonus_name(entries)))
+    layer = dict(_layer_tensors(shape, _bonus_name(entries or {})))
     for i in range(shape.layers):
         tensors |= {f"blocks.{i}.{name}": size for name, size in layer.items()}
     tensors |= norm_tensors("ln_out", width)
