@@ -12,7 +12,9 @@ import numpy as np
 
 from engine.checkpoint import ModelInfo, open_checkpoint
 from engine.checkpoint.entries import ITEM_BYTES
+from engine.checkpoint.names import is_table
 from engine.errors import UnsupportedModel
+from engine.lora_files import LoraFile
 
 _KEPT_BYTES = 32 << 20
 
@@ -23,6 +25,7 @@ class TableRows:
     def __init__(self, info: ModelInfo) -> None:
         """Open the model's file. Raises what ``open_checkpoint`` raises, UnsupportedModel."""
         self._names = [f"blocks.{i}.ffn.s_emb.weight" for i in range(info.shape.layers)]
+        _require_unchanged(info)
         self._checkpoint = open_checkpoint(info.path)
         try:
             self.dtype = self._one_type(info.name)
@@ -73,3 +76,15 @@ class TableRows:
         for name, row in zip(self._names, rows, strict=True):
             self._checkpoint.read_into(name, row.data, start, self.row_bytes)
         return rows
+
+
+def _require_unchanged(info: ModelInfo) -> None:
+    """Raise UnsupportedModel where a LoRA changes a table: rows are read as the file has them."""
+    for use in info.loras:
+        with LoraFile(use.path) as file:
+            if any(map(is_table, (*file.pairs, *file.replacements))):
+                raise UnsupportedModel(
+                    f"{use.path.name} changes the DeepEmbed tables of {info.name}, which are read "
+                    "from the model's file as they are.",
+                    "Merge it first: `skein convert MODEL OUT --lora FILE`.",
+                )

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.backends import cuda
 from engine.backends.base import Backend
@@ -19,10 +20,13 @@ from engine.backends.cpu import CpuBackend, sizes_of
 from engine.backends.table_rows import TableRows
 from engine.backends.torch import TorchBackend
 from engine.checkpoint import ModelShape, inspect
-from engine.errors import DamagedFile
+from engine.convert import convert
+from engine.errors import DamagedFile, UnsupportedModel
+from engine.lora_files import LoraUse, with_loras
 from engine.needs import embedding_bytes, head_bytes, layer_bytes
 from engine.packed_files import PackedFiles
 from engine.strategy import Strategy
+from engine.training.model import TrainedModel
 from kernels.cpu.library import find_library
 from tests.reference import Reference, deviation
 from tests.tiny import tiny_weights
@@ -238,3 +242,67 @@ def test_threads_change_no_bit(path: Path) -> None:
         backend.close()
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def lora(path: Path, name: str, size: tuple[int, int]) -> LoraUse:
+    """Save a LoRA of rank 2 that changes one matrix [rows, columns]."""
+    rng = torch.Generator().manual_seed(8)
+    halves = {"A": (2, size[1]), "B": (size[0], 2)}
+    pairs = {f"{name}.lora_{half}": torch.randn(at, generator=rng) for half, at in halves.items()}
+    torch.save(pairs, path)
+    return LoraUse(path, 0.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loras_change_what_is_multiplied(path: Path, tmp_path: Path, kind: str) -> None:
+    name = "blocks.1.ffn.s_emb_x"
+    use = lora(tmp_path / "turn.pth", name, (1024, 128))
+    weights, change = torch.load(path, weights_only=True), torch.load(use.path, weights_only=True)
+    product = change[f"{name}.lora_B"] @ change[f"{name}.lora_A"]
+    changed = weights | {f"{name}.weight": weights[f"{name}.weight"].float() + product / 2}
+    truth = Reference(changed)
+    library = find_library()
+    assert library is not None
+    info, strategy = with_loras(inspect(path), [use]), Strategy.parse("cpu fp32")
+    backend = CpuBackend(library, info, strategy) if kind == "cpu" else TorchBackend(info, strategy)
+    logits = backend.forward(TOKENS[:9], backend.new_state(), all_logits=True)
+    backend.close()
+    assert deviation(truth.forward(TOKENS[:9], truth.new_state()), logits) < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lora_of_a_table_is_refused_and_can_be_merged(
+    path: Path, tmp_path: Path, kind: str
+) -> None:
+    use = lora(tmp_path / "table.pth", "blocks.1.ffn.s_emb", (VOCAB, 1024))
+    library = find_library()
+    assert library is not None
+    info, strategy = with_loras(inspect(path), [use]), Strategy.parse("cpu fp32")
+    with pytest.raises(UnsupportedModel, match="DeepEmbed tables"):
+        CpuBackend(library, info, strategy) if kind == "cpu" else TorchBackend(info, strategy)
+    merged = convert(path, tmp_path / "merged.safetensors", "f32", [use])
+    backend = load(merged.path, kind)
+    truth = Reference(load_file(merged.path))
+    logits = backend.forward(TOKENS[:9], backend.new_state(), all_logits=True)
+    backend.close()
+    assert deviation(truth.forward(TOKENS[:9], truth.new_state()), logits) < 1e-4
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_it_can_be_converted_and_is_the_same_model(
+    path: Path, tmp_path: Path, truth: Reference, suffix: str
+) -> None:
+    info = convert(path, tmp_path / f"other{suffix}")
+    assert info.architecture == "rwkv7a"
+    assert info.fingerprint == inspect(path).fingerprint
+    backend = load(info.path, "cpu")
+    logits = backend.forward(TOKENS[:20], backend.new_state(), all_logits=True)
+    backend.close()
+    assert deviation(truth.forward(TOKENS[:20], truth.new_state()), logits) < 1e-4
+
+
+def test_gguf_files_and_training_are_for_plain_models(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedModel, match="GGUF"):
+        convert(path, tmp_path / "other.gguf")
+    with pytest.raises(UnsupportedModel, match="not trained"):
+        TrainedModel.from_checkpoint(path)
