@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
+from engine.checkpoint.info import PILE_TOKENIZER_FILE
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
 from engine.vocabulary import JSON_VOCABULARY, byte_letters, read_vocabulary, world_vocabulary_path
 from kernels.cpu.library import NativeTokenizer, find_library
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 END_OF_DOCUMENT = 0
 REPLACEMENT = "\ufffd".encode()
 _WHOLE = -1  # key of a trie node's own token; bytes are 0 to 255
+_FROM_THERE = "from the model's repository"
+_SOURCES = {PILE_TOKENIZER_FILE: "from the repository BlinkDL/ChatRWKV on GitHub"}
 _PADDING = 256  # models round the rows of their vocabulary up to a multiple of at most this
 
 
@@ -171,7 +174,8 @@ class JsonTokenizer:
         if not path.is_file():
             raise EngineError(
                 f"The tokenizer {path.name} is missing from the folder {path.parent.name}.",
-                "Download tokenizer.json from the model's repository and put it beside the model.",
+                f"Download {path.name} {_SOURCES.get(path.name, _FROM_THERE)} and put it beside "
+                "the model.",
             )
         try:
             self._library = Library.from_file(str(path))

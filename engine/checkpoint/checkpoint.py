@@ -16,7 +16,14 @@ from engine.checkpoint.architectures import architecture_of
 from engine.checkpoint.entries import NUMPY_TYPES, FileTable, TensorEntry
 from engine.checkpoint.fingerprint import fingerprint
 from engine.checkpoint.huggingface import model_name
-from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE, FormatName, ModelInfo
+from engine.checkpoint.info import (
+    PILE_TOKENIZER_FILE,
+    PILE_VOCAB,
+    TOKENIZER_FILE,
+    VOCABULARY_FILE,
+    FormatName,
+    ModelInfo,
+)
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.source import open_source
 from engine.checkpoint.start_state import canonical_start, without_start
@@ -159,8 +166,11 @@ class Checkpoint:
         """The World vocabulary has 65536 rows; any other needs the file that came with it."""
         if self.shape.vocab == _WORLD_VOCAB:
             return "world"
-        own = self.path.with_name(VOCABULARY_FILE)
-        return VOCABULARY_FILE if own.is_file() else TOKENIZER_FILE
+        is_pile = self.shape.vocab == PILE_VOCAB
+        usual = PILE_TOKENIZER_FILE if is_pile else TOKENIZER_FILE
+        beside = (VOCABULARY_FILE, TOKENIZER_FILE, PILE_TOKENIZER_FILE)
+        beside = (usual, *beside) if is_pile else beside
+        return next((name for name in beside if self.path.with_name(name).is_file()), usual)
 
 
 def _as_fp32(values: np.ndarray, dtype: str) -> np.ndarray:

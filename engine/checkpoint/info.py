@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 VOCABULARY_FILE = "vocabulary.txt"
 """A vocabulary in the World format, beside a model that has one of its own."""
 TOKENIZER_FILE = "tokenizer.json"
+PILE_TOKENIZER_FILE = "20B_tokenizer.json"
+"""The tokenizer of models that were trained on the Pile, under their author's name for it."""
+PILE_VOCAB = 50277
 
 ArchitectureName = Literal["rwkv7", "rwkv7a", "rwkv4", "rwkv5", "rwkv6"]
 ARCHITECTURE_WORDS: Mapping[ArchitectureName, str] = {
