@@ -348,9 +348,12 @@ def _open_shared(
 
     def open_it() -> Backend:
         from engine.backends.split import open_split
+        from engine.folders import Folders
 
         return open_split(
-            *(info, strategy, library, progress, cancelled), power_saving=power_saving
+            *(info, strategy, library, progress, cancelled),
+            packed=_packed_files(Folders.standard()),
+            power_saving=power_saving,
         )
 
     opened = _on_card_or_why_not(open_it)

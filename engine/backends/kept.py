@@ -28,11 +28,16 @@ class KeptWeights:
         info: "ModelInfo",
         weights: str,
         packed_bytes: int,
+        first_layer: int = 0,
     ) -> None:
-        """files: None keeps nothing, and so does fp32: packing only puts it in another order."""
+        """files: None keeps nothing, and so does fp32: packing only puts it in another order.
+
+        first_layer: above 0, of the end of the model from there on.
+        """
         self._files = files if weights != "fp32" else None
         self._library, self._info = library, info
-        self._weights, self._packed_bytes = weights, packed_bytes
+        self._weights = f"{weights} from layer {first_layer}" if first_layer else weights
+        self._packed_bytes = packed_bytes
         self._key = self._find_key()
         self._writer: PackedWriter | None = None
 
