@@ -10,7 +10,12 @@ from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
 from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE
 from engine.errors import EngineError, UnsupportedModel
 from engine.files import write_atomically
-from engine.vocabulary import format_vocabulary, read_vocabulary, world_vocabulary_path
+from engine.vocabulary import (
+    JSON_VOCABULARY,
+    format_vocabulary,
+    read_vocabulary,
+    world_vocabulary_path,
+)
 
 
 def vocabulary_of(info: ModelInfo) -> dict[int, bytes]:
@@ -22,7 +27,7 @@ def vocabulary_of(info: ModelInfo) -> dict[int, bytes]:
         return read_vocabulary(world_vocabulary_path())
     if info.tokenizer == "gguf":
         return read_gguf_vocabulary(info.path)
-    if info.tokenizer.endswith(".txt"):
+    if info.tokenizer.endswith(".txt") or info.tokenizer == JSON_VOCABULARY:
         return read_vocabulary(_beside(info))
     raise UnsupportedModel(
         f"{info.name} has the vocabulary {info.tokenizer}, which GGUF files of RWKV cannot hold.",

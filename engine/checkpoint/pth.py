@@ -7,6 +7,7 @@ weights. Knows archives, not which tensors a model needs.
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from engine.checkpoint.entries import ITEM_BYTES, FileTable, TensorEntry, cut_short, element_count
@@ -18,10 +19,14 @@ from engine.checkpoint.pickled import (
     TensorView,
     read_pickle,
 )
+from engine.checkpoint.storage import Range, Turned
 from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 
 PICKLE_LIMIT_BYTES = 16 << 20
 """Largest ``data.pkl``; that of a 61-layer model has a fifth of a megabyte."""
+
+_TURNED_LIMIT_BYTES = 64 << 20
+"""Transposed matrices are read whole to turn them; the loras, which occur so, are far smaller."""
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MAGIC = b"PK\x03\x04"
@@ -260,13 +265,17 @@ class _Places:
                 f"({view.offset} + {count:,} of {storage.elements:,} elements).",
                 _DOWNLOAD_AGAIN,
             )
+        offset = start + view.offset * item_bytes
+        entry = TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
+        if _is_turned(view) and entry.size_bytes <= _TURNED_LIMIT_BYTES:
+            columns, rows = view.shape
+            return replace(entry, other=Turned(Range(0, offset), rows, columns, item_bytes))
         if not _is_contiguous(view):
             raise UnsupportedModel(
                 f"{self._name} keeps tensor {key} in a scattered (non-contiguous) form.",
                 "Save it again with PyTorch after calling .contiguous() on every tensor.",
             )
-        offset = start + view.offset * item_bytes
-        return TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
+        return entry
 
     def _storage_offset(self, storage: Storage, item_bytes: int) -> int:
         info = self._members.get(f"{self._prefix}data/{storage.key}")
@@ -297,6 +306,12 @@ class _Places:
                     _DOWNLOAD_AGAIN,
                 )
             ends = start + storage.elements * ITEM_BYTES[storage.dtype]
+
+
+def _is_turned(view: TensorView) -> bool:
+    """Tell whether it is a matrix that was transposed and saved without being copied."""
+    shape, strides = view.shape, view.strides
+    return len(shape) == 2 and min(shape) > 1 and strides == (1, shape[0])
 
 
 def _is_contiguous(view: TensorView) -> bool:

@@ -128,6 +128,22 @@ def test_shared_and_offset_views_of_one_storage(tmp_path: Path):
             assert np.array_equal(checkpoint.read(name), bits(plain[name].contiguous()))
 
 
+def test_transposed_views_are_turned_back(tmp_path: Path):
+    """Scripts that make a .pth of another layout often save loras so."""
+    plain = weights()
+    turned = {
+        name: t.t().contiguous().t() if name.endswith(("w1", "g2", "output.weight")) else t
+        for name, t in plain.items()
+    }
+    assert not turned["blocks.1.att.g2"].is_contiguous()
+    with open_checkpoint(write_pth(tmp_path / "a.pth", turned)) as checkpoint:
+        for name in turned:
+            read = checkpoint.read(name)
+            assert np.array_equal(read, bits(plain[name]).reshape(read.shape)), name
+        same = inspect(write_pth(tmp_path / "b.pth", plain)).fingerprint
+        assert checkpoint.info.fingerprint == same
+
+
 def test_parameters_and_ordered_dicts_are_only_tensors(tmp_path: Path):
     module = torch.nn.Module()
     for name, tensor in weights().items():
