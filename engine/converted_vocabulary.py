@@ -43,7 +43,7 @@ def put_vocabulary_beside(info: ModelInfo, target: Path) -> None:
     """
     if info.tokenizer == "world":
         return
-    is_json = info.tokenizer.endswith(".json")
+    is_json = info.tokenizer.endswith(".json") and info.tokenizer != JSON_VOCABULARY
     place = target.with_name(TOKENIZER_FILE if is_json else VOCABULARY_FILE)
     if info.tokenizer != "gguf" and not _beside(info).is_file():
         return

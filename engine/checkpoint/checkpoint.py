@@ -16,22 +16,14 @@ from engine.checkpoint.architectures import architecture_of
 from engine.checkpoint.entries import NUMPY_TYPES, FileTable, TensorEntry
 from engine.checkpoint.fingerprint import fingerprint
 from engine.checkpoint.huggingface import model_name
-from engine.checkpoint.info import (
-    PILE_TOKENIZER_FILE,
-    PILE_VOCAB,
-    TOKENIZER_FILE,
-    VOCABULARY_FILE,
-    FormatName,
-    ModelInfo,
-)
+from engine.checkpoint.info import FormatName, ModelInfo
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.source import open_source
 from engine.checkpoint.start_state import canonical_start, without_start
 from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.variants import refuse_variant
+from engine.checkpoint.vocabularies import vocabulary_beside
 from engine.errors import DamagedFile
-
-_WORLD_VOCAB = 65536
 
 
 def inspect(path: str | os.PathLike[str]) -> ModelInfo:
@@ -107,7 +99,7 @@ class Checkpoint:
             weights=self.table.weights or self._weights(),
             parameters=self.shape.parameters,
             size_bytes=sum(map(self._files.size_bytes, range(len(self._files.paths)))),
-            tokenizer=self.table.tokenizer or self._tokenizer(),
+            tokenizer=self.table.tokenizer or vocabulary_beside(self.path, self.shape.vocab),
             fingerprint=self.table.fingerprint
             or fingerprint(self.shape, self.entries | self._start, self._read_part),
             files=self._files.paths,
@@ -161,16 +153,6 @@ class Checkpoint:
     def _weights(self) -> str:
         types = {entry.dtype for entry in self.entries.values()}
         return types.pop() if len(types) == 1 else "mixed"
-
-    def _tokenizer(self) -> str:
-        """The World vocabulary has 65536 rows; any other needs the file that came with it."""
-        if self.shape.vocab == _WORLD_VOCAB:
-            return "world"
-        is_pile = self.shape.vocab == PILE_VOCAB
-        usual = PILE_TOKENIZER_FILE if is_pile else TOKENIZER_FILE
-        beside = (VOCABULARY_FILE, TOKENIZER_FILE, PILE_TOKENIZER_FILE)
-        beside = (usual, *beside) if is_pile else beside
-        return next((name for name in beside if self.path.with_name(name).is_file()), usual)
 
 
 def _as_fp32(values: np.ndarray, dtype: str) -> np.ndarray:

@@ -15,9 +15,9 @@ from typing import Any
 
 from engine.checkpoint.entries import FileTable, TensorEntry
 from engine.checkpoint.huggingface_names import has_huggingface_names, plain_entries
-from engine.checkpoint.huggingface_vocabulary import folder_vocabulary
 from engine.checkpoint.sniff import check_is_file, read_table
 from engine.checkpoint.storage import SourceFiles
+from engine.checkpoint.vocabularies import folder_vocabulary
 from engine.errors import DamagedFile, UnsafeFile, UnsupportedModel
 
 CONFIG = "config.json"

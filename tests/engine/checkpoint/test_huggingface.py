@@ -11,11 +11,12 @@ import torch
 
 from engine.checkpoint import inspect, open_checkpoint
 from engine.checkpoint.names import unused_tensors
+from engine.convert import convert
 from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 from engine.model import load_backend
 from engine.strategy import Strategy
 from engine.tokenizer import WorldTokenizer, load_tokenizer
-from engine.vocabulary import read_vocabulary, world_vocabulary_path
+from engine.vocabulary import format_vocabulary, read_vocabulary, world_vocabulary_path
 from tests.engine.checkpoint.files import weights, write
 from tests.engine.checkpoint.huggingface_files import LAYOUTS, fla, write_folder
 from tests.reference import Reference, deviation
@@ -278,6 +279,25 @@ def test_the_vocabulary_of_transformers_own_tokenizer(tmp_path: Path):
     tokenizer = load_tokenizer(info)
     assert isinstance(tokenizer, WorldTokenizer)
     assert tokenizer.encode("skein-own-word") == [65000]
+
+
+def test_such_a_model_keeps_its_vocabulary_when_it_is_converted(tmp_path: Path):
+    folder = write_folder(tmp_path / "m", WORLD)
+    tokens = read_vocabulary(world_vocabulary_path()) | {65529: b"skein-own-word"}
+    (folder / "rwkv_vocab_v20260603.txt").write_bytes(format_vocabulary(tokens))
+    for name in ("x.pth", "x.gguf"):
+        convert(folder, tmp_path / name)
+        info = inspect(tmp_path / name)
+        assert info.tokenizer != "world"
+        assert load_tokenizer(info).encode("skein-own-word") == [65529]
+
+
+def test_a_small_vocabulary_in_the_same_folder_is_another_models(tmp_path: Path):
+    path = write(tmp_path, "safetensors", WORLD)
+    world = read_vocabulary(world_vocabulary_path())
+    few = {token: world[token] for token in range(1, 400)}
+    (tmp_path / "vocabulary.txt").write_bytes(format_vocabulary(few))
+    assert inspect(path).tokenizer == "world"
 
 
 def test_a_tokenizer_of_the_pile(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Which vocabulary a folder in the Hugging Face layout brings: the World's, or one of its own.
+"""Which vocabulary a model has: the World's, or one of its own in a file that came with it.
 
 Knows files of vocabularies; cutting text is ``engine.tokenizer``'s work.
 """
@@ -7,7 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE
+from engine.checkpoint.info import (
+    PILE_TOKENIZER_FILE,
+    PILE_VOCAB,
+    TOKENIZER_FILE,
+    VOCABULARY_FILE,
+)
 from engine.errors import EngineError
 from engine.vocabulary import (
     JSON_VOCABULARY,
@@ -19,7 +24,25 @@ from engine.vocabulary import (
 
 _WORLD_ROWS = 65536
 _LIMIT_BYTES = 64 << 20
+_LARGE_BYTES = 500_000  # half of the World's file
 _LONGEST_MATCH = "RWKV7LongestMatch"
+
+
+def vocabulary_beside(path: Path, rows: int) -> str:
+    """Return "world", or the name of the file beside a model file that holds its vocabulary.
+
+    rows: of the embedding; the World vocabulary has 65536. A vocabulary.txt counts for such a
+    model if it is as large and another: one of a smaller model may lie in the same folder. Where
+    nothing lies there, the file is named that people can add.
+    """
+    own = path.with_name(VOCABULARY_FILE)
+    if rows == _WORLD_ROWS:
+        is_large = own.is_file() and own.stat().st_size > _LARGE_BYTES
+        return VOCABULARY_FILE if is_large and not _is_world_text(own) else "world"
+    usual = PILE_TOKENIZER_FILE if rows == PILE_VOCAB else TOKENIZER_FILE
+    first = (usual,) if rows == PILE_VOCAB else ()
+    names = (*first, VOCABULARY_FILE, TOKENIZER_FILE, PILE_TOKENIZER_FILE)
+    return next((name for name in names if path.with_name(name).is_file()), usual)
 
 
 def folder_vocabulary(folder: Path, rows: int) -> str:
