@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.checkpoint import ModelInfo, inspect, open_checkpoint
 from engine.checkpoint.fingerprint import fingerprint
+from engine.checkpoint.info import ARCHITECTURE_WORDS
 from engine.checkpoint.gguf_names import PAIRS
 from engine.converted_vocabulary import put_vocabulary_beside, vocabulary_of
 from engine.errors import EngineError, UnsupportedModel
@@ -61,7 +62,7 @@ def convert(
 
     _require_target(source, target, overwrite=overwrite)
     with (
-        open_checkpoint(source) as checkpoint,
+        _open(source) as checkpoint,
         LoraMerge(loras, checkpoint.shape, source.name) as merge,
     ):
         kind = _chosen(weights, target, checkpoint)
@@ -92,11 +93,29 @@ def _require_target(source: Path, target: Path, *, overwrite: bool) -> None:
         )
 
 
+def _open(source: Path) -> "Checkpoint":
+    checkpoint = open_checkpoint(source)
+    if checkpoint.architecture.name in ("rwkv7", "rwkv7a"):
+        return checkpoint
+    checkpoint.close()
+    raise UnsupportedModel(
+        f"{source.name} is {ARCHITECTURE_WORDS[checkpoint.architecture.name]}, and only RWKV-7 "
+        "is written in other formats.",
+        "Use the file as it is: it runs.",
+    )
+
+
 def _chosen(weights: str, target: Path, checkpoint: "Checkpoint") -> str:
     """Return the engine's name of the number type that is written."""
     if weights and weights not in TYPES:
         raise EngineError(
             f"There is no number type “{weights}” to write.", f"Choose one of {', '.join(TYPES)}."
+        )
+    if checkpoint.info.has_state and target.suffix not in (".pth", ".safetensors"):
+        raise UnsupportedModel(
+            f"{checkpoint.info.name} brings an initial state, which {target.suffix} files have "
+            "no place for.",
+            "Convert it to .pth or .safetensors.",
         )
     kind = TYPES.get(weights) or _kept(target, checkpoint)
     if kind == "Q8_0" and target.suffix != ".gguf":
@@ -136,6 +155,7 @@ def _plan(
         _out_tensor(pieces, name, entry, kind, turn_pairs=target.suffix == ".st")
         for name, entry in pieces.checkpoint.entries.items()
     ]
+    tensors += _start_tensors(pieces.checkpoint, kind)
     size_bytes = sum(tensor.size_bytes for tensor in tensors)
     if target.suffix == ".pth":
         return size_bytes, partial(write_pth, tensors=tensors)
@@ -151,7 +171,7 @@ def _gguf_plan(
     info = pieces.checkpoint.info
     if info.architecture != "rwkv7":
         raise UnsupportedModel(
-            f"{info.name} is {info.architecture}, which GGUF files are not written for.",
+            f"{info.name} is {ARCHITECTURE_WORDS[info.architecture]}, which GGUF files are not written for.",
             "Convert it to .pth or .safetensors.",
         )
     identity = _fingerprint(pieces) if is_changed else info.fingerprint
@@ -182,6 +202,19 @@ def _out_tensor(
     is_row = stem.rpartition(".")[2] in _ROW_VECTORS and len(entry.shape) == 1
     shape = (1, 1, *entry.shape) if is_row else entry.shape
     return OutTensor(name, kind, shape, partial(_straight, pieces, name, kind))
+
+
+def _start_tensors(checkpoint: "Checkpoint", kind: str) -> "Iterator[OutTensor]":
+    """Yield the initial state that a state-tuned model brings, under the name of its layers."""
+    import torch
+
+    from engine.weight_files import OutTensor
+    from engine.weight_pieces import DTYPES, raw_bytes
+
+    start = checkpoint.read_start()
+    for i, layer in enumerate(() if start is None else start):
+        data = raw_bytes(torch.from_numpy(layer).to(DTYPES[kind]))
+        yield OutTensor(f"blocks.{i}.att.time_state", kind, layer.shape, partial(iter, [data]))
 
 
 def _straight(pieces: "WeightPieces", name: str, kind: str) -> Iterator[memoryview]:

@@ -3,6 +3,7 @@
 Never trusts the name. Knows beginnings of files, not what follows.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,10 +11,11 @@ from engine.checkpoint.entries import FileTable
 from engine.checkpoint.gguf_table import read_gguf
 from engine.checkpoint.pth import PICKLE_LIMIT_BYTES, read_pth, refuse_bare_pickle
 from engine.checkpoint.safetensors_file import looks_like_safetensors, read_safetensors
+from engine.checkpoint.turned_pairs import straightened
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
 
 _START_BYTES = 4096
-_EXPECTED = "a .pth or .safetensors checkpoint of RWKV-7 was expected"
+_EXPECTED = "a model of RWKV (.pth, .safetensors, .gguf) was expected"
 
 
 def check_is_file(path: Path) -> None:
@@ -44,7 +46,8 @@ def read_table(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     if start.startswith(b"PK\x03\x04"):
         return read_pth(file, name, file_bytes)
     if looks_like_safetensors(start):
-        return read_safetensors(file, name, file_bytes)
+        table = read_safetensors(file, name, file_bytes)
+        return replace(table, entries=straightened(table.entries))
     if start.startswith(b"GGUF"):
         return read_gguf(file, name, file_bytes)
     if start.startswith((b"\x80", b"c", b"(")):
@@ -68,6 +71,6 @@ def _unknown(start: bytes, name: str) -> EngineError:
             f"{name} is a web page that was saved in place of the model.", "Download it again."
         )
     return DamagedFile(
-        f"{name} is damaged or no model at all: {_EXPECTED}, and it begins like neither.",
+        f"{name} is damaged or no model at all: {_EXPECTED}, and it begins like none.",
         "Download it again, or choose another file.",
     )
