@@ -144,7 +144,10 @@ def _largest_that_fits(shape: ModelShape, hardware: Hardware) -> str:
     """Return the label of the largest smaller released size that fits, or ""."""
     for label in reversed(RELEASED):
         smaller = ModelShape.released(label)
-        if smaller.parameters < shape.parameters and _best(smaller, hardware).verdict == "fits":
+        if (
+            smaller.parameters < shape.loaded_parameters
+            and _best(smaller, hardware).verdict == "fits"
+        ):
             return label
     return ""
 
@@ -186,7 +189,7 @@ def _card_types(shape: ModelShape) -> Sequence[str]:
         return ("int8",)
     if is_narrow(shape):
         return ()
-    return ("int8", "q4") if shape.parameters >= _Q4_FROM else ("int8",)
+    return ("int8", "q4") if shape.loaded_parameters >= _Q4_FROM else ("int8",)
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:

@@ -80,6 +80,7 @@ def tokens_per_s(
         calls_s = speed.write_layer_s if in_one_graph else max(speed.write_layer_s, EAGER_LAYER_S)
         write_s += state_traffic / speed.bytes_per_s + calls_s
         matrices = shape.layer_matrix_parameters + 2 * shape.width * shape.ranks.total
+        matrices += shape.layer_deep_parameters
         per_chunk = size / speed.bytes_per_s + speed.read_layer_s
         read_s += 2 * matrices / speed.flops + per_chunk / chunk
     hops = _count_hops(placement)

@@ -110,6 +110,11 @@ class ModelShape:
         return (self.layers, self.heads, self.head_size, self.head_size)
 
     @property
+    def loaded_parameters(self) -> int:
+        """Elements that a backend holds: all but DeepEmbed's tables, which stay in the file."""
+        return self.parameters - self.table_parameters
+
+    @property
     def state_bytes(self) -> int:
         """Bytes of one chat's fp32 state: two shifts [L,D] and wkv [L,H,N,N]."""
         per_layer = 2 * self.width + self.heads * self.head_size**2
