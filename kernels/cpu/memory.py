@@ -4,6 +4,7 @@ Knows the system's mappings; knows nothing of weights or of the library that rea
 """
 
 import mmap
+import os
 from types import TracebackType
 
 import numpy as np
@@ -26,6 +27,8 @@ class MappedMemory:
         """
         self.size_bytes = size_bytes
         whole = start + size_bytes
+        if os.fstat(handle).st_size < whole:
+            raise OSError(f"the file is shorter than {whole} bytes")
         try:
             if hasattr(mmap, "MAP_SHARED"):
                 # All pages at once: without, each run of them would wait for its first reader.
