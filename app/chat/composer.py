@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QVBox
 from app.chat.attachments import NotText, read_text
 from app.chat.text_input import TextInput
 from app.theme import Theme
+from app.widgets.drop_area import dropped_files, may_hold_a_model
 from app.widgets.parts import icon_button, label, on_theme, restyle
 
 COUNTED_FROM = 200
@@ -270,5 +271,6 @@ class Composer(QFrame):
 
 
 def _files(data: QMimeData) -> list[Path]:
-    urls = data.urls() if data.hasUrls() else []
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    """Return the dropped files; none when a model is among them: the window takes those."""
+    files = dropped_files(data)
+    return [] if any(map(may_hold_a_model, files)) else files

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.format_words import generation_text, local_form
 from app.models.model_names import built_in_line
 from app.models.units import size_text, speed_text
 from app.theme import Theme
@@ -130,7 +131,10 @@ class _RowPainter(QStyledItemDelegate):
         if row.load.status == "failed":
             return row.load.message
         plan = row.model.plan
+        info = row.model.local.info
         parts = [built_in_line() if row.built_in else size_text(row.size_bytes)]
+        if info is not None and not row.built_in:
+            parts += [local_form(info), generation_text(info)]
         if plan is not None and not row.built_in:
             verdicts = {
                 "fits": self.tr("fits"),
@@ -140,10 +144,12 @@ class _RowPainter(QStyledItemDelegate):
             parts += [verdicts[plan.verdict], str(plan.strategy)]
             if plan.verdict != "too_large" and plan.write_tokens_per_s > 0:
                 parts.append(speed_text(plan.write_tokens_per_s))
-        return " · ".join(parts)
+        return " · ".join(part for part in parts if part)
 
     def _tone(self, row: "ReadyRow") -> str:
         colors, plan = self._theme.colors, row.model.plan
+        if row.kind:
+            return colors.muted
         if row.model.local.problem or row.load.status == "failed":
             return colors.danger
         if plan is not None and plan.verdict == "too_large":

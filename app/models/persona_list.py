@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.services.engine import EngineService, LoadedModel
+    from engine.checkpoint.info import ModelInfo
     from engine.personas import Persona
     from engine.state_formats import StateFormat
 
@@ -38,6 +39,11 @@ class PersonaList(QObject):
         engine.model_ejected.connect(lambda: self._on_model(None))
 
     @property
+    def model(self) -> str:
+        """The fingerprint of the loaded model; "" without one."""
+        return self._model or ""
+
+    @property
     def has_model(self) -> bool:
         """Whether a model is loaded, without which no persona can be chosen."""
         return self._model is not None
@@ -62,6 +68,10 @@ class PersonaList(QObject):
     def save(self, reply: int, name: str) -> None:
         """Keep the state after a reply; ``saved`` or ``failed`` tells how it went."""
         self._engine.save_persona(reply, name)
+
+    def bring(self, file: "Path", name: str, info: "ModelInfo | None") -> None:
+        """Keep a state file as a persona; ``saved`` or ``failed`` tells how it went."""
+        self._engine.import_persona(file, name, info)
 
     def delete(self, name: str) -> None:
         """Delete it for good; ``deleted`` or ``failed`` tells how it went."""

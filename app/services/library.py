@@ -309,9 +309,11 @@ class ModelLibrary(QObject):
 
     def _available(self) -> list[AvailableModel]:
         here = {
-            (model.path.name, model.info.size_bytes): model.path
+            (name, model.info.size_bytes): model.path
             for model in self._local
             if model.info is not None
+            # A folder in the hub's cache is named by its commit, the model is not.
+            for name in (model.path.name, model.info.name)
         }
         listed: dict[str, AvailableModel] = {}
         for added, models in ((False, self._remote), (True, self._added)):
