@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.checkpoint import ModelInfo, inspect, open_checkpoint
 from engine.checkpoint.fingerprint import fingerprint
-from engine.checkpoint.info import ARCHITECTURE_WORDS
 from engine.checkpoint.gguf_names import PAIRS
+from engine.checkpoint.info import ARCHITECTURE_WORDS
 from engine.converted_vocabulary import put_vocabulary_beside, vocabulary_of
 from engine.errors import EngineError, UnsupportedModel
 from engine.files import replacing
@@ -34,7 +34,7 @@ TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "q8_0": "Q8_0"}
 
 _GGUF_TYPES = {"fp32": "F32", "fp16": "F16", "bf16": "BF16"}
 _MARGIN_BYTES = 64 << 20
-_ROW_VECTORS = ("x_r", "x_w", "x_k", "x_v", "x_a", "x_g", "w0", "a0", "v0", "k_k", "k_a")
+_ROW_VECTORS = ("x_r", "x_w", "x_k", "x_v", "x_a", "x_g", "w0", "a0", "v0", "k_k", "k_a", "s0")
 _BUFFER_BYTES = 1 << 20
 
 Write = Callable[[BinaryIO], None]
@@ -171,7 +171,7 @@ def _gguf_plan(
     info = pieces.checkpoint.info
     if info.architecture != "rwkv7":
         raise UnsupportedModel(
-            f"{info.name} is {ARCHITECTURE_WORDS[info.architecture]}, which GGUF files are not written for.",
+            f"{info.name} is {ARCHITECTURE_WORDS[info.architecture]}, which no GGUF file holds.",
             "Convert it to .pth or .safetensors.",
         )
     identity = _fingerprint(pieces) if is_changed else info.fingerprint

@@ -78,7 +78,10 @@ def write_gguf(
     writer.add_token_list(texts)
     kinds = [gguf.TokenType.CONTROL, *[gguf.TokenType.NORMAL] * (len(texts) - 1)]
     writer.add_token_types(
-        [gguf.TokenType.UNUSED if t.startswith(b"[PAD") else k for t, k in zip(texts, kinds, strict=True)]
+        [
+            gguf.TokenType.UNUSED if t.startswith(b"[PAD") else k
+            for t, k in zip(texts, kinds, strict=True)
+        ]
     )
     for name, values in theirs(weights).items():
         data, kind = quantise(name, values)
