@@ -5,7 +5,6 @@ Scans, refreshes and plans in the background and says when the answer changed. D
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -326,21 +325,9 @@ class ModelLibrary(QObject):
 
 
 def _remove(path: Path) -> None:
-    """Delete a file, or a folder that is one model."""
-    try:
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.is_symlink() and "blobs" in path.resolve().parts:
-            # The hub's own cache: the bytes lie beside it under their hash.
-            path.resolve().unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise EngineError(
-            f"{path.name} could not be deleted: {error.strerror or error}.",
-            "Close the programs that use it, and look whether the folder may be written to.",
-        ) from error
+    from engine.hub.removal import remove_model  # brings numpy, which the window's start need not
+
+    remove_model(path)
 
 
 def _as_engine_error(error: Exception) -> EngineError:

@@ -41,8 +41,13 @@ def folder_of(path: Path) -> Path | None:
         return path if (path / CONFIG).is_file() or _index_of(path) else None
     if path.name == CONFIG or path.name in INDEXES:
         return path.parent
-    beside_config = path.name in _WHOLE or _SHARD.fullmatch(path.name)
-    return path.parent if beside_config and (path.parent / CONFIG).is_file() else None
+    is_beside_config = is_weight_file(path.name) and (path.parent / CONFIG).is_file()
+    return path.parent if is_beside_config else None
+
+
+def is_weight_file(name: str) -> bool:
+    """Tell whether a file of this name holds weights in this layout."""
+    return name in _WHOLE or _SHARD.fullmatch(name) is not None
 
 
 def model_name(path: Path) -> str:
@@ -62,7 +67,7 @@ def read_folder(folder: Path) -> FileTable:
     Raises DamagedFile, UnsafeFile, UnsupportedModel.
     """
     config = _read_config(folder)
-    paths = [_inside(folder, name) for name in _weight_files(folder)]
+    paths = [_inside(folder, name) for name in weight_files(folder)]
     with SourceFiles(paths) as files:
         tables = [_read_shard(files, i) for i in range(len(paths))]
     entries = _joined(tables, folder.name)
@@ -103,7 +108,7 @@ def _index_of(folder: Path) -> Path | None:
     return next((folder / name for name in INDEXES if (folder / name).is_file()), None)
 
 
-def _weight_files(folder: Path) -> list[str]:
+def weight_files(folder: Path) -> list[str]:
     """Return the names of the files that hold the weights. Raises DamagedFile, UnsafeFile."""
     if index := _index_of(folder):
         return _indexed_files(index)
