@@ -79,7 +79,7 @@ def _head_size(
     """Return N from the first axis of the bonus, [H] or [H, N]; D where there are no heads."""
     if generation == "4":
         return width
-    name = _ATT + _bonus_name(entries)
+    name = _ATT + _bonus_name(entries, generation)
     shape = needed(entries, name, file_name).shape
     heads = shape[0] if shape else 0
     if heads < 1 or width % heads:
@@ -87,9 +87,12 @@ def _head_size(
     return width // heads
 
 
-def _bonus_name(entries: Mapping[str, TensorEntry]) -> str:
+def _bonus_name(entries: Mapping[str, TensorEntry], generation: OlderGeneration) -> str:
     """Return what the bonus of the first token is called: time_first holds its logarithm."""
-    return "time_first" if _ATT + "time_first" in entries else "time_faaaa"
+    names = ("time_first", "time_faaaa")
+    usual, other = names if generation in ("4", "5.0") else names[::-1]
+    is_other = _ATT + other in entries and _ATT + usual not in entries
+    return other if is_other else usual
 
 
 def older_tensors(
@@ -102,7 +105,7 @@ def older_tensors(
     width = shape.width
     tensors: dict[str, Shape] = {"emb.weight": (shape.vocab, width)}
     tensors |= norm_tensors("blocks.0.ln0", width)
-    layer = dict(_layer_tensors(shape, _bonus_name(entries or {})))
+    layer = dict(_layer_tensors(shape, _bonus_name(entries or {}, shape.older)))
     for i in range(shape.layers):
         tensors |= {f"blocks.{i}.{name}": size for name, size in layer.items()}
     tensors |= norm_tensors("ln_out", width)
