@@ -62,7 +62,7 @@ class WeightPieces:
             values = torch.frombuffer(buffer[:size], dtype=source)
             changed = self._loras.changed(name, values, start // source.itemsize)
             yield _finite(changed.to(DTYPES[dtype]), name, dtype)
-            self._done += size
+            self._done = min(self._done + size, self._total)  # some are read for two places
             self._progress(self._done, self._total)
 
     def whole(self, name: str, dtype: str) -> Tensor:
