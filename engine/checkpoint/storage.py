@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.errors import DamagedFile
 
+_MOST_OPEN = 16  # a system may allow a program 256 in all
 _DECODED_BYTES = 1 << 20  # of fp32 that one step of decoding makes
 
 
@@ -41,6 +42,8 @@ class SourceFiles:
         if self._closed:
             raise ValueError("the model's files are closed")
         if number not in self._open:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
             try:
                 self._open[number] = cast("BinaryIO", self.paths[number].open("rb", buffering=0))
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name

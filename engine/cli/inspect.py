@@ -17,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_command(
-    file: Annotated[
-        Path, typer.Argument(help="A model: a file, or a Hugging Face folder.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A model: a file, or a Hugging Face folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model file holds: sizes, number type, parameters, fingerprint."""
@@ -52,5 +50,6 @@ def _rows(info: ModelInfo) -> list[tuple[str, str]]:
         ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}"),
         ("Vocabulary", f"{shape.vocab} ({info.tokenizer})"),
         ("State of one chat", f"{shape.state_bytes:,} bytes, whatever its length"),
+        *((("Initial state", "in the file; new chats start from it"),) if info.has_state else ()),
         ("Fingerprint", info.fingerprint),
     ]
