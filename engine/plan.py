@@ -164,8 +164,7 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
     for name in names:
         yield Strategy((Stage(name, "fp16"),))
         for weights in _card_types(shape):
-            small = Strategy((Stage(name, weights),))
-            if shape.generation != "7" or served_on_card(shape, hardware, small):
+            if served_on_card(shape, hardware, small := Strategy((Stage(name, weights),))):
                 yield small
     for weights in _processor_types(shape, hardware):
         yield Strategy((Stage("cpu", weights),))
@@ -181,12 +180,7 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
 
 
 def _card_types(shape: ModelShape) -> Sequence[str]:
-    """Return what only our engine for cards has, and what may be chosen unasked.
-
-    The package of the older generations has int8 on every card.
-    """
-    if shape.generation != "7":
-        return ("int8",)
+    """Return what only our engine for cards has, and what may be chosen unasked."""
     if is_narrow(shape):
         return ()
     return ("int8", "q4") if shape.loaded_parameters >= _Q4_FROM else ("int8",)

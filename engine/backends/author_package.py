@@ -131,7 +131,8 @@ def _settings() -> Iterator[None]:
 @contextmanager
 def _switches_kept() -> Iterator[None]:
     """Put back what the import changes in torch: RWKV-7's results must not depend on it."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    matmul = torch.backends.cuda.matmul
     before = (cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32)
     try:
         yield
