@@ -198,8 +198,18 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"The folder {folder.name} is an RWKV-7 hybrid: some of its layers are attention.",
             _CHOOSE_RWKV7,
         )
+    for key, value in _FORMULA.items():
+        if config.get(key, value) != value:
+            raise UnsupportedModel(
+                f"The folder {folder.name} is a variant of RWKV-7: its config.json says {key} = "
+                f"{str(config[key])[:40]}, where RWKV-7 has {value}.",
+                _CHOOSE_RWKV7,
+            )
     return config
 
+
+_FORMULA = {"norm_eps": 1e-5, "layer_norm_epsilon": 1e-5, "norm_first": True}
+"""What a configuration may say and every RWKV-7 has; tensors would not show another value."""
 
 _CHOOSE_RWKV7 = "Choose an RWKV-7 model instead; the Models page lists them."
 

@@ -133,6 +133,8 @@ def test_a_configuration_of_another_model(tmp_path: Path, said: dict, words: str
         ({"model_type": "rwkv"}, "RWKV-4"),
         ({"model_type": "rwkv7_qwen2"}, "rwkv7_qwen2"),
         ({"attn": {"layers": [1]}}, "attention"),
+        ({"norm_eps": 1e-6}, "norm_eps = 1e-06"),
+        ({"norm_first": False}, "norm_first = False"),
     ],
 )
 def test_other_models_are_named_by_their_configuration(tmp_path: Path, said: dict, words: str):
