@@ -50,13 +50,17 @@ class ComposerField(TextInput):
             self.insertPlainText(source.text())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _files(event.mimeData()):
+        if _is_for_window(event.mimeData()):
+            event.ignore()
+        elif _files(event.mimeData()):
             event.acceptProposedAction()
         else:
             super().dragEnterEvent(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        if _files(event.mimeData()):
+        if _is_for_window(event.mimeData()):
+            event.ignore()
+        elif _files(event.mimeData()):
             event.acceptProposedAction()
         else:
             super().dragMoveEvent(event)
@@ -271,6 +275,10 @@ class Composer(QFrame):
 
 
 def _files(data: QMimeData) -> list[Path]:
-    """Return the dropped files; none when a model is among them: the window takes those."""
-    files = dropped_files(data)
-    return [] if any(map(may_hold_a_model, files)) else files
+    """Return the files that go into the text; none when the window takes them."""
+    return [] if _is_for_window(data) else dropped_files(data)
+
+
+def _is_for_window(data: QMimeData) -> bool:
+    """Say whether a model or a folder is among what is dropped."""
+    return any(map(may_hold_a_model, dropped_files(data)))

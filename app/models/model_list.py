@@ -116,7 +116,9 @@ class ReadyRow:
         if self.name.family:
             return self.name.title
         info = self.model.local.info
-        return info.name if info else self.path.stem
+        if info is not None and info.format == "huggingface":
+            return info.name
+        return self.path.stem
 
     @property
     def kind(self) -> str:
