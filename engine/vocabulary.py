@@ -7,6 +7,7 @@ is cut into tokens.
 import ast
 import importlib.util
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ JSON_VOCABULARY = "vocab.json"
 
 _MOST_BYTES = 64 << 20  # the World's has one
 _UNUSED = b"<|rwkv_unused_"
+_PLAIN_LINE = re.compile(r"""(\d+) (?:'([^'\\]+)'|"([^"\\]+)") (\d+)\r?""")
 
 
 def world_vocabulary_path() -> Path:
@@ -115,11 +117,16 @@ def _entries(text: str, name: str) -> Iterator[tuple[int, bytes]]:
         if not line or line == "\r":
             continue
         try:
-            first, last = line.index(" "), line.rindex(" ")
-            token = parse_literal(line[first + 1 : last])
-            if len(token) != int(line[last:]) or not token:
+            plain = _PLAIN_LINE.fullmatch(line)  # nearly all are: twice as fast
+            if plain is not None:
+                first, token, last = plain[1], (plain[2] or plain[3]).encode(), plain[4]
+            else:
+                first, rest = line.split(" ", 1)
+                literal, last = rest.rsplit(" ", 1)
+                token = parse_literal(literal)
+            if len(token) != int(last) or not token:
                 raise ValueError("the length does not match")
-            yield int(line[:first]), token
+            yield int(first), token
         except (ValueError, SyntaxError) as error:
             raise DamagedFile(f"Line {number} of the vocabulary {name} makes no sense.") from error
 
