@@ -5,7 +5,7 @@ Knows what names and sizes say; has never seen the weights.
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.hub.file_names import ModelName, bits_of, model_format, parse_file_name
@@ -145,18 +145,21 @@ def describe(
         quantisation=name.quantisation,
         version=name.version,
         branch=name.branch,
-        shape=released_shape(name.parameters_label) if name.version == 7 else None,
+        shape=released_shape(name.parameters_label, name.branch) if name.version == 7 else None,
         supported=supported,
         note=note,
     )
 
 
-def released_shape(label: str) -> "ModelShape | None":
-    """Return the shape of the released model of that size, or None for other sizes."""
+def released_shape(label: str, branch: str = "") -> "ModelShape | None":
+    """Return the shape of the released model of that size, or None for other sizes.
+
+    branch: "a" for v7a, whose DeepEmbed rows have 32 by 32 numbers in every released model.
+    """
     from engine.checkpoint.shape import ModelShape
 
     try:
-        return ModelShape.released(label.lower())
+        return replace(ModelShape.released(label.lower()), deep=32 if branch == "a" else 0)
     except (KeyError, ValueError):
         return None
 
@@ -219,7 +222,9 @@ def _generation_verdict(name: ModelName, kind: str) -> tuple[bool, str]:
         return True, "The name says too little: whether it runs is known after the download."
     if not OLDEST <= name.version <= NEWEST or (name.version == 7 and name.branch not in ("", "a")):
         return False, f"{generation} cannot be run yet; RWKV-7 can."
-    if (name.version < NEWEST or name.branch) and kind != "pth":
+    if name.version < NEWEST and kind != "pth":
+        return False, f"{generation} is run from its .pth file only."
+    if name.branch and kind not in ("pth", "safetensors"):
         return False, f"{generation} is run from its .pth file only."
     if name.version < NEWEST:
         return True, f"{generation} is an older generation: it runs, but slower than RWKV-7."

@@ -65,7 +65,10 @@ def test_every_format_that_people_have_is_offered(full, tmp_path):
     quantised, folder = models["rwkv7-g1d-0.1b-Q8_0.gguf"], models["RWKV7-G1d-0.1B-HF"]
     assert (quantised.format, quantised.quantisation, quantised.bits) == ("gguf", "Q8_0", 8)
     assert (folder.format, folder.size_bytes) == ("folder", 8)
-    assert models["rwkv7a-g1b-0.1b-20250819-ctx4096.pth"].branch == "a"
+    deep = models["rwkv7a-g1b-0.1b-20250819-ctx4096.pth"]
+    assert deep.branch == "a"
+    assert deep.shape is not None
+    assert deep.shape.deep == 32
 
 
 @pytest.mark.parametrize(
