@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QPoint,
     QRect,
     QSize,
+    QSortFilterProxyModel,
     Qt,
     Signal,
 )
@@ -148,8 +149,6 @@ class _RowPainter(QStyledItemDelegate):
 
     def _tone(self, row: "ReadyRow") -> str:
         colors, plan = self._theme.colors, row.model.plan
-        if row.kind:
-            return colors.muted
         if row.model.local.problem or row.load.status == "failed":
             return colors.danger
         if plan is not None and plan.verdict == "too_large":
@@ -159,6 +158,14 @@ class _RowPainter(QStyledItemDelegate):
     def accessible(self, row: "ReadyRow") -> str:
         """Both lines, to be read out."""
         return f"{row.title}. {self.words(row)}"
+
+
+class _Models(QSortFilterProxyModel):
+    """The rows that are models: what changes or begins one is offered elsewhere."""
+
+    def filterAcceptsRow(self, source_row: int, source_parent: _AnyIndex) -> bool:
+        row = _row_of(self.sourceModel().index(source_row, 0, source_parent))
+        return row is None or not row.kind
 
 
 class ModelPicker(QFrame):
@@ -177,7 +184,9 @@ class ModelPicker(QFrame):
         self.list = QListView()
         self.list.setObjectName("model_picker_list")
         self.list.setAccessibleName(self.tr("Models on this computer"))
-        self.list.setModel(rows)
+        models = _Models(self)
+        models.setSourceModel(rows)
+        self.list.setModel(models)
         self.list.setMouseTracking(True)
         self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

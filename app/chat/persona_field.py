@@ -46,7 +46,7 @@ class PersonaField(QWidget):
             theme, "trash", "delete_persona_button", self.tr("Delete this persona")
         )
         self.out = icon_button(
-            theme, "save", "export_persona_button", self.tr("Export this persona…")
+            theme, "external", "export_persona_button", self.tr("Export this persona…")
         )
         self.bring = icon_button(
             theme, "plus", "import_state_button", self.tr("Import a state as persona…")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLineEdit, QWidget
 
 from app.chat.persona_dialogs import LONGEST_NAME
 from app.theme import Theme
@@ -85,10 +85,14 @@ class StatePrompt(Overlay):
         words = self.tr("A new chat can then begin with it: Parameters, Persona.")
         self.column.addWidget(self.about)
         self.column.addWidget(label(words, "muted", wrap=True))
-        for name, control in ((self.tr("Name"), self.field), (self.tr("Model"), self.models)):
-            across = row(label(name), control)
-            across.setStretch(1, 1)
-            self.column.addLayout(across)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setColumnStretch(1, 1)
+        names = self.tr("Name"), self.tr("Model")
+        for place, (name, control) in enumerate(zip(names, (self.field, self.models), strict=True)):
+            grid.addWidget(label(name), place, 0)
+            grid.addWidget(control, place, 1)
+        self.column.addLayout(grid)
         self.column.addWidget(self.warning)
         cancel = push_button(self.tr("Cancel"), "state_cancel", kind="quiet", clicked=self.dismiss)
         buttons = row()

@@ -113,6 +113,8 @@ class ReadyRow:
         """The name as a person says it; the file's own when it says nothing."""
         if self.built_in:
             return built_in_title()
+        if self.kind:
+            return self.path.name
         if self.name.family:
             return self.name.title
         info = self.model.local.info

@@ -95,7 +95,7 @@ class DropArea(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         veil = QColor(colors.surface)
-        veil.setAlphaF(0.88)
+        veil.setAlphaF(0.95)
         painter.fillRect(self.rect(), veil)
         margin = px(16)
         painter.setPen(QPen(QColor(colors.accent), 2, Qt.PenStyle.DashLine))

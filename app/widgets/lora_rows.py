@@ -39,6 +39,8 @@ class LoraRow(QWidget):
         self.box.setSingleStep(0.05)
         self.box.setDecimals(2)
         self.box.setValue(use.strength)
+        self.box.setFixedWidth(theme.px(92))
+        self.box.lineEdit().setTextMargins(theme.px(6), 0, 0, 0)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName("lora_slider")
         self.slider.setAccessibleName(self.box.accessibleName())

@@ -6,14 +6,14 @@ Shows a ModelGroup and says which file was chosen; does nothing itself.
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from app.models.format_words import file_words, reason_text
 from app.models.grouping import ModelGroup
 from app.models.units import date_text
 from app.services.offers import AvailableModel
 from app.theme import Theme
-from app.widgets.parts import label, menu
+from app.widgets.parts import label, menu, row
 
 
 class VariantChooser(QWidget):
@@ -34,11 +34,9 @@ class VariantChooser(QWidget):
         theme.set_icon(self.button, "chevron_down")
         self.reason = label("", "faint", wrap=True)
         self.reason.setObjectName("variant_reason")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.reason)
+        beside = row(self.button, self.reason, spacing=12)
+        beside.setStretch(1, 1)
+        self.setLayout(beside)
         self.button.clicked.connect(self.open_menu)
 
     def show_group(self, group: ModelGroup) -> None:
@@ -55,7 +53,6 @@ class VariantChooser(QWidget):
         self.button.setProperty("model_id", best.id)
         reason = reason_text(group.reason) if best.id == group.suited else ""
         self.reason.setText(reason)
-        self.reason.setVisible(bool(reason))
 
     def open_menu(self) -> None:
         """Open the list under the button."""
