@@ -7,8 +7,6 @@ import mmap
 import os
 from types import TracebackType
 
-import numpy as np
-
 
 class MappedMemory:
     """Bytes of a file from ``start`` on. Given back by ``close`` or when it is collected.
@@ -40,6 +38,8 @@ class MappedMemory:
             raise OSError(str(error)) from error
         if not hasattr(mmap, "MAP_POPULATE") and hasattr(mmap, "MADV_WILLNEED"):
             self._map.madvise(mmap.MADV_WILLNEED)
+        import numpy as np  # here: who looks for cards imports this module and need not wait
+
         self.address = np.frombuffer(self._map, np.uint8).ctypes.data + start
 
     def __enter__(self) -> "MappedMemory":
