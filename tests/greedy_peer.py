@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 
 def greedy(peer: str, path: Path, tokens: Sequence[int], count: int) -> list[int]:
@@ -44,9 +46,9 @@ def by_rwkv(path: str, tokens: list[int], count: int) -> list[int]:
 
 def by_llama_cpp(path: str, tokens: list[int], count: int) -> list[int]:
     """Run llama.cpp by its C interface."""
-    import llama_cpp  # pyright: ignore[reportMissingImports]
     import numpy as np
 
+    llama_cpp: Any = import_module("llama_cpp")  # it may not be installed
     quiet = llama_cpp.llama_log_callback(lambda *_: None)
     llama_cpp.llama_log_set(quiet, None)
     llama_cpp.llama_backend_init()

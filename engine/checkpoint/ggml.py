@@ -73,7 +73,9 @@ PLAIN = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 """Types without blocks, as number types of a checkpoint: their bytes are used as they are."""
 
 
-def dequantise(kind: GgmlType, raw: "memoryview | NDArray[np.uint8]") -> "NDArray[np.float32]":
+def dequantise(
+    kind: GgmlType, raw: "bytes | memoryview | NDArray[np.uint8]"
+) -> "NDArray[np.float32]":
     """Return the fp32 values [elements] that whole blocks stand for.
 
     raw: contiguous bytes. A damaged scale gives infinities or NaN, never an error: whoever loads
