@@ -331,7 +331,7 @@ class Application(QObject):
         for refused in by_kind.get("refused", [])[:1]:
             assert refused.error is not None
             self._on_failed(refused.error.message, refused.error.hint)
-        self._open_models([one.path for one in by_kind.get("model", [])])
+        self._open_models([one.info.path for one in by_kind.get("model", []) if one.info])
         for folder in by_kind.get("folder", []):
             self._on_folder_given(folder)
         if loras := by_kind.get("lora"):

@@ -207,8 +207,10 @@ class ModelLibrary(QObject):
         """Delete a model that is listed as ready, for good; never the one that came with us."""
         if all(model.local.path != path or model.built_in for model in self.ready):
             return
+        from engine.hub.removal import remove_model
+
         self._tasks.run_in_background(
-            lambda: _remove(path),
+            lambda: remove_model(path),
             lambda _: self._on_deleted(path),
             lambda error: self.delete_failed.emit(str(path), _as_engine_error(error)),
         )
@@ -322,12 +324,6 @@ class ModelLibrary(QObject):
                 plan = self.plan_for(model.shape)
                 listed.setdefault(key, AvailableModel(key, model, plan, path, added))
         return list(listed.values())
-
-
-def _remove(path: Path) -> None:
-    from engine.hub.removal import remove_model  # brings numpy, which the window's start need not
-
-    remove_model(path)
 
 
 def _as_engine_error(error: Exception) -> EngineError:

@@ -13,11 +13,13 @@ _ARCHITECTURE = re.compile(r"(?<![a-z0-9])(?:rwkv-?)?x0(\d)[0-2]([a-z]?)(?![a-z0
 _PLAIN = re.compile(r"(?<![aq])rwkv[-_ ]?v?(\d)([a-z]?)(?![a-z0-9.])", re.I)
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([bm])", re.I)
+_SIZE_IN_ONE = re.compile(r"(\d+)B(\d)", re.I)  # 1B5 is 1.5B
 _RELEASE = re.compile(r"g\d+[a-z]?\d*", re.I)
 _WORLD = re.compile(r"world(?:v?(\d+(?:\.\d+)?))?", re.I)
 _WORLD_RELEASE = re.compile(r"v(\d+(?:\.\d+)?)", re.I)
 _DATE = re.compile(r"20\d{6}")
 _CONTEXT = re.compile(r"ctx(\d+)(k?)", re.I)
+_CONTEXT_ALONE = re.compile(r"(?:1024|2048|4096|8023|8192|16384)")
 _QUANTISATION = re.compile(
     r"(?:(?:i?q|tq|mxfp)\d\w*|[bf]{1,2}p?(?:16|32)|int[48]|nf4|\d-?bit)", re.I
 )
@@ -154,8 +156,12 @@ def _classify(word: str) -> tuple[str, str]:
     if found := _SIZE.fullmatch(word):
         label = f"{found[1]}{found[2].upper()}"
         return "size", _SAME_SIZE.get(label, label)
+    if found := _SIZE_IN_ONE.fullmatch(word):
+        return "size", f"{found[1]}.{found[2]}B"
     if _DATE.fullmatch(word):
         return "date", word
+    if _CONTEXT_ALONE.fullmatch(word):
+        return "context", word
     if found := _CONTEXT.fullmatch(word):
         return "context", str(int(found[1]) * (1024 if found[2] else 1))
     if _RELEASE.fullmatch(word):

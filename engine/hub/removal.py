@@ -1,29 +1,24 @@
-"""Deleting a model from this computer: its own files, and nothing else that lies beside them.
+"""A model is deleted from the disk: all of its files, and nothing that only lies beside them."""
 
-Knows which files belong to a model in the Hugging Face layout, and how the hub's cache keeps bytes.
-"""
-
+import fnmatch
 from pathlib import Path
 
-from engine.checkpoint.huggingface import CONFIG, INDEXES, is_weight_file, weight_files
 from engine.errors import EngineError
 
-_BESIDE = frozenset(
-    {
-        CONFIG, *INDEXES, "generation_config.json", "preprocessor_config.json",
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-        "vocab.json", "vocab.txt", "vocabulary.txt", "merges.txt", "chat_template.jinja",
-        "__init__.py", "hf_rwkv_tokenizer.py", "modeling_rwkv7.py", "configuration_rwkv7.py",
-        "tokenization_rwkv7.py",
-    }
-)  # fmt: skip
-_DOCUMENTS = frozenset({"README.md", ".gitattributes", "LICENSE"})
+_OF_A_FOLDER = (
+    *("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "*.bin.index.json"),
+    *("config.json", "generation_config.json", "skein-download.json"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt"),
+    "rwkv_vocab_*.txt",
+)
+"""What belongs to a model in the Hugging Face layout; whatever else is there is the user's."""
 
 
 def remove_model(path: Path) -> None:
-    """Delete a model file; of a folder the model's files, and itself if nothing else is in it.
+    """Delete a model's file, or of a folder that is one model its files, then the empty folder.
 
-    What a link in the hub's cache leads to is deleted as well. Raises EngineError.
+    Of a link in the hub's own cache the bytes go too, which lie beside it under their hash.
+    Raises EngineError when something cannot be deleted.
     """
     try:
         if path.is_dir():
@@ -38,33 +33,15 @@ def remove_model(path: Path) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Delete the weights first: if a program holds them open, the model stays whole."""
-    weights = _weights_of(folder)
-    for path in sorted(folder.iterdir(), key=lambda path: path.name not in weights):
-        if path.is_file() and (path.name in weights or _belongs(path.name)):
-            _remove_file(path)
-    left = list(folder.iterdir())
-    if all(path.name in _DOCUMENTS and path.is_file() for path in left):
-        for path in left:
-            _remove_file(path)
+    for file in list(folder.iterdir()):
+        named = any(fnmatch.fnmatchcase(file.name, pattern) for pattern in _OF_A_FOLDER)
+        if named and (file.is_file() or file.is_symlink()):
+            _remove_file(file)
+    if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _weights_of(folder: Path) -> set[str]:
-    """Return the names of the files that hold the weights; of a damaged folder those that show."""
-    shown = {path.name for path in folder.iterdir() if is_weight_file(path.name)}
-    try:
-        return shown | {name for name in weight_files(folder) if Path(name).name == name}
-    except EngineError:
-        return shown
-
-
-def _belongs(name: str) -> bool:
-    return name in _BESIDE or (name.startswith("rwkv_vocab_v") and name.endswith(".txt"))
 
 
 def _remove_file(path: Path) -> None:
     if path.is_symlink() and "blobs" in path.resolve().parts:
-        # The hub's own cache: the bytes lie beside it under their hash.
         path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)

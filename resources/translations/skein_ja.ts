@@ -119,7 +119,7 @@
     </message>
     <message>
         <source>The folder cannot be moved while a model is downloaded.</source>
-        <translation>モデルのダウンロード中はフォルダーを移動できません。</translation>
+        <translation>モデルのダウンロード中はフォルダを移動できません。</translation>
     </message>
     <message>
         <source>Wait for the download or pause it, then try again.</source>
@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>A model in any format, a folder, a LoRA, a state, or a page of the hub</source>
-        <translation>あらゆる形式のモデル、フォルダー、LoRA、状態、またはハブのページ</translation>
+        <translation>あらゆる形式のモデル、フォルダ、LoRA、状態、またはハブのページ</translation>
     </message>
 </context>
 <context>
@@ -535,7 +535,7 @@
     </message>
     <message>
         <source>The smaller download: this computer computes in 8 bits in any case.</source>
-        <translation>ダウンロードが小さく済みます。このコンピューターはいずれにせよ 8 ビットで計算します。</translation>
+        <translation>ダウンロードが小さく済みます。このコンピュータはいずれにせよ 8 ビットで計算します。</translation>
     </message>
     <message>
         <source>There is no file of this release with more bits.</source>
@@ -543,7 +543,7 @@
     </message>
     <message>
         <source>Hugging Face folder</source>
-        <translation>Hugging Face フォルダー</translation>
+        <translation>Hugging Face フォルダ</translation>
     </message>
 </context>
 <context>
@@ -773,7 +773,7 @@
     <name>LoraDesk</name>
     <message>
         <source>{0} is a LoRA, and no model on this computer is the one that it changes.</source>
-        <translation>{0} は LoRA ですが、それが変更するモデルはこのコンピューターにありません。</translation>
+        <translation>{0} は LoRA ですが、それが変更するモデルはこのコンピュータにありません。</translation>
     </message>
     <message>
         <source>Download or open the model that it was trained on, then drop it again.</source>
@@ -1959,7 +1959,7 @@
     </message>
     <message>
         <source>Any of its size: none is on this computer</source>
-        <translation>同じ大きさのモデルすべて（このコンピューターにはありません）</translation>
+        <translation>同じ大きさのモデルすべて（このコンピュータにはありません）</translation>
     </message>
     <message>
         <source>Keep this state as a persona</source>
@@ -2165,7 +2165,7 @@
     <name>StorageService</name>
     <message>
         <source>The folder could not be moved: {0}</source>
-        <translation>フォルダーを移動できませんでした: {0}</translation>
+        <translation>フォルダを移動できませんでした: {0}</translation>
     </message>
     <message>
         <source>Nothing was lost.</source>
@@ -2276,7 +2276,7 @@
     </message>
     <message>
         <source>on this computer</source>
-        <translation>このコンピューターにあります</translation>
+        <translation>このコンピュータにあります</translation>
     </message>
     <message>
         <source>cannot be run</source>
@@ -2284,7 +2284,7 @@
     </message>
     <message>
         <source>suits this computer</source>
-        <translation>このコンピューター向け</translation>
+        <translation>このコンピュータ向け</translation>
     </message>
 </context>
 <context>

@@ -1,4 +1,4 @@
-"""Deleting a model takes its own files, and nothing else that lies beside them."""
+"""Deleting a model deletes a model, and nothing else."""
 
 from pathlib import Path
 
@@ -6,60 +6,54 @@ import pytest
 
 from engine.errors import EngineError
 from engine.hub.removal import remove_model
-from tests.engine.checkpoint.huggingface_files import write_folder
-from tests.tiny import tiny_weights
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = write_folder(tmp_path / "m", tiny_weights(width=64, vocab=80), shards=2)
-    for name in ("README.md", "modeling_rwkv7.py", "rwkv_vocab_v20230424.txt"):
-        (path / name).write_text("x")
+def folder(path: Path, *names: str) -> Path:
+    path.mkdir(parents=True)
+    for name in names:
+        (path / name).write_text(name)
     return path
 
 
-def test_a_folder_that_is_only_a_model_goes(folder: Path):
-    remove_model(folder)
-    assert not folder.exists()
+def test_a_file(tmp_path):
+    (tmp_path / "a.pth").write_text("a")
+    (tmp_path / "b.pth").write_text("b")
+    remove_model(tmp_path / "a.pth")
+    remove_model(tmp_path / "absent.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.pth"]
 
 
-def test_what_else_lies_in_the_folder_stays(folder: Path):
-    (folder / "thesis.txt").write_text("years of work")
-    (folder / "photos").mkdir()
-    (folder / "other.safetensors").write_bytes(b"another model")
-    remove_model(folder)
-    left = {path.name for path in folder.iterdir()}
-    assert left == {"thesis.txt", "photos", "other.safetensors", "README.md"}
+def test_a_folder_goes_with_all_of_the_model(tmp_path):
+    names = ("config.json", "model-00001-of-00001.safetensors", "model.safetensors.index.json")
+    model = folder(tmp_path / "m", *names, "tokenizer_config.json", "rwkv_vocab_v20230424.txt")
+    remove_model(model)
+    assert not model.exists()
 
 
-def test_weights_under_a_name_of_their_own(tmp_path: Path):
-    path = write_folder(tmp_path / "m", tiny_weights(width=64, vocab=80))
-    (path / "model.safetensors").rename(path / "mine.safetensors")
-    remove_model(path)
-    assert not path.exists()
+def test_what_only_lies_beside_it_stays(tmp_path):
+    model = folder(tmp_path / "m", "config.json", "model.safetensors", "diary.txt", "train.py")
+    folder(model / "checkpoints", "model.safetensors")
+    remove_model(model)
+    left = sorted(str(path.relative_to(model)) for path in model.rglob("*") if path.is_file())
+    assert left == ["checkpoints/model.safetensors", "diary.txt", "train.py"]
 
 
-def test_a_file(tmp_path: Path):
-    path = tmp_path / "a.pth"
-    path.write_bytes(b"x")
-    remove_model(path)
-    remove_model(path)  # somebody was quicker
-    assert not path.exists()
-
-
-def test_the_bytes_in_the_hubs_cache_go(tmp_path: Path, folder: Path):
-    root = tmp_path / "models--a--b"
-    snapshot = root / "snapshots" / "commit"
-    snapshot.mkdir(parents=True)
-    (root / "blobs").mkdir()
-    for i, path in enumerate(sorted(folder.iterdir())):
-        path.rename(root / "blobs" / str(i))
-        (snapshot / path.name).symlink_to(Path("../../blobs") / str(i))
+def test_the_hubs_cache_gives_its_bytes_back(tmp_path):
+    blobs = folder(tmp_path / "models--a--b" / "blobs", "1", "2", "other")
+    snapshot = folder(tmp_path / "models--a--b" / "snapshots" / "commit")
+    (snapshot / "config.json").symlink_to(blobs / "1")
+    (snapshot / "model.safetensors").symlink_to(blobs / "2")
     remove_model(snapshot)
     assert not snapshot.exists()
-    assert not list((root / "blobs").iterdir())
+    assert [path.name for path in blobs.iterdir()] == ["other"]
 
 
-def test_what_cannot_be_deleted_says_so(tmp_path: Path):
-    with pytest.raises(EngineError, match="could not be deleted"):
-        remove_model(tmp_path / ("x" * 300))
+def test_what_cannot_be_deleted_is_said(tmp_path, monkeypatch):
+    (tmp_path / "a.pth").write_text("a")
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(EngineError, match=r"a\.pth could not be deleted: Permission denied"):
+        remove_model(tmp_path / "a.pth")
