@@ -288,7 +288,7 @@ def test_a_lora_of_a_table_is_refused_and_can_be_merged(
     assert deviation(truth.forward(TOKENS[:9], truth.new_state()), logits) < 1e-4
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".st"])
 def test_it_can_be_converted_and_is_the_same_model(
     path: Path, tmp_path: Path, truth: Reference, suffix: str
 ) -> None:
