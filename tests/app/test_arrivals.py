@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
+from safetensors.torch import save_file
 
 from engine.checkpoint import inspect
 from engine.lora_use import LoraUse
@@ -25,7 +27,9 @@ from engine.state import State
 from engine.state_formats import STATE_FORMATS, StateFormat, export_state, import_state
 from tests.app.test_whole_way import Driver
 from tests.engine.checkpoint.huggingface_files import write_folder
+from tests.gguf_files import in_blocks, write_gguf
 from tests.hub_server import HubServer
+from tests.older import write_older_pth
 from tests.tiny import tiny_weights, write_tiny_pth
 
 Start = Callable[..., Driver]
@@ -98,6 +102,67 @@ def test_a_model_that_is_dropped_runs(start: Start, model: Path) -> None:
     assert drive.app.loaded is not None
     assert drive.app.loaded.info.path == model
     assert drive.app.window.page == "chat"
+
+
+def as_pth(folder: Path) -> Path:
+    return write_tiny_pth(folder / "rwkv7-g1d-tiny.pth", width=64, dtype=torch.bfloat16)
+
+
+def as_st(folder: Path) -> Path:
+    weights = {name: t.squeeze().contiguous() for name, t in tiny_weights(width=64).items()}
+    weights |= {name: t.view(1, 64) for name, t in weights.items() if name.endswith("r_k")}
+    save_file(weights, folder / "rwkv7-g1d-tiny.st")
+    return folder / "rwkv7-g1d-tiny.st"
+
+
+def as_folder(folder: Path) -> Path:
+    return write_folder(folder / "rwkv7-tiny-hf", tiny_weights(width=64), shards=2)
+
+
+def as_gguf(folder: Path) -> Path:
+    quantise = in_blocks(gguf.GGMLQuantizationType.Q8_0)
+    return write_gguf(folder / "rwkv7-g1d-tiny-Q8_0.gguf", tiny_weights(width=64), quantise)
+
+
+def as_v7a(folder: Path) -> Path:
+    return write_tiny_pth(folder / "rwkv7a-g1d-tiny.pth", width=64, deep=4)
+
+
+def as_v6(folder: Path) -> Path:
+    return write_older_pth(folder / "RWKV-x060-World-tiny.pth", "6")
+
+
+def as_v4(folder: Path) -> Path:
+    return write_older_pth(folder / "RWKV-4-World-tiny.pth", "4")
+
+
+@pytest.mark.parametrize(
+    ("made", "label"),
+    [
+        (as_pth, ""),
+        (as_st, ""),
+        (as_folder, ""),
+        (as_gguf, ""),
+        (as_v7a, "RWKV-7a (DeepEmbed)"),
+        (as_v6, "RWKV-6, an older generation"),
+        (as_v4, "RWKV-4, an older generation"),
+    ],
+)
+def test_every_format_that_is_dropped_writes_a_reply(
+    start: Start, tmp_path: Path, made: Callable[[Path], Path], label: str
+) -> None:
+    path = made(tmp_path)
+    drive = start()
+    drop(drive, [path])
+    drive.wait_loaded()
+    drive.limit(3)
+    drive.type("Hello")
+    drive.wait(lambda: len(drive.app.chat.messages) == 2)
+    drive.wait_idle()
+    reply = drive.app.chat.messages[1]
+    assert (reply.status, reply.error) == ("done", "")
+    assert label in drive.text_of("model_button")
+    assert drive.text_of("model_button").endswith(label or "CPU")
 
 
 def test_a_folder_in_the_hugging_face_layout_runs(start: Start, tmp_path: Path) -> None:
