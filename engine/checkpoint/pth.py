@@ -4,6 +4,7 @@ Only the table of contents, ``data.pkl`` and the members' short headers are read
 weights. Knows archives, not which tensors a model needs.
 """
 
+import os
 import struct
 import zipfile
 import zlib
@@ -23,10 +24,14 @@ from engine.checkpoint.storage import Range, Turned
 from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 
 PICKLE_LIMIT_BYTES = 16 << 20
-"""Largest ``data.pkl``; that of a 61-layer model has a fifth of a megabyte."""
+"""Largest ``data.pkl`` of all; that of a 61-layer model has a fifth of a megabyte."""
 
 _TURNED_LIMIT_BYTES = 64 << 20
 """Transposed matrices are read whole to turn them; the loras, which occur so, are far smaller."""
+
+# What is read as objects takes many times its bytes, so it must be a small part of a file.
+_SMALL_PICKLE_BYTES = 1 << 19
+_SMALL_DIRECTORY_BYTES = 1 << 20
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MAGIC = b"PK\x03\x04"
@@ -78,13 +83,15 @@ class _Limited:
     Without it a forged directory size makes ``zipfile`` read the whole file into memory.
     """
 
-    def __init__(self, file: BinaryIO, limit_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, file_bytes: int) -> None:
         self._file = file
-        self._limit = limit_bytes
+        self._file_bytes = file_bytes
+        self._limit = max(_SMALL_DIRECTORY_BYTES, file_bytes >> 6)
 
     def read(self, size: int = -1) -> bytes:
-        wanted = self._limit + 1 if size < 0 else size
-        if wanted > self._limit + 1:
+        left = max(0, self._file_bytes - self._file.tell())
+        wanted = left if size < 0 else min(size, left)
+        if wanted > self._limit:
             raise zipfile.BadZipFile("directory too large")
         return b"".join(_pieces(self._file, wanted))
 
@@ -107,7 +114,7 @@ def _pieces(file: BinaryIO, wanted: int) -> list[bytes]:
 
 
 def _open_archive(file: BinaryIO, name: str, file_bytes: int) -> zipfile.ZipFile:
-    limited: Any = _Limited(file, PICKLE_LIMIT_BYTES)
+    limited: Any = _Limited(file, file_bytes)
     try:
         return zipfile.ZipFile(limited)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
@@ -159,10 +166,11 @@ def _root(file: BinaryIO, name: str, members: dict[str, zipfile.ZipInfo], prefix
 
 def _member(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> bytes:
     """Return one small member's bytes, whole and with the right checksum."""
-    if info.file_size > PICKLE_LIMIT_BYTES:
+    limit = min(PICKLE_LIMIT_BYTES, max(_SMALL_PICKLE_BYTES, file.seek(0, os.SEEK_END) >> 5))
+    if info.file_size > limit:
         raise DamagedFile(
             f"{name} is damaged or hostile: its part {info.filename} has {info.file_size:,} "
-            f"bytes, and no model needs more than {PICKLE_LIMIT_BYTES:,}."
+            f"bytes, and no model of this size needs more than {limit:,}."
         )
     file.seek(_data_offset(file, name, info))
     data = b"".join(_pieces(file, info.file_size))

@@ -51,12 +51,13 @@ def read_table(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     if start.startswith(b"GGUF"):
         return read_gguf(file, name, file_bytes)
     if start.startswith((b"\x80", b"c", b"(")):
-        raise refuse_bare_pickle(_more(file, start), name)
+        raise refuse_bare_pickle(_more(file, start, file_bytes), name)
     raise _unknown(start, name)
 
 
-def _more(file: BinaryIO, start: bytes) -> bytes:
-    return start + (file.read(PICKLE_LIMIT_BYTES) if start.startswith(b"\x80") else b"")
+def _more(file: BinaryIO, start: bytes, file_bytes: int) -> bytes:
+    wanted = min(PICKLE_LIMIT_BYTES >> 5, file_bytes)
+    return start + (file.read(wanted) if start.startswith(b"\x80") else b"")
 
 
 def _unknown(start: bytes, name: str) -> EngineError:

@@ -23,7 +23,7 @@ from engine.vocabulary import (
 )
 
 _WORLD_ROWS = 65536
-_LIMIT_BYTES = 64 << 20
+_LIMIT_BYTES = 8 << 20
 _LARGE_BYTES = 500_000  # half of the World's file
 _LONGEST_MATCH = "RWKV7LongestMatch"
 
