@@ -17,7 +17,7 @@ from engine.model import load_backend
 from engine.strategy import Strategy
 from engine.tokenizer import load_tokenizer
 from engine.vocabulary import format_vocabulary, read_vocabulary
-from tests.greedy_peer import greedy
+from tests.peer_engines import greedy
 from tests.tiny import tiny_weights
 
 VOCAB = 512

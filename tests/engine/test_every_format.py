@@ -6,6 +6,7 @@ as far from the model's as an error of that size in the weights makes them: meas
 the same size in every tensor, not with a constant.
 """
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from torch import Tensor
 from engine.checkpoint import inspect, open_checkpoint
 from engine.checkpoint.ggml import PLAIN, TYPES
 from engine.checkpoint.gguf_names import gguf_name
+from engine.convert import convert
 from engine.model import load_backend
 from engine.strategy import Strategy
 from tests.gguf_files import in_blocks, is_pair, write_gguf
+from tests.peer_engines import quantised
 from tests.reference import Reference
 from tests.tiny import tiny_weights
 
@@ -141,3 +144,20 @@ def random_blocks(rng: np.random.Generator, shape: tuple[int, ...], kind: Kind) 
     block, block_bytes = TYPES[int(kind)].block, TYPES[int(kind)].block_bytes
     size = (shape[0], shape[1] // block * block_bytes)
     return rng.integers(0, 40, size, dtype=np.uint8)
+
+
+if importlib.util.find_spec("llama_cpp"):
+
+    @pytest.mark.parametrize("name", ["Q4_K_M", "Q5_K_M", "Q6_K", "Q3_K_M", "IQ4_NL"])
+    def test_what_llama_cpp_writes(tmp_path: Path, weights: dict[str, Tensor], name: str) -> None:
+        """Decoded weights are nearer to the model's than those of a plainer type of fewer bits."""
+        convert(write_gguf(tmp_path / "x.gguf", weights, in_blocks(Kind.F32)), tmp_path / "y.gguf")
+        made = quantised(tmp_path / "y.gguf", tmp_path / "z.gguf", name)
+        assert inspect(made).weights == name.removesuffix("_M")
+        matrix = "blocks.1.ffn.key.weight"
+        with open_checkpoint(made) as checkpoint:
+            found = torch.from_numpy(checkpoint.read(matrix)) - weights[matrix]
+        plainer = as_decoded(matrix, weights[matrix], Kind.Q4_0) - weights[matrix]
+        room = 2.5 if name == "Q3_K_M" else 1.0  # one bit less: twice the error
+        assert found.square().mean() < (room * plainer).square().mean()
+        assert np.isfinite(logits(made)).all()

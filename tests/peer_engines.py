@@ -1,6 +1,7 @@
-"""Greedy tokens by another engine, in a process of its own: ``python -m tests.greedy_peer``.
+"""Other engines, each in a process of its own: ``python -m tests.peer_engines``.
 
-Arguments: rwkv or llama_cpp, a model file, the ids to read separated by commas, how many to write.
+Arguments: rwkv or llama_cpp, a model file, the ids to read separated by commas, how many to write;
+or quantise, a GGUF, the new one, llama.cpp's name of a mix.
 """
 
 import json
@@ -15,17 +16,29 @@ from typing import Any
 
 def greedy(peer: str, path: Path, tokens: Sequence[int], count: int) -> list[int]:
     """Return what a peer writes after these tokens."""
-    ids = ",".join(map(str, tokens))
-    command = [sys.executable, "-m", "tests.greedy_peer", peer, str(path), ids, str(count)]
+    return _run(peer, str(path), ",".join(map(str, tokens)), str(count))
+
+
+def quantised(source: Path, target: Path, mix: str) -> Path:
+    """Let llama.cpp quantise a GGUF to one of its mixes, such as Q4_K_M."""
+    assert _run("quantise", str(source), str(target), mix) == [0]
+    return target
+
+
+def _run(*arguments: str) -> list[int]:
+    command = [sys.executable, "-m", "tests.peer_engines", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def main(peer: str, path: str, ids: str, count: str) -> None:
-    """Print the tokens as JSON in the last line."""
-    run = {"rwkv": by_rwkv, "llama_cpp": by_llama_cpp}[peer]
-    print(json.dumps(run(path, [int(one) for one in ids.split(",")], int(count))))
+def main(what: str, path: str, *more: str) -> None:
+    """Print numbers as JSON in the last line."""
+    if what == "quantise":
+        print(json.dumps([quantise(path, *more)]))
+        return
+    run = {"rwkv": by_rwkv, "llama_cpp": by_llama_cpp}[what]
+    print(json.dumps(run(path, [int(one) for one in more[0].split(",")], int(more[1]))))
 
 
 def by_rwkv(path: str, tokens: list[int], count: int) -> list[int]:
@@ -44,14 +57,28 @@ def by_rwkv(path: str, tokens: list[int], count: int) -> list[int]:
     return written(step, tokens, count)
 
 
+def quiet_llama_cpp() -> Any:
+    """Return the package, which may not be installed, and let it say nothing."""
+    package: Any = import_module("llama_cpp")
+    package.skein_log = package.llama_log_callback(lambda *_: None)  # kept as long as the package
+    package.llama_log_set(package.skein_log, None)
+    package.llama_backend_init()
+    return package
+
+
+def quantise(path: str, target: str, mix: str) -> int:
+    """Return what llama.cpp's own quantisation returns: 0 when it went well."""
+    llama_cpp = quiet_llama_cpp()
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype, params.nthread = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{mix}"), 1
+    return llama_cpp.llama_model_quantize(path.encode(), target.encode(), params)
+
+
 def by_llama_cpp(path: str, tokens: list[int], count: int) -> list[int]:
     """Run llama.cpp by its C interface."""
     import numpy as np
 
-    llama_cpp: Any = import_module("llama_cpp")  # it may not be installed
-    quiet = llama_cpp.llama_log_callback(lambda *_: None)
-    llama_cpp.llama_log_set(quiet, None)
-    llama_cpp.llama_backend_init()
+    llama_cpp = quiet_llama_cpp()
     params = llama_cpp.llama_model_default_params()
     params.n_gpu_layers = 0
     model = llama_cpp.llama_model_load_from_file(path.encode(), params)
