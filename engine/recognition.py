@@ -44,6 +44,12 @@ class StateFacts:
     fingerprint: str = ""
     tokens_read: int = 0
 
+    @property
+    def width(self) -> int:
+        """The width of the models that it is for."""
+        heads = self.wkv_shape[1] if len(self.wkv_shape) == 4 else 1
+        return heads * self.wkv_shape[-1]
+
     def fits(self, info: "ModelInfo") -> bool:
         """Say whether it can begin a chat with this model."""
         return self.wkv_shape == tuple(info.shape.wkv_shape) and self.fingerprint in (

@@ -106,7 +106,7 @@ class PersonaDesk(QObject):
     def _about(self, found: "Recognised") -> str:
         facts = found.state
         assert facts is not None
-        layers, width = facts.wkv_shape[0], facts.wkv_shape[1] * facts.wkv_shape[-1]
+        layers, width = facts.wkv_shape[0], facts.width
         words = self.tr("{0} is a state for models of {1} layers, {2} wide.").format(
             found.path.name, layers, width
         )

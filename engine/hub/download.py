@@ -33,7 +33,7 @@ _HASH_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class _Watch:
+class Watch:
     """Who is told of the progress, and who may stop it."""
 
     meter: Meter
@@ -72,7 +72,7 @@ class Download:
         verified and returned. Raises DownloadFailed (kind "stopped" after ``stop``); what was
         received stays, unless its hash is wrong.
         """
-        watch = _Watch(Meter(progress), stop)
+        watch = Watch(Meter(progress), stop)
         try:
             self._check_kind()
             watch.meter.show("starting", self.received, self.model.size_bytes)
@@ -128,7 +128,7 @@ class Download:
             )
         return Wanted(model.repo, model.file, facts.revision, size_bytes, facts.sha256)
 
-    def _place(self, wanted: Wanted, watch: _Watch) -> PartFile | Path:
+    def _place(self, wanted: Wanted, watch: Watch) -> PartFile | Path:
         """Return where to receive it, or the path of the file that is there already."""
         for target in self._targets():
             if target.exists():
@@ -162,7 +162,7 @@ class Download:
                 return None
         return None
 
-    def _complete(self, part: PartFile, wanted: Wanted, watch: _Watch) -> Path:
+    def _complete(self, part: PartFile, wanted: Wanted, watch: Watch) -> Path:
         with part.locked():
             part.begin(wanted)
             self._check_space(wanted.size_bytes - part.received)
@@ -175,7 +175,7 @@ class Download:
             free = self._free_bytes(self.folder)
             disk.require_space(self.model.name, self.folder, missing, free, self._margin_bytes)
 
-    def _receive(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+    def _receive(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
         """Fetch what is missing, over as many connections as it takes."""
         failures = 0
         while part.received < wanted.size_bytes:
@@ -186,7 +186,7 @@ class Download:
                 failures = 1 if part.received > before else failures + 1
                 pause_after(error, failures, self._pauses_s, watch.stop)
 
-    def _receive_once(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+    def _receive_once(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
         start = part.received
 
         def source() -> Iterator[Opened | bytes]:
@@ -207,8 +207,8 @@ class Download:
         if part.received < wanted.size_bytes:
             raise Passing(f"The connection was cut while {self.model.name} came in.", disk.KEPT)
 
-    def _verify(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
-        if wanted.sha256 and _sha256(part.path, watch) != wanted.sha256:
+    def _verify(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
+        if wanted.sha256 and sha256_of(part.path, watch) != wanted.sha256:
             part.discard()
             raise DownloadFailed(
                 f"{self.model.name} arrived damaged: its SHA-256 is not the one that the hub "
@@ -229,13 +229,13 @@ def pause_after(
         raise Stopped
 
 
-def _is_there(target: Path, wanted: Wanted, watch: _Watch) -> bool:
+def _is_there(target: Path, wanted: Wanted, watch: Watch) -> bool:
     if not target.is_file() or target.stat().st_size != wanted.size_bytes:
         return False
-    return not wanted.sha256 or _sha256(target, watch) == wanted.sha256
+    return not wanted.sha256 or sha256_of(target, watch) == wanted.sha256
 
 
-def _sha256(path: Path, watch: _Watch) -> str:
+def sha256_of(path: Path, watch: Watch) -> str:
     """Return the SHA-256 of what lies on the disk, reporting the phase "verifying"."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb", buffering=0) as file:

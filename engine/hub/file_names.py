@@ -23,6 +23,7 @@ _CONTEXT_ALONE = re.compile(r"(?:1024|2048|4096|8023|8192|16384)")
 _QUANTISATION = re.compile(
     r"(?:(?:i?q|tq|mxfp)\d\w*|[bf]{1,2}p?(?:16|32)|int[48]|nf4|\d-?bit)", re.I
 )
+_DOTTED = re.compile(r"\.(?=(?:i?q\d|b?f(?:p)?(?:16|32)))", re.I)  # model.Q8_0.gguf
 _NOT_WORDS = frozenset(
     ["rwkv", "goose", "hf", "gguf", "fla", "st", "pth", "model", "chat", "better_quantization", ""]
 )
@@ -68,7 +69,7 @@ def parse_file_name(name: str) -> ModelName:
     """Return what a file's or a repository's name says; never raises."""
     stem = _stem(PurePosixPath(name.replace("\\", "/")).name)
     part = _PART.search(stem)
-    stem = _PART.sub("", stem)
+    stem = _DOTTED.sub("-", _PART.sub("", stem))
     found = _ARCHITECTURE.search(stem) or _PLAIN.search(stem)
     if found is None:
         return ModelName(words=tuple(_words(stem)), part=part is not None)

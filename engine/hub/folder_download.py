@@ -17,7 +17,14 @@ from engine.errors import DownloadFailed
 from engine.files import write_atomically
 from engine.hub import disk
 from engine.hub.connection import Hub, HubFile
-from engine.hub.download import PAUSES_S, TRIES_TO_ASK, Download, pause_after
+from engine.hub.download import (
+    PAUSES_S,
+    TRIES_TO_ASK,
+    Download,
+    Watch,
+    pause_after,
+    sha256_of,
+)
 from engine.hub.failures import Passing
 from engine.hub.file_names import is_safe_path, local_name
 from engine.hub.meter import DownloadProgress, Meter
@@ -62,7 +69,7 @@ class FolderDownload:
             files = self._files(stop)
             target = self._target(files)
             if target.exists():
-                return target
+                return self._verified(target, files, Watch(meter, stop))
             workplace = _Workplace(_workplace_of(target), self.model)
             workplace.begin(files)
             self._check_space(workplace, files)
@@ -128,6 +135,17 @@ class FolderDownload:
         yield self.folder / f"{plain} ({owner})"
         for number in range(2, 100):
             yield self.folder / f"{plain} ({owner} {number})"
+
+    def _verified(self, target: Path, files: Sequence[HubFile], watch: Watch) -> Path:
+        """Return a folder that is there already; raise DownloadFailed when it is damaged."""
+        for file in files:
+            if file.sha256 and sha256_of(target / file.path, watch) != file.sha256:
+                raise DownloadFailed(
+                    f"{target} is there already, and its {file.path} is damaged.",
+                    "Delete that model, then download it again.",
+                    kind="damaged",
+                )
+        return target
 
     def _is_ours(self, workplace: Path) -> bool:
         return _read_note(workplace)[0] in ("", self.model.repo)
@@ -281,7 +299,7 @@ def _workplace_of(target: Path) -> Path:
 
 
 def _holds(target: Path, files: Sequence[HubFile]) -> bool:
-    """Say whether a folder has all files in their sizes. They were verified when they came."""
+    """Say whether a folder has all files in their sizes."""
     return all(
         (target / file.path).is_file() and (target / file.path).stat().st_size == file.size_bytes
         for file in files

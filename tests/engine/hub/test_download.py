@@ -113,14 +113,22 @@ def test_pause_is_quick_even_when_the_line_is_dead(server, hub, folder):
     server.faults = Faults(stall_after=200_000)
     stop = threading.Event()
     job = download(hub, folder)
-    timer = threading.Timer(0.15, stop.set)
-    timer.start()
-    began = time.monotonic()
+    stopped: list[float] = []
+
+    def stop_once_it_stalls() -> None:
+        deadline = time.monotonic() + 10
+        while job.received < 200_000 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stopped.append(time.monotonic())
+        stop.set()
+
+    watcher = threading.Thread(target=stop_once_it_stalls)
+    watcher.start()
     assert failure(job, stop).kind == "stopped"
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - stopped[0] < 0.8
     assert job.received == 200_000
     assert not (folder / NAME).exists()
-    timer.join()
+    watcher.join()
 
 
 def test_a_new_object_resumes(server, hub, folder):

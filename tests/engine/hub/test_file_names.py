@@ -75,6 +75,8 @@ def test_quantisation_is_not_a_word():
     parsed = parse_file_name("rwkv7-g1e-13.3b-Q4_K_M-better_quantization-20260319.gguf")
     assert (parsed.quantisation, parsed.words) == ("Q4_K_M", ())
     assert parse_file_name("rwkv7-g1a-0.4b-FP16.gguf").quantisation == "FP16"
+    dotted = parse_file_name("rwkv7-g1d-0.1b-20260129-ctx8192.Q5_K_M.gguf")
+    assert (dotted.quantisation, dotted.title) == ("Q5_K_M", "RWKV-7 G1 0.1B")
 
 
 @pytest.mark.parametrize(

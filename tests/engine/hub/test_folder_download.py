@@ -102,6 +102,15 @@ def test_a_second_run_finds_it(hub, folder, server):
     assert not server.asked("GET", "resolve")
 
 
+def test_a_folder_that_was_damaged_meanwhile_says_so(hub, folder):
+    path, _ = run(job(hub, folder))
+    name = "model-00002-of-00002.safetensors"
+    (path / name).write_bytes(bytes(len(FILES[name])))
+    with pytest.raises(DownloadFailed, match="00002-of-00002") as caught:
+        run(job(hub, folder))
+    assert caught.value.kind == "damaged"
+
+
 def test_another_commit_replaces_only_what_changed(hub, folder, server):
     server.faults.piece_delay_s = 0.01
     interrupted(hub, folder, 1_200_000)
