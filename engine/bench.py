@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.backends.base import Backend
 from engine.bench_peers import open_peer
+from engine.checkpoint.older_shape import OlderShape
 from engine.folders import Folders
 from engine.hardware import detect
 from engine.model import load_backend, plan_model
 from engine.needs import embedding_bytes
+from engine.older_needs import older_embedding_bytes
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -209,12 +211,23 @@ def _prompt(vocab: int, length: int) -> list[int]:
 
 def _bytes_per_token(backend: Backend, info: "ModelInfo") -> int:
     """All weights but the table of embeddings and rows left out, and the state in and out."""
+    unread = getattr(backend, "unread_bytes", 0)
+    return (
+        backend.resident_bytes
+        - _embedding_bytes(backend, info)
+        - unread
+        + 2 * info.shape.state_bytes
+    )
+
+
+def _embedding_bytes(backend: Backend, info: "ModelInfo") -> int:
+    """What the table of embeddings takes in this backend; a token reads one row of it."""
+    if isinstance(info.shape, OlderShape):
+        first = backend.strategy.placement(info.shape.layers)[0]
+        return older_embedding_bytes(info.shape, first)
     native = backend.strategy.native_weights if backend.name == "cpu" else ""
     table = embedding_bytes(info.shape, native)
-    if not native and info.weights == "fp32":
-        table *= 2
-    unread = getattr(backend, "unread_bytes", 0)
-    return backend.resident_bytes - table - unread + 2 * info.shape.state_bytes
+    return 2 * table if not native and info.weights == "fp32" else table
 
 
 def _peak_bytes() -> int:

@@ -13,6 +13,7 @@ from torch.nn.functional import layer_norm
 from engine.backends.author_package import Placement, rescale_layers
 from engine.backends.weights import WeightReader
 from engine.checkpoint.older_shape import OlderShape
+from engine.freed_memory import give_back
 
 VERSIONS = {"4": 4, "5.0": 5, "5.1": 5.1, "5.2": 5.2, "6": 6.0}
 _MATRICES = ("key", "value", "receptance", "gate", "output", "head")
@@ -47,6 +48,8 @@ class OlderWeights:
                 made[name] = self._embedding()
             elif ".ln0." not in name and ".time_state" not in name:
                 made.update(self._tensor(name))
+            if name.endswith(("emb.weight", "ffn.value.weight", "head.weight")):
+                give_back()
         return made
 
     def start_state(self) -> Tensor | None:

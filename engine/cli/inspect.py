@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.checkpoint import ModelInfo, inspect
+from engine.checkpoint import ModelInfo, ModelShape, inspect
 from engine.checkpoint.info import ARCHITECTURE_WORDS
+from engine.checkpoint.older_shape import OlderShape
 
 
 def register(app: typer.Typer) -> None:
@@ -37,17 +38,29 @@ def as_plain(info: ModelInfo) -> dict[str, Any]:
     return asdict(info) | paths | {"shape": asdict(shape) | more}
 
 
+def _inside(shape: ModelShape) -> list[tuple[str, str]]:
+    """Return heads, which RWKV-4 has not, and low-rank pairs, which RWKV-4 and 5 have not."""
+    heads = ("Heads x size", f"{shape.heads} x {shape.head_size}")
+    if not isinstance(shape, OlderShape):
+        ranks = shape.ranks
+        return [heads, ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}")]
+    if shape.older == "6":
+        return [heads, ("Ranks mix, decay", f"{shape.mix_rank}, {shape.decay_rank}")]
+    return [] if shape.older == "4" else [heads]
+
+
 def _rows(info: ModelInfo) -> list[tuple[str, str]]:
-    shape, ranks = info.shape, info.shape.ranks
+    shape = info.shape
     words = ARCHITECTURE_WORDS[info.architecture]
+    if isinstance(shape, OlderShape):
+        words = f"RWKV-{shape.older}, an older generation"
     return [
         ("File", str(info.path)),
         ("Architecture", f"{words} ({info.format}, {info.weights})"),
         ("Parameters", f"{info.parameters:,}"),
         ("File size", f"{info.size_bytes:,} bytes"),
         ("Layers, width, ffn", f"{shape.layers}, {shape.width}, {shape.ffn}"),
-        ("Heads x size", f"{shape.heads} x {shape.head_size}"),
-        ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}"),
+        *_inside(shape),
         ("Vocabulary", f"{shape.vocab} ({info.tokenizer})"),
         ("State of one chat", f"{shape.state_bytes:,} bytes, whatever its length"),
         *((("Initial state", "in the file; new chats start from it"),) if info.has_state else ()),
