@@ -44,7 +44,6 @@ from engine.strategy import Strategy
 from engine.templates import load_templates
 
 if TYPE_CHECKING:
-    from engine.checkpoint.info import ModelInfo
     from engine.recognition import Recognised
 
 log = logging.getLogger(__name__)
@@ -105,6 +104,7 @@ class Application(QObject):
         self._connect_engine()
         self._connect_chat()
         self._connect_models()
+        self._connect_arrivals()
         self._connect_window()
         self._connect_settings()
         self._restore(files)
@@ -143,7 +143,7 @@ class Application(QObject):
             self,
             self.built_in,
         )
-        self.arrivals = Arrivals(self.tasks, self._known_models, self)
+        self.arrivals = Arrivals(self.tasks, self.library, self)
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
         self.storage = StorageService(folders, self.store, self.settings, self.tasks, self)
 
@@ -209,7 +209,6 @@ class Application(QObject):
         page.file_opened.connect(self._on_file_opened)
         page.files_given.connect(self.open_files)
         page.loras_requested.connect(self.loras.edit)
-        self.arrivals.recognised.connect(self._on_recognised)
         self.loras.load_wanted.connect(self.load)
         self.loras.failed.connect(self._on_failed)
         self.downloads.finished.connect(self._on_downloaded)
@@ -217,6 +216,15 @@ class Application(QObject):
             signal.connect(self._show_recommendation)
         self.library.available_changed.connect(self._show_recommendation)
         self.library.hardware_changed.connect(self._show_hardware)
+
+    def _connect_arrivals(self) -> None:
+        arrivals = self.arrivals
+        arrivals.models_given.connect(self._open_models)
+        arrivals.folder_given.connect(self._on_folder_given)
+        arrivals.loras_given.connect(self.loras.offer)
+        if self.chat_page.personas is not None:
+            arrivals.states_given.connect(self.chat_page.personas.offer)
+        arrivals.refused.connect(self._on_failed)
 
     def _connect_window(self) -> None:
         window = self.window
@@ -315,34 +323,8 @@ class Application(QObject):
         """Look at whatever somebody hands over, then load, list or offer it, or say what it is."""
         self.arrivals.take(files)
 
-    def _known_models(self) -> "list[ModelInfo]":
-        """Return the models on this computer, the one in use first."""
-        found = [ready.local.info for ready in self.library.ready]
-        used = self.loaded.info if self.loaded else None
-        others = [
-            info for info in found if info is not None and (used is None or info.path != used.path)
-        ]
-        return ([used] if used else []) + others
-
-    def _on_recognised(self, found: "tuple[Recognised, ...]") -> None:
-        by_kind: dict[str, list[Recognised]] = {}
-        for one in found:
-            by_kind.setdefault(one.kind, []).append(one)
-        for refused in by_kind.get("refused", [])[:1]:
-            assert refused.error is not None
-            self._on_failed(refused.error.message, refused.error.hint)
-        self._open_models([one.info.path for one in by_kind.get("model", []) if one.info])
-        for folder in by_kind.get("folder", []):
-            self._on_folder_given(folder)
-        if loras := by_kind.get("lora"):
-            self.loras.offer(loras)
-        elif states := by_kind.get("state"):
-            self._offer_state(states[0])
-
     def _open_models(self, paths: Sequence[Path]) -> None:
         """List models where they are, and load the first one, if it is not the one in use."""
-        if not paths:
-            return
         self.models_page.open_files(paths)
         in_use = self.loaded.info.path if self.loaded else None
         if paths[0] != in_use:  # to load it again would end the reply that it writes
@@ -355,10 +337,6 @@ class Application(QObject):
         self.window.say(
             self.tr("Models of {0} are listed now: {1}").format(found.path.name, found.models)
         )
-
-    def _offer_state(self, found: "Recognised") -> None:
-        if self.chat_page.personas is not None:
-            self.chat_page.personas.offer(found)
 
     def _on_address(self, address: str) -> None:
         self.window.show_page("models")
@@ -388,6 +366,7 @@ class Application(QObject):
         self.settings.set("last_model", str(path.absolute()))
         self.models_page.set_loaded(path)
         self.loras.set_loaded(path)
+        self.arrivals.set_used(model.info)
         self.chat_page.show_loaded(model)
         self._show_hardware()
         self._miss_cpu_engine(model)
@@ -409,6 +388,7 @@ class Application(QObject):
         self.settings.set("last_model", "")
         self.models_page.set_loaded(None)
         self.loras.set_loaded(None)
+        self.arrivals.set_used(None)
         self.chat_page.show_ejected()
         self._show_hardware()
 

@@ -3,10 +3,10 @@
 Brings the list, the open chat and their widgets together; draws nothing itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.chat.persona_dialogs import PersonaNamePrompt, ask_delete_persona
@@ -48,6 +48,7 @@ class PersonaDesk(QObject):
         self._personas = personas
         self._prompt: PersonaNamePrompt | None = None
         self._state_prompt: StatePrompt | None = None
+        self._offers: list[Recognised] = []
         field.set_list(personas)
         field.delete_asked.connect(self._ask_delete)
         field.export_asked.connect(self._ask_export)
@@ -81,12 +82,22 @@ class PersonaDesk(QObject):
             lambda path, form: self._personas.export(reply, path, form),
         )
 
-    def offer(self, found: "Recognised") -> None:
-        """Ask whether a state file shall be kept as a persona, for which model, under what name."""
+    def offer(self, found: "Sequence[Recognised]") -> None:
+        """Ask of each state file whether it shall be kept as a persona, and under what name."""
+        self._offers = list(found)
+        self._offer_next()
+
+    def _offer_next(self) -> None:
+        if not self._offers:
+            return
+        found = self._offers.pop(0)
         facts = found.state
         assert facts is not None
         if self._state_prompt is None:
             self._state_prompt = StatePrompt(self._theme, self._page.window())
+            # Once the answer to this one is on its way.
+            later = Qt.ConnectionType.QueuedConnection
+            self._state_prompt.closed.connect(self._offer_next, later)
         models = sorted(found.fitting, key=lambda info: info.fingerprint != self._personas.model)
         file = StateFile(
             found.path,

@@ -127,6 +127,8 @@ class ModelLibrary(QObject):
         self.hardware: Hardware | None = None
         self.strategy: Strategy | None = None
         self.scanning = False
+        self.scanned = False
+        """Whether the folders were looked at, be it once."""
         self.refreshing = False
         self.offline: EngineError | None = None
         self.catalogue_time: datetime | None = None
@@ -228,7 +230,7 @@ class ModelLibrary(QObject):
     def _on_scanned(self, number: int, found: "list[LocalModel]") -> None:
         if number != self._scans:  # a newer look is under way
             return
-        self.scanning = False
+        self.scanning, self.scanned = False, True
         self._local = found
         self._publish()
         self.status_changed.emit()

@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
 from engine.checkpoint import inspect
+from engine.folders import Folders
 from engine.lora_use import LoraUse
 from engine.state import State
 from engine.state_formats import STATE_FORMATS, StateFormat, export_state, import_state
@@ -298,6 +299,35 @@ def test_a_state_becomes_a_persona(
     kept = drive.app.personas.named("Captain")
     assert kept is not None
     assert kept.fingerprint == inspect(model).fingerprint
+
+
+def test_several_states_are_asked_for_one_by_one(start: Start, model: Path, tmp_path: Path) -> None:
+    paths = [trained_state(tmp_path / f"{name}.pth", model, "pth") for name in ("one", "two")]
+    drive = start(model)
+    drive.wait_loaded()
+    drop(drive, paths)
+    for name in ("one", "two"):
+        drive.wait(lambda: drive.shows("state_prompt"))
+        field = drive.find("state_name")
+        assert isinstance(field, QLineEdit)
+        assert field.text() == name
+        drive.click("state_keep")
+    drive.wait(lambda: drive.app.personas.named("two") is not None)
+    assert drive.app.personas.named("one") is not None
+    assert not drive.shows("state_prompt")
+
+
+def test_a_lora_that_comes_before_the_models_are_known_waits(
+    start: Start, model: Path, tmp_path: Path, folders: Folders
+) -> None:
+    folders.models.mkdir(parents=True, exist_ok=True)
+    (folders.models / model.name).write_bytes(model.read_bytes())
+    drive = start(lora(tmp_path / "style.pth"))  # as a double click on it starts the app
+    drive.wait(lambda: drive.shows("lora_dialog"))
+    drive.click("lora_apply")
+    drive.wait_loaded()
+    assert drive.app.loaded is not None
+    assert len(drive.app.loaded.info.loras) == 1
 
 
 @pytest.mark.parametrize("form", STATE_FORMATS)
