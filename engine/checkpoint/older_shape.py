@@ -72,3 +72,33 @@ class OlderShape(ModelShape):
         """Bytes of one chat's fp32 state: two shifts [L, D] and wkv."""
         per_layer = self.heads * self.head_size**2 if self.older != "4" else 3 * self.width
         return 4 * self.layers * (2 * self.width + per_layer)
+
+
+def released_older(version: int, label: str) -> OlderShape | None:
+    """Return the shape of a released model of RWKV-4, 5 or 6, such as (6, "1.6B"), or None.
+
+    For predictions about a file that is not here yet: those of the Pile have fewer tokens.
+    """
+    sizes = _RELEASED.get(label.lower())
+    if sizes is None or version not in (4, 5, 6):
+        return None
+    layers, width = sizes
+    if version == 4:
+        layers = min(layers, 40)
+        width = 5120 if layers == 40 else width
+        return OlderShape(layers, width, 4 * width, 65536, width, NO_RANKS, older="4")
+    ffn = int(3.5 * width) // 32 * 32
+    sizes = (layers, width, ffn, 65536, 64)
+    if version == 5:
+        return OlderShape(*sizes, NO_RANKS, older="5.2")
+    rank = 64 if width >= 4096 else 32
+    return OlderShape(*sizes, NO_RANKS, older="6", mix_rank=rank, decay_rank=2 * rank)
+
+
+_RELEASED = {
+    **dict.fromkeys(("0.1b", "169m"), (12, 768)),
+    **dict.fromkeys(("0.4b", "430m"), (24, 1024)),
+    **dict.fromkeys(("1.5b", "1.6b"), (24, 2048)),
+    **{"3b": (32, 2560), "7b": (32, 4096), "14b": (61, 4096)},
+}
+"""Layers and width by the size in a file's name; RWKV-4 of 14B has 40 of 5120."""

@@ -145,19 +145,23 @@ def describe(
         quantisation=name.quantisation,
         version=name.version,
         branch=name.branch,
-        shape=released_shape(name.parameters_label, name.branch) if name.version == 7 else None,
+        shape=released_shape(name.parameters_label, name.branch, name.version),
         supported=supported,
         note=note,
     )
 
 
-def released_shape(label: str, branch: str = "") -> "ModelShape | None":
+def released_shape(label: str, branch: str = "", version: int = 7) -> "ModelShape | None":
     """Return the shape of the released model of that size, or None for other sizes.
 
     branch: "a" for v7a, whose DeepEmbed rows have 32 by 32 numbers in every released model.
+    version: of RWKV; before 7 its author's package computes it.
     """
+    from engine.checkpoint.older_shape import released_older
     from engine.checkpoint.shape import ModelShape
 
+    if version != 7:
+        return released_older(version, label)
     try:
         return replace(ModelShape.released(label.lower()), deep=32 if branch == "a" else 0)
     except (KeyError, ValueError):

@@ -6,7 +6,7 @@ import pytest
 
 from engine.backends.older import OlderBackend
 from engine.checkpoint import inspect
-from engine.checkpoint.older_shape import NO_RANKS, OlderGeneration, OlderShape
+from engine.checkpoint.older_shape import NO_RANKS, OlderGeneration, OlderShape, released_older
 from engine.errors import UnsupportedStrategy
 from engine.needs import needs_of, served_on_card, suits_native
 from engine.older_strategy import package_types, refuse_for_older
@@ -36,6 +36,25 @@ SHAPES = (PILE_169M, PILE_14B, EAGLE_3B, FINCH_1B6, FINCH_7B)
 def test_parameters_are_those_that_were_released():
     millions = [round(shape.parameters / 1e6) for shape in SHAPES]
     assert millions == [169, 14149, 3063, 1600, 7636]
+
+
+@pytest.mark.parametrize(
+    ("version", "label", "millions"),
+    [
+        *[(4, "0.1B", 193), (4, "430M", 462), (4, "7B", 7518), (4, "14B", 14305)],
+        *[(5, "0.4B", 462), (5, "1.5B", 1578), (5, "3B", 3063), (5, "7B", 7518)],
+        *[(6, "1.6B", 1600), (6, "3B", 3100), (6, "7B", 7636), (6, "14B", 14069)],
+    ],
+)
+def test_sizes_in_names_are_those_of_released_models(version: int, label: str, millions: int):
+    shape = released_older(version, label)
+    assert shape is not None
+    assert round(shape.parameters / 1e6) == millions
+
+
+def test_other_sizes_and_versions_are_not_guessed():
+    assert released_older(6, "2B") is None
+    assert released_older(3, "3B") is None
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
