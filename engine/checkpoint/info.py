@@ -15,7 +15,8 @@ VOCABULARY_FILE = "vocabulary.txt"
 TOKENIZER_FILE = "tokenizer.json"
 PILE_TOKENIZER_FILE = "20B_tokenizer.json"
 """The tokenizer of models that were trained on the Pile, under their author's name for it."""
-PILE_VOCAB = 50277
+PILE_VOCABS = (50277, 50304)
+"""How many rows their embeddings have: those of RWKV-4, and of later generations."""
 
 ArchitectureName = Literal["rwkv7", "rwkv7a", "rwkv4", "rwkv5", "rwkv6"]
 ARCHITECTURE_WORDS: Mapping[ArchitectureName, str] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.checkpoint.info import (
     PILE_TOKENIZER_FILE,
-    PILE_VOCAB,
+    PILE_VOCABS,
     TOKENIZER_FILE,
     VOCABULARY_FILE,
 )
@@ -39,8 +39,8 @@ def vocabulary_beside(path: Path, rows: int) -> str:
     if rows == _WORLD_ROWS:
         is_large = own.is_file() and own.stat().st_size > _LARGE_BYTES
         return VOCABULARY_FILE if is_large and not _is_world_text(own) else "world"
-    usual = PILE_TOKENIZER_FILE if rows == PILE_VOCAB else TOKENIZER_FILE
-    first = (usual,) if rows == PILE_VOCAB else ()
+    usual = PILE_TOKENIZER_FILE if rows in PILE_VOCABS else TOKENIZER_FILE
+    first = (usual,) if rows in PILE_VOCABS else ()
     names = (*first, VOCABULARY_FILE, TOKENIZER_FILE, PILE_TOKENIZER_FILE)
     return next((name for name in names if path.with_name(name).is_file()), usual)
 

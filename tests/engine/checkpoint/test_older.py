@@ -102,8 +102,9 @@ def test_tensors_of_other_kinds_are_refused(tmp_path: Path):
         inspected(tmp_path, older_weights("4", **SMALL) | extra)
 
 
-def test_models_of_the_pile_want_their_tokenizer(tmp_path: Path):
-    info = inspected(tmp_path, older_weights("4", vocab=50277, width=32, layers=1))
+@pytest.mark.parametrize("rows", [50277, 50304])
+def test_models_of_the_pile_want_their_tokenizer(tmp_path: Path, rows: int):
+    info = inspected(tmp_path, older_weights("4", vocab=rows, width=32, layers=1))
     assert info.tokenizer == "20B_tokenizer.json"
     with pytest.raises(EngineError, match=r"20B_tokenizer\.json is missing") as caught:
         load_tokenizer(info)
