@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.checkpoint import ModelInfo, inspect, open_checkpoint
 from engine.checkpoint.fingerprint import fingerprint
 from engine.checkpoint.gguf_names import PAIRS
+from engine.checkpoint.huggingface import counts_in_folder
 from engine.checkpoint.info import ARCHITECTURE_WORDS
 from engine.converted_vocabulary import put_vocabulary_beside, vocabulary_of
 from engine.errors import EngineError, UnsupportedModel
@@ -83,6 +84,12 @@ def _require_target(source: Path, target: Path, *, overwrite: bool) -> None:
         )
     if not target.absolute().parent.is_dir():
         raise EngineError(f"There is no folder {target.parent}.", "Make it, or choose another.")
+    if counts_in_folder(target.absolute()):
+        raise EngineError(
+            f"{target.name} would become a part of the model in the Hugging Face layout that its "
+            "folder holds.",
+            "Choose another folder.",
+        )
     if not target.exists():
         return
     if target.is_dir() or source.resolve() == target.resolve():

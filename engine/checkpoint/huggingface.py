@@ -18,7 +18,7 @@ from engine.checkpoint.huggingface_names import has_huggingface_names, plain_ent
 from engine.checkpoint.sniff import check_is_file, read_table
 from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.vocabularies import folder_vocabulary
-from engine.errors import DamagedFile, UnsafeFile, UnsupportedModel
+from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 
 CONFIG = "config.json"
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -48,6 +48,21 @@ def folder_of(path: Path) -> Path | None:
 def is_weight_file(name: str) -> bool:
     """Tell whether a file of this name holds weights in this layout."""
     return name in _WHOLE or _SHARD.fullmatch(name) is not None
+
+
+def counts_in_folder(path: Path) -> bool:
+    """Tell whether a file at this place is, or would be, weights of the model in its folder."""
+    folder = folder_of(path.parent)
+    if folder is None:
+        return False
+    try:
+        names = weight_files(folder)
+    except EngineError:  # incomplete: this may be what is missing
+        names = []
+    if is_weight_file(path.name) or path.name in names:
+        return True
+    is_alone = len(names) == 1 and not is_weight_file(names[0])  # taken because it is the only one
+    return is_alone and path.suffix == ".safetensors"
 
 
 def model_name(path: Path) -> str:

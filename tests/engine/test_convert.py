@@ -17,6 +17,7 @@ from engine.model import load_backend
 from engine.strategy import Strategy
 from engine.tokenizer import load_tokenizer
 from engine.vocabulary import format_vocabulary, read_vocabulary
+from tests.engine.checkpoint.huggingface_files import write_folder
 from tests.peer_engines import greedy
 from tests.tiny import tiny_weights
 
@@ -190,6 +191,28 @@ def test_what_cannot_be_written_is_told(
 def test_a_model_is_not_written_over_itself(source: Path) -> None:
     with pytest.raises(EngineError, match="written over"):
         convert(source, source, overwrite=True)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_no_part_of_a_folder_is_written_over(tmp_path: Path, shards: int) -> None:
+    folder = write_folder(tmp_path / "hf", tiny_weights(vocab=VOCAB), shards=shards)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in ("model.safetensors", f"model-00001-of-{shards:05}.safetensors"):
+        with pytest.raises(EngineError, match="a part of the model"):
+            convert(folder, folder / name, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert convert(folder, folder / "copy.pth", "f16").format == "pth"
+    assert same(folder, convert(folder, folder / "copy.safetensors").path)
+    assert inspect(folder).format == "huggingface"
+
+
+def test_the_only_weights_of_a_folder_stay_the_only_ones(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "hf", tiny_weights(vocab=VOCAB))
+    (folder / "model.safetensors").rename(folder / "rwkv.safetensors")
+    for name in ("rwkv.safetensors", "other.safetensors"):
+        with pytest.raises(EngineError, match="a part of the model"):
+            convert(folder, folder / name, overwrite=True)
+    assert inspect(folder).format == "huggingface"
 
 
 def test_values_that_do_not_fit_are_told(tmp_path: Path, source: Path) -> None:
