@@ -3,15 +3,16 @@
 import fnmatch
 from pathlib import Path
 
+from engine.checkpoint.huggingface import INDEXES, is_weight_file, weight_files
 from engine.errors import EngineError
 
 _OF_A_FOLDER = (
-    *("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "*.bin.index.json"),
-    *("config.json", "generation_config.json", "skein-download.json"),
+    *(*INDEXES, "config.json", "generation_config.json", "skein-download.json"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt"),
     "rwkv_vocab_*.txt",
 )
-"""What belongs to a model in the Hugging Face layout; whatever else is there is the user's."""
+"""What belongs to a model in the Hugging Face layout beside its weights; whatever else is there,
+LoRAs and states too, is the user's."""
 
 
 def remove_model(path: Path) -> None:
@@ -33,12 +34,22 @@ def remove_model(path: Path) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
+    weights = _weights(folder)
     for file in list(folder.iterdir()):
         named = any(fnmatch.fnmatchcase(file.name, pattern) for pattern in _OF_A_FOLDER)
-        if named and (file.is_file() or file.is_symlink()):
+        is_weights = file.name in weights or is_weight_file(file.name)
+        if (named or is_weights) and (file.is_file() or file.is_symlink()):
             _remove_file(file)
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _weights(folder: Path) -> list[str]:
+    """Return the names of the weights, whatever they are; of a broken folder none."""
+    try:
+        return weight_files(folder)
+    except EngineError:
+        return []
 
 
 def _remove_file(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Deleting a model deletes a model, and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,27 @@ def test_what_only_lies_beside_it_stays(tmp_path):
     remove_model(model)
     left = sorted(str(path.relative_to(model)) for path in model.rglob("*") if path.is_file())
     assert left == ["checkpoints/model.safetensors", "diary.txt", "train.py"]
+
+
+def test_loras_and_states_beside_a_model_stay(tmp_path):
+    model = folder(tmp_path / "m", "config.json", "model.safetensors")
+    for name in ("my_lora.safetensors", "persona.safetensors"):
+        (model / name).write_text(name)
+    remove_model(model)
+    assert sorted(path.name for path in model.iterdir()) == [
+        "my_lora.safetensors", "persona.safetensors",
+    ]  # fmt: skip
+
+
+def test_weights_under_a_name_of_their_own_go(tmp_path):
+    alone = folder(tmp_path / "alone", "config.json", "rwkv.safetensors")
+    remove_model(alone)
+    indexed = folder(tmp_path / "indexed", "config.json", "a.safetensors", "b.safetensors")
+    places = {"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
+    (indexed / "model.safetensors.index.json").write_text(json.dumps(places))
+    remove_model(indexed)
+    assert not alone.exists()
+    assert not indexed.exists()
 
 
 def test_the_hubs_cache_gives_its_bytes_back(tmp_path):
