@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["model", "lora", "state", "folder", "refused"]
 _TIME_STATE = ".time_state"
+_DIGITS = 19  # of a count that a person could reach; int() refuses thousands of them
 log = logging.getLogger(__name__)
 
 
@@ -151,7 +152,7 @@ def state_facts(path: Path) -> StateFacts:
         entries["wkv"].shape,
         words.get("name", ""),
         words.get("fingerprint", ""),
-        int(read) if read.isdecimal() else 0,
+        int(read) if read.isdecimal() and len(read) < _DIGITS else 0,
     )
 
 

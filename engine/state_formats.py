@@ -72,12 +72,6 @@ def export_state(
         return ""
     if state.wkv.ndim != 4:
         raise EngineError(
-            "States of RWKV-4 can be kept in Skein's own format only: other programs have none "
-            "for them.",
-            "Export it as a Skein state.",
-        )
-    if state.wkv.ndim != 4:
-        raise EngineError(
             "The state of an RWKV-4 model holds no matrices, so other programs' formats have no "
             "place for it.",
             "Export it as a state of Skein.",
