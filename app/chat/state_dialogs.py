@@ -137,6 +137,13 @@ def ask_where_to_write(
     dialog.selectFile(_file_name(name))
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
+    def end_as(kind: str) -> None:
+        # The dialog itself adds it, and so asks before such a file is replaced.
+        dialog.setDefaultSuffix(filters[kind][1])
+
+    dialog.filterSelected.connect(end_as)
+    end_as(next(iter(filters)))
+
     def take(names: Sequence[str]) -> None:
         if names:
             chosen(*target_of(Path(names[0]), *filters[dialog.selectedNameFilter()]))
@@ -148,13 +155,16 @@ def ask_where_to_write(
 def target_of(path: Path, format: "StateFormat", ending: str) -> "tuple[Path, StateFormat]":
     """Return the file to write and its format: an ending that was typed says more than the list.
 
-    A name without any gets that of the format.
+    A name without any gets that of the format, and a number where such a file is there already:
+    nobody was asked whether it may be replaced.
     """
     from engine.state_formats import format_for
 
     if path.suffix.lower() in (".pth", ".st", ".state", ".safetensors"):
         return path, format_for(path)
-    return path.with_name(path.name + ending), format
+    ends = (ending, *(f" {number}{ending}" for number in range(2, 1000)))
+    places = (path.with_name(path.name + end) for end in ends)
+    return next((place for place in places if not place.exists()), path), format
 
 
 def ask_for_states(parent: QWidget, chosen: Callable[[list[Path]], None]) -> None:
