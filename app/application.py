@@ -9,12 +9,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.chat.page import ChatPage
 from app.gui_collector import GuiCollector
+from app.lora_desk import LoraDesk
 from app.models.chat import ChatModel
 from app.models.conversations import ConversationModel
 from app.models.model_names import model_title
@@ -22,6 +24,7 @@ from app.models.persona_list import PersonaList
 from app.models.units import size_text, speed_text
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
+from app.services.arrivals import Arrivals
 from app.services.downloads import DownloadService
 from app.services.drafts import DraftKeeper
 from app.services.engine import EngineService, LoadedModel
@@ -39,6 +42,9 @@ from engine.folders import Folders
 from engine.store import Store
 from engine.strategy import Strategy
 from engine.templates import load_templates
+
+if TYPE_CHECKING:
+    from engine.recognition import Recognised
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +104,7 @@ class Application(QObject):
         self._connect_engine()
         self._connect_chat()
         self._connect_models()
+        self._connect_arrivals()
         self._connect_window()
         self._connect_settings()
         self._restore(files)
@@ -136,6 +143,7 @@ class Application(QObject):
             self,
             self.built_in,
         )
+        self.arrivals = Arrivals(self.tasks, self.library, self)
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
         self.storage = StorageService(folders, self.store, self.settings, self.tasks, self)
 
@@ -161,6 +169,7 @@ class Application(QObject):
         self.window = MainWindow(
             self.theme, self.settings, self.conversations, pages, self.store.conversations
         )
+        self.loras = LoraDesk(self.theme, self.window, self.settings)
 
     # ---- connecting -----------------------------------------------------------------------
 
@@ -190,6 +199,7 @@ class Application(QObject):
         page.suggestion_taken.connect(self._on_suggestion_taken)
         page.drawer_toggled.connect(lambda is_open: self.settings.set("drawer_open", is_open))
         page.said.connect(self.window.say)
+        page.files_given.connect(self.open_files)
 
     def _connect_models(self) -> None:
         page = self.models_page
@@ -197,11 +207,24 @@ class Application(QObject):
         page.load_with_requested.connect(self.load)
         page.eject_requested.connect(self.engine.eject)
         page.file_opened.connect(self._on_file_opened)
+        page.files_given.connect(self.open_files)
+        page.loras_requested.connect(self.loras.edit)
+        self.loras.load_wanted.connect(self.load)
+        self.loras.failed.connect(self._on_failed)
         self.downloads.finished.connect(self._on_downloaded)
         for signal in (self.downloads.changed, self.downloads.removed, self.downloads.finished):
             signal.connect(self._show_recommendation)
         self.library.available_changed.connect(self._show_recommendation)
         self.library.hardware_changed.connect(self._show_hardware)
+
+    def _connect_arrivals(self) -> None:
+        arrivals = self.arrivals
+        arrivals.models_given.connect(self._open_models)
+        arrivals.folder_given.connect(self._on_folder_given)
+        arrivals.loras_given.connect(self.loras.offer)
+        if self.chat_page.personas is not None:
+            arrivals.states_given.connect(self.chat_page.personas.offer)
+        arrivals.refused.connect(self._on_failed)
 
     def _connect_window(self) -> None:
         window = self.window
@@ -210,6 +233,8 @@ class Application(QObject):
         window.command.connect(self._on_command)
         window.page_changed.connect(self._on_page)
         window.closing.connect(self.close)
+        window.drops.files_dropped.connect(self.open_files)
+        window.drops.address_dropped.connect(self._on_address)
         self.conversations.deleted.connect(self._on_conversation_deleted)
         self.conversations.restored.connect(self._on_conversation_restored)
 
@@ -244,6 +269,7 @@ class Application(QObject):
         self.conversations.refresh()
         self.chat_page.set_drawer_open(bool(self.settings.get("drawer_open")))
         self._apply_send_with()
+        self.models_page.ready.set_loras(self.settings.get("loras"))
         chats = self.conversations.chats()
         last = self.settings.get("last_conversation")
         if any(chat.id == last for chat in chats):
@@ -263,7 +289,7 @@ class Application(QObject):
         if not self.settings.get("load_last_model"):
             return None
         last = Path(self.settings.get("last_model"))
-        return last if last.is_file() else self.built_in
+        return last if last.exists() and last.name else self.built_in
 
     def _start(self) -> None:
         """Begin what is slow."""
@@ -294,20 +320,35 @@ class Application(QObject):
     # ---- models ---------------------------------------------------------------------------
 
     def open_files(self, files: Sequence[Path]) -> None:
-        """List model files where they are, and load the first one, if it is not the one in use."""
-        for path in files:
-            self.library.open_file(path)
-            self._on_file_opened(path)
+        """Look at whatever somebody hands over, then load, list or offer it, or say what it is."""
+        self.arrivals.take(files)
+
+    def _open_models(self, paths: Sequence[Path]) -> None:
+        """List models where they are, and load the first one, if it is not the one in use."""
+        self.models_page.open_files(paths)
         in_use = self.loaded.info.path if self.loaded else None
-        if files and files[0] != in_use:  # to load it again would end the reply that it writes
-            self.load(files[0])
+        if paths[0] != in_use:  # to load it again would end the reply that it writes
+            self.load(paths[0])
+
+    def _on_folder_given(self, found: "Recognised") -> None:
+        self._on_file_opened(found.path)
+        self.window.show_page("models")
+        self.models_page.show_tab("ready")
+        self.window.say(
+            self.tr("Models of {0} are listed now: {1}").format(found.path.name, found.models)
+        )
+
+    def _on_address(self, address: str) -> None:
+        self.window.show_page("models")
+        self.models_page.look_up(address)
 
     def load(self, path: Path, strategy: str = "") -> None:
         """Load a model with a strategy, or with that of the settings."""
         own = self.settings.get("strategies")
         if strategy:
             self.settings.set("strategies", {**own, path.name: strategy})
-        self.engine.load(path, self._strategy(strategy or own.get(path.name, "")))
+        chosen = self._strategy(strategy or own.get(path.name, ""))
+        self.engine.load(path, chosen, self.loras.uses_of(path))
 
     def _strategy(self, text: str = "") -> Strategy:
         """Return a strategy as it was saved, by default for all models."""
@@ -324,6 +365,8 @@ class Application(QObject):
         # Not resolved: in the hub's cache a file's own name says nothing.
         self.settings.set("last_model", str(path.absolute()))
         self.models_page.set_loaded(path)
+        self.loras.set_loaded(path)
+        self.arrivals.set_used(model.info)
         self.chat_page.show_loaded(model)
         self._show_hardware()
         self._miss_cpu_engine(model)
@@ -344,6 +387,8 @@ class Application(QObject):
         self.loaded = None
         self.settings.set("last_model", "")
         self.models_page.set_loaded(None)
+        self.loras.set_loaded(None)
+        self.arrivals.set_used(None)
         self.chat_page.show_ejected()
         self._show_hardware()
 
@@ -482,12 +527,16 @@ class Application(QObject):
         elif name == "state_budget_bytes":
             self.engine.set_state_budget(self.settings.get(name))
             self.storage.measure()
+        elif name == "packed_budget_bytes":
+            self.storage.prune_packed()
         elif name == "power_saving":
             self.engine.set_power_saving(self.settings.get(name))
         elif name == "send_with":
             self._apply_send_with()
         elif name == "strategy":
             self._on_strategy()
+        elif name == "loras":
+            self.models_page.ready.set_loras(self.settings.get("loras"))
         elif name == "language":
             self.window.say(self.tr("The language changes when Skein starts again"))
 

@@ -19,6 +19,7 @@ from app.shortcuts import Shortcuts
 from app.sidebar import Sidebar
 from app.theme import LARGEST_SCALE, SMALLEST_SCALE, Theme
 from app.widgets.crash_report import CrashReport
+from app.widgets.drop_area import DropArea
 from app.widgets.keys_list import KeysOverlay
 from app.widgets.notice import Notice
 from app.widgets.toast import Toast
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self.notice = Notice(theme)
         self._lay_out()
         self.toast = Toast(theme, self)
+        self.drops = DropArea(theme, self)
         self.shortcuts = Shortcuts(self)
         self._palette: CommandPalette | None = None
         self._keys: KeysOverlay | None = None

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.backends.base import Backend
 from engine.bench_peers import open_peer
+from engine.checkpoint.older_shape import OlderShape
 from engine.folders import Folders
 from engine.hardware import detect
 from engine.model import load_backend, plan_model
 from engine.needs import embedding_bytes
+from engine.older_needs import older_embedding_bytes
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Medians over the rounds, of the wall; a peer is loaded once, ``load_s`` is that one time."""
+    """Medians over the rounds, of the wall. load_s: of the loads after the first, if there are any;
+    a peer is loaded once.
+    """
 
     name: str
     load_s: float
@@ -42,6 +46,7 @@ class Report:
 
     bytes_per_token: weights and state that one decoded token had to read; the native engine
     leaves out rows of the channel mix that meet a zero, as many as in the last token.
+    first_load_s: the first load of this run, before which weights may have been prepared or not.
     bandwidth_share: those bytes, times tokens/s, over what a plain read of memory reaches in
     the same run; 0 where the weights are not in main memory.
     """
@@ -55,6 +60,7 @@ class Report:
     threads: int
     resident_bytes: int
     peak_bytes: int
+    first_load_s: float
     bytes_per_token: int
     bandwidth_bytes_per_s: float
     bandwidth_share: float
@@ -66,7 +72,8 @@ class Report:
         rows = [
             f"{self.model}, {self.strategy} on {self.backend}, {self.threads} threads; medians of "
             f"{self.runs} rounds, prompt {self.prefill}, reply {self.decode} tokens",
-            f"  weights {self.resident_bytes / 1e9:.2f} GB, peak {self.peak_bytes / 1e9:.2f} GB",
+            f"  weights {self.resident_bytes / 1e9:.2f} GB, peak {self.peak_bytes / 1e9:.2f} GB, "
+            f"first load {self.first_load_s:.2f} s",
             *(_speed_line(speeds) for speeds in (self.ours, self.peer) if speeds),
             f"  {self.bytes_per_token / 1e6:.0f} MB read a token; memory reads "
             f"{self.bandwidth_bytes_per_s / 1e9:.1f} GB/s; share {self.bandwidth_share:.2f}",
@@ -115,13 +122,7 @@ def run_bench(
     from engine.bandwidth import measure
 
     info, plan = plan_model(path, Strategy.parse(strategy), detect(Folders.standard().cache))
-    load_s, backend = _timed(lambda: load_backend(info, plan.strategy))
-    peak = _peak_bytes()
-    loads = [load_s]
-    for _ in range(runs - 1):
-        backend.close()
-        load_s, backend = _timed(lambda: load_backend(info, plan.strategy))
-        loads.append(load_s)
+    backend, loads, peak = _load_repeatedly(info, plan.strategy, runs)
     prompt = _prompt(info.shape.vocab, prefill)
     ours = _Ours(backend)
     threads = getattr(backend, "threads", 0) or torch.get_num_threads()
@@ -136,7 +137,7 @@ def run_bench(
     ]
     bandwidth = measure()
     per_token = _bytes_per_token(backend, info)
-    speeds = _speeds(ours.name, statistics.median(loads), rounds)
+    speeds = _speeds(ours.name, statistics.median(loads[1:] or loads), rounds)
     on_cpu = all(stage.device == "cpu" for stage in plan.strategy.stages)
     return Report(
         model=info.name,
@@ -148,12 +149,40 @@ def run_bench(
         threads=threads,
         resident_bytes=backend.resident_bytes,
         peak_bytes=peak,
+        first_load_s=loads[0],
         bytes_per_token=per_token,
         bandwidth_bytes_per_s=bandwidth,
         bandwidth_share=per_token * speeds.decode_tokens_per_s / bandwidth if on_cpu else 0.0,
         ours=speeds,
         peer=_speeds(peer.name, peer_load_s, rounds) if peer else None,
     )
+
+
+def _load_repeatedly(
+    info: "ModelInfo", strategy: Strategy, runs: int
+) -> tuple[Backend, list[float], int]:
+    """Return the backend of the last load, the seconds of each, and the first one's peak memory.
+
+    What a load leaves to be done in the background is done before anything else is measured.
+    """
+    loads: list[float] = []
+    backend, peak = None, 0
+    for _ in range(runs):
+        if backend is not None:
+            backend.close()
+        load_s, backend = _timed(lambda: load_backend(info, strategy))
+        loads.append(load_s)
+        peak = peak or _peak_bytes()
+        _settle(backend)
+    assert backend is not None
+    return backend, loads, peak
+
+
+def _settle(backend: Backend) -> None:
+    """Let a backend that keeps what it packed do so now; later it would disturb the rounds."""
+    settle = getattr(backend, "settle", None)
+    if settle is not None:
+        settle()
 
 
 def _timed(make: Callable[[], Any]) -> tuple[float, Any]:
@@ -182,12 +211,23 @@ def _prompt(vocab: int, length: int) -> list[int]:
 
 def _bytes_per_token(backend: Backend, info: "ModelInfo") -> int:
     """All weights but the table of embeddings and rows left out, and the state in and out."""
+    unread = getattr(backend, "unread_bytes", 0)
+    return (
+        backend.resident_bytes
+        - _embedding_bytes(backend, info)
+        - unread
+        + 2 * info.shape.state_bytes
+    )
+
+
+def _embedding_bytes(backend: Backend, info: "ModelInfo") -> int:
+    """What the table of embeddings takes in this backend; a token reads one row of it."""
+    if isinstance(info.shape, OlderShape):
+        first = backend.strategy.placement(info.shape.layers)[0]
+        return older_embedding_bytes(info.shape, first)
     native = backend.strategy.native_weights if backend.name == "cpu" else ""
     table = embedding_bytes(info.shape, native)
-    if not native and info.weights == "fp32":
-        table *= 2
-    unread = getattr(backend, "unread_bytes", 0)
-    return backend.resident_bytes - table - unread + 2 * info.shape.state_bytes
+    return 2 * table if not native and info.weights == "fp32" else table
 
 
 def _peak_bytes() -> int:

@@ -82,7 +82,7 @@ class LlamaCpp:
         except ImportError as error:
             raise EngineError(
                 "The comparison with llama.cpp needs its Python package.",
-                "Install both: pip install llama-cpp-python gguf (a compiler is needed).",
+                "Install it: pip install llama-cpp-python (a compiler is needed).",
             ) from error
         self.name = f"llama.cpp {weights}"
         self._c = llama_cpp
@@ -138,11 +138,12 @@ class LlamaCpp:
 
 def _make_gguf(llama_cpp: ModuleType, path: Path, folder: Path, weights: str, threads: int) -> Path:
     """Return a GGUF of the model in one of our types, or quantised from one by llama.cpp."""
-    from engine.gguf_export import TYPES, export_gguf
+    from engine.convert import convert
 
     plain = folder / "plain.gguf"
-    export_gguf(path, plain, weights if weights in TYPES else "BF16")
-    if weights in TYPES:
+    is_plain = weights in ("F32", "F16", "BF16")
+    convert(path, plain, weights.lower() if is_plain else "bf16")
+    if is_plain:
         return plain
     kind = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{weights}", None)
     if kind is None:

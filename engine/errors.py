@@ -15,7 +15,15 @@ class EngineError(Exception):
 
 
 class UnsupportedModel(EngineError):
-    """The file is sound but holds something that this engine does not run."""
+    """The file is sound but holds something that this engine does not run.
+
+    ``kind`` says what it is where something else can be done with it: "lora" (applied to a model)
+    or "state" (begins a chat); else it is empty.
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
 
 
 class DamagedFile(EngineError):

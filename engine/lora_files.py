@@ -8,7 +8,6 @@ Files are read by our own readers: nothing in them is ever run. Knows numpy, not
 """
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,15 +19,17 @@ import numpy as np
 from engine.checkpoint.entries import NUMPY_TYPES, TensorEntry, element_count
 from engine.checkpoint.info import ModelInfo
 from engine.checkpoint.names import Shape, expected_tensors
+from engine.checkpoint.older_names import older_tensors
+from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.sniff import check_is_file, read_table
-from engine.errors import DamagedFile, EngineError, UnsupportedModel
+from engine.errors import DamagedFile, UnsupportedModel
+from engine.lora_use import LoraUse as LoraUse
+from engine.lora_use import parse_lora as parse_lora
 
 ALPHA = "lora_alpha"
 """A tensor of one element with the scale that the pairs were trained with. Ours; RWKV-PEFT's
 tools pass over it."""
-
-STRENGTH_MAX = 2.0
 
 _PAIR = re.compile(r"(?:base_model\.model\.|model\.)?(.+)\.lora_([AB])(?:\.default)?(?:\.weight)?")
 _OTHERS = {
@@ -38,14 +39,6 @@ _OTHERS = {
     ".disha": "a DiSHA adapter",
     ".lora_magnitude_vector": "a DoRA adapter",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LoraUse:
-    """One LoRA as the user asks for it. strength: 0 (nothing) to 2 (twice what was trained)."""
-
-    path: Path
-    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +52,6 @@ class Pair:
     def rank(self) -> int:
         """r."""
         return self.first.shape[0]
-
-
-def parse_lora(text: str) -> LoraUse:
-    """Read ``FILE`` or ``FILE:STRENGTH``. Raises EngineError for a strength out of 0 to 2."""
-    file, colon, strength = text.rpartition(":")
-    if not colon or not re.fullmatch(r"[+-]?[\d.]+", strength):
-        return LoraUse(Path(text))  # a colon of a Windows drive, or none
-    try:
-        value = float(strength)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= STRENGTH_MAX:
-        raise EngineError(
-            f"A LoRA's strength is a number from 0 to 2, not {strength}.",
-            "Write FILE:0.5 for half of it, FILE alone for all of it.",
-        )
-    return LoraUse(Path(file), value)
 
 
 class LoraFile:
@@ -166,7 +142,7 @@ class LoraFile:
 
     def require_fit(self, shape: ModelShape, model_name: str) -> None:
         """Raise UnsupportedModel unless every tensor has its place in a model of this shape."""
-        sizes = expected_tensors(shape)
+        sizes = _tensors_of(shape)
         for name, pair in self.pairs.items():
             found = (pair.second.shape[0], pair.first.shape[1])
             self._require(name, found, sizes.get(name), model_name)
@@ -197,6 +173,10 @@ class LoraFile:
                 raise DamagedFile(f"{self.path.name} became shorter while it was read.")
             filled += got
         return data
+
+
+def _tensors_of(shape: ModelShape) -> dict[str, Shape]:
+    return older_tensors(shape) if isinstance(shape, OlderShape) else expected_tensors(shape)
 
 
 def with_loras(info: ModelInfo, uses: Sequence[LoraUse]) -> ModelInfo:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.backends.base import Backend, IsCancelled, Progress
-from engine.checkpoint import ModelInfo, inspect
+from engine.checkpoint import ModelInfo, inspect, open_checkpoint
 from engine.errors import EngineError, NotEnoughMemory, UnsupportedStrategy
 from engine.lora_files import with_loras
 from engine.needs import CARD_WEIGHTS, suits_native
+from engine.older_strategy import refuse_for_older
 from engine.sampling import uncounted_ids
 from engine.strategy import (
     NATIVE_WEIGHTS,
@@ -29,8 +30,10 @@ from engine.tokenizer import Tokenizer, load_tokenizer
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.folders import Folders
     from engine.hardware import Hardware
-    from engine.lora_files import LoraUse
+    from engine.lora_use import LoraUse
+    from engine.packed_files import PackedFiles
     from engine.plan import Plan
     from engine.state import State
 
@@ -43,6 +46,7 @@ class Model:
 
     plan: where it runs and why. unused: ids that no text has, never to be drawn.
     uncounted: ids whose repetition is no fault (space, tab, digits): no penalty grows on them.
+    start: the initial state that a state-tuned model brings, from which every new chat starts.
     """
 
     info: ModelInfo
@@ -52,6 +56,11 @@ class Model:
     plan: "Plan"
     unused: tuple[int, ...]
     uncounted: frozenset[int]
+    start: "State | None" = None
+
+    def new_state(self) -> "State":
+        """Return the state of a chat that has read nothing, where the backend wants it."""
+        return started(self.backend, self.start)
 
     def close(self) -> None:
         """Give the weights' memory back."""
@@ -86,8 +95,11 @@ def plan_model(
     """
     from engine.plan import require_room
 
-    refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     info = with_loras(inspect(path), loras)
+    if info.shape.generation != "7":
+        refuse_for_older(strategy)
+    else:
+        refuse_unsupported(strategy, native=bool(hardware.native), cuda=hardware.cuda_engine)
     try:
         return info, require_room(info.shape, hardware, strategy)
     except NotEnoughMemory as error:
@@ -110,6 +122,7 @@ def load_planned(
     """
     # The tokenizer first: it is quick, and without it the weights are of no use.
     tokenizer = load_tokenizer(info)
+    start = start_of(info)
     backend = load_backend(info, plan.strategy, progress, cancelled, power_saving=power_saving)
     return Model(
         info,
@@ -119,7 +132,36 @@ def load_planned(
         plan,
         unused=tuple(i for i in range(1, info.shape.vocab) if not _text_of(tokenizer, i)),
         uncounted=frozenset(uncounted_ids(tokenizer)),
+        start=start,
     )
+
+
+def start_of(info: ModelInfo) -> "State | None":
+    """Return the initial state that an RWKV-7 brings among its weights, on the host; else None.
+
+    Token shifts are zero, and nothing counts as read. Raises DamagedFile.
+    """
+    import torch
+
+    from engine.state import State
+
+    if not info.has_state:
+        return None
+    with open_checkpoint(info.path) as checkpoint:
+        wkv = checkpoint.read_start()
+    if wkv is None:  # an older generation: its backend knows
+        return None
+    state = State.zeros(info.shape)
+    state.wkv.copy_(torch.from_numpy(wkv))
+    return state
+
+
+def started(backend: Backend, start: "State | None") -> "State":
+    """Return a backend's new state, with an initial state in it if there is one."""
+    state = backend.new_state()
+    if start is not None:
+        state.copy_from(start)
+    return state
 
 
 def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
@@ -140,7 +182,8 @@ def load_backend(
     Whole models on the processor go to the native engine where it was built and ``native`` is
     wanted, whole models on one NVIDIA card to our engine for cards, and to both what they share in
     a type of ours; all else to torch. What fails to compile or to start on a card goes to torch on
-    that card; ``notice`` of the backend says so.
+    that card; ``notice`` of the backend says so. Models of older generations go to their author's
+    package.
     """
     import torch
 
@@ -171,9 +214,14 @@ def _open_backend(
     power_saving: bool,
 ) -> Backend:
     from engine.folders import Folders
-    from engine.packed_files import PackedFiles
     from kernels.cpu.library import find_library
 
+    if info.shape.generation != "7":
+        from engine.backends.older import OlderBackend
+
+        older = OlderBackend(info, strategy, progress, cancelled)
+        older.set_power_saving(power_saving)
+        return older
     library = find_library() if native and strategy.native_weights else None
     if library is not None:
         from engine.backends.cpu import CpuBackend, serves
@@ -183,7 +231,7 @@ def _open_backend(
             return CpuBackend(
                 *(library, info, strategy, progress, cancelled),
                 cache=folders.cache,
-                packed=PackedFiles(folders.packed),
+                packed=_packed_files(folders),
                 power_saving=power_saving,
             )
         if strategy.native_weights in NATIVE_WEIGHTS:
@@ -220,6 +268,15 @@ def _open_backend(
     backend.notice = notice
     backend.set_power_saving(power_saving)
     return backend
+
+
+def _packed_files(folders: "Folders") -> "PackedFiles":
+    """Return where packed weights are kept, as many as the settings have room for."""
+    from engine.packed_files import PackedFiles
+    from engine.settings import SettingsFile
+
+    settings = SettingsFile(folders.settings_file).load()
+    return PackedFiles(folders.packed, settings.packed_budget_bytes)
 
 
 def _suits_card(info: ModelInfo, strategy: Strategy) -> bool:
@@ -294,9 +351,12 @@ def _open_shared(
 
     def open_it() -> Backend:
         from engine.backends.split import open_split
+        from engine.folders import Folders
 
         return open_split(
-            *(info, strategy, library, progress, cancelled), power_saving=power_saving
+            *(info, strategy, library, progress, cancelled),
+            packed=_packed_files(Folders.standard()),
+            power_saving=power_saving,
         )
 
     opened = _on_card_or_why_not(open_it)
@@ -346,6 +406,7 @@ class RWKV:
         info, plan = plan_model(path, Strategy.parse(strategy), hardware)
         # No tokenizer: such programs bring their own.
         self._backend = load_backend(info, plan.strategy)
+        self._start = start_of(info)
         if verbose:
             print(plan.reason)
 
@@ -362,5 +423,5 @@ class RWKV:
         Returns logits fp32 [V] of the last token ([T, V] with full_output) and the new state.
         """
         ids = [tokens] if isinstance(tokens, int) else list(tokens)
-        new = self._backend.new_state() if state is None else state.clone()
+        new = started(self._backend, self._start) if state is None else state.clone()
         return self._backend.forward(ids, new, all_logits=full_output), new

@@ -4,12 +4,19 @@ Knows where the backends put what: layers and head where the strategy says, the 
 in main memory, vectors and state in fp32. It does not know whether the devices have the room.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from engine.checkpoint.older_shape import OlderShape
 from engine.hardware.facts import Gpu, Hardware
+from engine.older_needs import (
+    older_embedding_bytes,
+    older_head_bytes,
+    older_layer_bytes,
+    opened_bytes,
+)
 from engine.strategy import Stage, Strategy
 
 if TYPE_CHECKING:
@@ -72,11 +79,14 @@ class DeviceNeed:
 
 def layer_bytes(shape: "ModelShape", weights: str, *, on_card: bool = False) -> int:
     """Bytes of one layer with matrices in type ``weights``; on_card: in our engine for cards."""
+    if isinstance(shape, OlderShape):
+        return older_layer_bytes(shape, weights)
     held = held_as(shape, weights)
     matrices = shape.layer_matrix_parameters * BYTES_PER_WEIGHT[held]
     each = BYTES_PER_WEIGHT["fp16"] if on_card else _sensitive_bytes(held)
     pairs = 2 * shape.width * shape.ranks.total * each
-    return round(matrices + pairs) + 4 * VECTORS_PER_LAYER * shape.width
+    deep = max(0, shape.layer_deep_parameters - shape.ffn) * each + 4 * shape.ffn * bool(shape.deep)
+    return round(matrices + pairs + deep) + 4 * VECTORS_PER_LAYER * shape.width
 
 
 def is_narrow(shape: "ModelShape") -> bool:
@@ -86,6 +96,8 @@ def is_narrow(shape: "ModelShape") -> bool:
 
 def suits_native(shape: "ModelShape") -> bool:
     """Tell whether the native engine can run it: as ``possible`` in kernels/cpu/model.cpp."""
+    if shape.generation != "7":
+        return False
     return shape.head_size == 64 and shape.width == 64 * shape.heads and shape.ffn % 64 == 0
 
 
@@ -94,7 +106,8 @@ def served_on_card(shape: "ModelShape", hardware: Hardware, strategy: Strategy) 
     gpu = find_gpu(hardware, strategy.stages[0]) if strategy.stages else None
     known = gpu is not None and gpu.capability is not None and gpu.capability >= CARD_CAPABILITY
     wanted = strategy.card_weights in CARD_WEIGHTS
-    return hardware.cuda_engine and known and wanted and suits_native(shape)
+    suits = suits_native(shape) and not shape.deep
+    return hardware.cuda_engine and known and wanted and suits
 
 
 def served_by_both(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
@@ -113,6 +126,8 @@ def held_as(shape: "ModelShape", weights: str) -> str:
 
 def head_bytes(shape: "ModelShape", weights: str) -> int:
     """Bytes of the head and the norm before it."""
+    if isinstance(shape, OlderShape):
+        return older_head_bytes(shape, weights)
     return round(shape.vocab * shape.width * _table_bytes(shape, weights)) + 8 * shape.width
 
 
@@ -201,21 +216,35 @@ def needs_of(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> tup
         names.setdefault(place, stage.device)
     home = ("mps", 0) if ("mps", 0) in names else ("cpu", 0)
     names.setdefault(home, home[0])
-    native = strategy.native_weights if hardware.native else ""
-    weights[home] = weights.get(home, 0) + embedding_bytes(shape, native)
+    weights[home] = weights.get(home, 0) + table_bytes(shape, hardware, strategy)
     return tuple(
         _need(
             *(shape, hardware, device, weights[place], layers.get(place)),
             card_type=placement[0].weights if ours and place[0] == "cuda" else "",
             shared=shared,
+            opened=_opened(shape, placement, place),
         )
         for place, device in names.items()
     )
 
 
+def table_bytes(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> int:
+    """Bytes of the embedding table by whichever engine serves this strategy."""
+    if isinstance(shape, OlderShape):
+        return older_embedding_bytes(shape, strategy.placement(shape.layers)[0])
+    return embedding_bytes(shape, strategy.native_weights if hardware.native else "")
+
+
 def _served_by_us(shape: "ModelShape", hardware: Hardware, strategy: Strategy) -> bool:
     on_card = served_on_card(shape, hardware, strategy)
     return on_card or served_by_both(shape, hardware, strategy)
+
+
+def _opened(shape: "ModelShape", placement: Sequence[Stage], place: tuple[str, int]) -> int:
+    if not isinstance(shape, OlderShape):
+        return 0
+    here = (stage for stage in placement if (stage.kind, stage.index) == place)
+    return max((opened_bytes(shape, stage) for stage in here), default=0)
 
 
 def _need(
@@ -227,11 +256,13 @@ def _need(
     *,
     card_type: str,
     shared: bool,
+    opened: int,
 ) -> DeviceNeed:
     """Fill in one device; ``layers`` is None where nothing is computed but rows looked up.
 
     card_type: of the weights where our engine for cards runs them. shared: our engines share the
     layers: the host has whole states, and the card turns its part before it sends it there.
+    opened: bytes that matrices of 8 bits take for a while where no kernel multiplies them.
     """
     empty = empty_need(hardware, device)
     kind = Stage(device, "fp32").kind
@@ -245,7 +276,7 @@ def _need(
         empty.device,
         weights,
         states,
-        empty.workspace_bytes + activations,
+        empty.workspace_bytes + activations + opened,
         empty.available_bytes,
         empty.capacity_bytes,
     )

@@ -40,6 +40,7 @@ _WORTH_IT = 0.9  # a later candidate must take less than this share of an earlie
 _CPU_TYPES = ("fp32", "bf16", "fp16")  # the most exact first; a later one must be quicker
 _NATIVE_TYPES = (*_CPU_TYPES, "int8")  # q4 loses too much to be chosen unasked
 _NARROW_TYPES = ("fp32", "fp16")  # int8 would be fp16, too, and bf16 no quicker
+_OLDER_TYPES = ("fp32", "fp16", "int8")  # bf16 would hold the residual, too, in so few bits
 _Q4_FROM = 6_000_000_000  # parameters from which on q4 loses little: taken where int8 is too large
 
 
@@ -143,7 +144,10 @@ def _largest_that_fits(shape: ModelShape, hardware: Hardware) -> str:
     """Return the label of the largest smaller released size that fits, or ""."""
     for label in reversed(RELEASED):
         smaller = ModelShape.released(label)
-        if smaller.parameters < shape.parameters and _best(smaller, hardware).verdict == "fits":
+        if (
+            smaller.parameters < shape.loaded_parameters
+            and _best(smaller, hardware).verdict == "fits"
+        ):
             return label
     return ""
 
@@ -169,7 +173,8 @@ def _candidates(shape: ModelShape, hardware: Hardware) -> Iterator[Strategy]:
             if shared := _shared(shape, hardware, name, at_best=at_best):
                 yield shared
     for count in range(1, len(names) + 1):
-        for rest, at_best in product(_CPU_TYPES, (False, True)):
+        beside = _CPU_TYPES if shape.generation == "7" else _OLDER_TYPES[:2]
+        for rest, at_best in product(beside, (False, True)):
             if split := _spread(shape, hardware, names[:count], rest, at_best=at_best):
                 yield split
 
@@ -178,10 +183,12 @@ def _card_types(shape: ModelShape) -> Sequence[str]:
     """Return what only our engine for cards has, and what may be chosen unasked."""
     if is_narrow(shape):
         return ()
-    return ("int8", "q4") if shape.parameters >= _Q4_FROM else ("int8",)
+    return ("int8", "q4") if shape.loaded_parameters >= _Q4_FROM else ("int8",)
 
 
 def _processor_types(shape: ModelShape, hardware: Hardware) -> Sequence[str]:
+    if shape.generation != "7":
+        return _OLDER_TYPES
     if not hardware.native or not suits_native(shape):
         return _CPU_TYPES
     return _NARROW_TYPES if is_narrow(shape) else _NATIVE_TYPES

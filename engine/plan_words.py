@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.hardware.facts import Gpu, Hardware
 from engine.needs import DeviceNeed, find_gpu
+from engine.older_strategy import unrunnable_for_older
 from engine.strategy import Stage, Strategy, unrunnable_stage
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def reason(
     if plan.verdict == "too_large":
         return _too_large(plan, other, smaller)
     sentence = f"{_where(shape, hardware, plan)}, {_ANY_LENGTH}.{_advice(plan)}"
-    notes = _unrunnable_sentence(hardware, plan) or _unused_gpu_sentence(hardware, plan)
+    if shape.generation == "7":
+        notes = _unrunnable_sentence(hardware, plan)
+    else:
+        notes = _older_sentence(shape.generation, plan)
+    notes = notes or _unused_gpu_sentence(hardware, plan)
     return " ".join([sentence, *notes])
 
 
@@ -129,6 +134,15 @@ def _unrunnable_sentence(hardware: Hardware, plan: "Plan") -> list[str]:
             why = "the installed PyTorch brings no compiler for Skein's engine for NVIDIA cards"
         return [f"This installation cannot run “{stage}”: {why}."]
     return []
+
+
+def _older_sentence(generation: str, plan: "Plan") -> list[str]:
+    if stage := unrunnable_for_older(plan.strategy):
+        return [f"Models of RWKV-{generation} cannot run as “{stage}”; choose “auto”."]
+    return [
+        f"RWKV-{generation} is an older generation: its author's package runs it, more slowly than "
+        "an RWKV-7 of its size."
+    ]
 
 
 def _unused_gpu_sentence(hardware: Hardware, plan: "Plan") -> list[str]:

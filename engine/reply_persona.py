@@ -25,14 +25,21 @@ def save_reply_as_persona(
     reply: id of an assistant node. Raises EngineError when no state is kept for it, when the name
     is empty or the disk is full; StoreError when the chats cannot be read.
     """
+    snapshot, fingerprint = reply_state(store, archive, reply)
+    # What comes next and what was drawn belong to the reply, not to a beginning.
+    words = {"model": store.node(reply).model}
+    return archive.save_persona(name, Snapshot(snapshot.state), fingerprint, words)
+
+
+def reply_state(store: "Store", archive: "StateArchive", reply: int) -> tuple[Snapshot, str]:
+    """Return the snapshot after a whole reply, and the fingerprint of the weights.
+
+    Raises EngineError when none is kept; StoreError when the chats cannot be read.
+    """
     archive.flush()  # a reply that has just ended may wait to be written
-    node = store.node(reply)
-    for row in _rows_after(store, node):
+    for row in _rows_after(store, store.node(reply)):
         if (snapshot := _load(archive, row)) is not None:
-            # What comes next and what was drawn belong to the reply, not to a beginning.
-            return archive.save_persona(
-                name, Snapshot(snapshot.state), row.fingerprint, {"model": node.model}
-            )
+            return snapshot, row.fingerprint
     raise EngineError(
         "The state after this reply is no longer kept.",
         "Have it written again (Regenerate) or take a later reply, then save that.",

@@ -140,7 +140,7 @@ class _Run:
             unused=model.unused,
             uncounted=model.uncounted,
         )
-        self._state: State = model.backend.new_state()
+        self._state: State = model.new_state()
         self._logits: Tensor | None = None
         self._given = self._open_reply()
 

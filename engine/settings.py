@@ -34,7 +34,9 @@ class Settings:
 
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
+    packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
+    loras: by model file name, one a line with its strength, as ``engine.lora_use`` reads them.
     last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
     power_saving: models compute on half of the processor's cores at most.
     window_geometry: as the window system gives it, base64.
@@ -54,11 +56,13 @@ class Settings:
     model_folders: tuple[str, ...] = ()
     states_folder: str = ""
     state_budget_bytes: int = 4_000_000_000
+    packed_budget_bytes: int = 16_000_000_000
     hub_endpoint: str = ""
     proxy: str = ""
     offline: bool = False
     strategy: str = "auto"
     strategies: Mapping[str, str] = field(default_factory=dict)
+    loras: Mapping[str, str] = field(default_factory=dict)
     cpu_engine_missed: bool = False
     power_saving: bool = False
 
@@ -103,6 +107,7 @@ _RULES = {
     "text_scale": _between(0.5, 3.0),
     "last_conversation": _between(0, 2**63 - 1),
     "state_budget_bytes": _between(0, 2**50),
+    "packed_budget_bytes": _between(0, 2**50),
     "hub_endpoint": _ADDRESS,
     "proxy": _ADDRESS,
 }

@@ -104,12 +104,13 @@ def _checksum(file: StateFile) -> str:
 
 def _fits_together(state: State) -> bool:
     """Tell whether the three arrays can be those of one model."""
-    if state.wkv.ndim != 4 or state.att_shift.ndim != 2:
+    sizes = tuple(state.wkv.shape)
+    shifts = tuple(state.att_shift.shape)
+    if len(shifts) != 2 or math.prod(shifts) < 1 or tuple(state.ffn_shift.shape) != shifts:
         return False
-    layers, heads, rows, columns = state.wkv.shape
-    shifts = (layers, heads * rows)
-    return (
-        rows == columns
-        and tuple(state.att_shift.shape) == tuple(state.ffn_shift.shape) == shifts
-        and math.prod(shifts) > 0
-    )
+    if len(sizes) == 3:  # RWKV-4
+        return sizes == (shifts[0], 3, shifts[1])
+    if len(sizes) != 4:
+        return False
+    layers, heads, rows, columns = sizes
+    return rows == columns and (layers, heads * rows) == shifts

@@ -1,4 +1,4 @@
-"""The state: all that an RWKV-7 remembers of what it has read, and its file.
+"""The state: all that an RWKV remembers of what it has read, and its file.
 
 Knows tensors and safetensors; knows nothing of chats, nodes or where files belong.
 """
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.checkpoint import ModelShape
 
 FORMAT_VERSION = "1"
+NOTHING_SUMMED = -1e30
+"""The exponent of RWKV-4's sums when nothing was read yet."""
 _STATE_NAMES = ("att_shift", "wkv", "ffn_shift")
 
 
@@ -28,7 +30,8 @@ class State:
     """What a model remembers; its size does not grow with what was read.
 
     att_shift: [L, D] fp32, the last input of each time mix (after ln1).
-    wkv: [L, H, N, N] fp32, row = value index, column = key index.
+    wkv: [L, H, N, N] fp32, row = value index, column = key index. Of RWKV-4, which has no
+    matrices: [L, 3, D], the sums of values and of weights, and the exponent that both lack.
     ffn_shift: [L, D] fp32, the last input of each channel mix (after ln2).
     tokens_read: how many tokens have gone in.
     """
@@ -41,12 +44,15 @@ class State:
     @classmethod
     def zeros(cls, shape: "ModelShape", device: str | torch.device = "cpu") -> "State":
         """Return the state of a model that has read nothing."""
-        layers, heads, n = shape.layers, shape.heads, shape.head_size
 
         def zero(*size: int) -> Tensor:
             return torch.zeros(*size, dtype=torch.float32, device=device)
 
-        return cls(zero(layers, shape.width), zero(layers, heads, n, n), zero(layers, shape.width))
+        shift = (shape.layers, shape.width)
+        state = cls(zero(*shift), zero(*shape.wkv_shape), zero(*shift))
+        if shape.generation == "4":
+            state.wkv[:, 2] = NOTHING_SUMMED
+        return state
 
     def clone(self) -> "State":
         """Return an independent copy on the same device."""
@@ -84,7 +90,7 @@ class State:
         """Raise StateMismatch unless the arrays are those of a model of this shape."""
         expected = {
             "att_shift": (shape.layers, shape.width),
-            "wkv": (shape.layers, shape.heads, shape.head_size, shape.head_size),
+            "wkv": shape.wkv_shape,
             "ffn_shift": (shape.layers, shape.width),
         }
         for name, tensor in self.tensors().items():

@@ -64,11 +64,18 @@ def export_state(
     """Write a state for another program; return a sentence about what is lost, or "".
 
     metadata: kept by "skein" alone.
-    Raises OSError when the disk is full, EngineError when fp16 cannot hold the values.
+    Raises OSError when the disk is full, EngineError when fp16 cannot hold the values or the
+    format has no place for such a state.
     """
     if format == "skein":
         save_state(path, state, {"kind": "persona", **(metadata or {})})
         return ""
+    if state.wkv.ndim != 4:
+        raise EngineError(
+            "The state of an RWKV-4 model holds no matrices, so other programs' formats have no "
+            "place for it.",
+            "Export it as a state of Skein.",
+        )
     matrices = {
         f"blocks.{i}.att.time_state": matrix.detach().to("cpu", torch.float32)
         for i, matrix in enumerate(state.wkv)
@@ -81,6 +88,14 @@ def export_state(
             "state can differ a little."
         )
     return ""
+
+
+def format_for(out: Path) -> StateFormat:
+    """Return the format that a file's ending asks for; our own where it says nothing."""
+    ending = out.suffix.lower()
+    if ending == ".pth":
+        return "pth"
+    return "web-rwkv" if ending in (".st", ".state") else "skein"
 
 
 def format_of(path: Path) -> StateFormat:

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
+from engine.checkpoint.info import PILE_TOKENIZER_FILE
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
-from engine.vocabulary import read_vocabulary, world_vocabulary_path
+from engine.vocabulary import JSON_VOCABULARY, byte_letters, read_vocabulary, world_vocabulary_path
 from kernels.cpu.library import NativeTokenizer, find_library
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 END_OF_DOCUMENT = 0
 REPLACEMENT = "\ufffd".encode()
 _WHOLE = -1  # key of a trie node's own token; bytes are 0 to 255
+_FROM_THERE = "from the model's repository"
+_SOURCES = {PILE_TOKENIZER_FILE: "from the repository BlinkDL/ChatRWKV on GitHub"}
 _PADDING = 256  # models round the rows of their vocabulary up to a multiple of at most this
 
 
@@ -170,7 +174,8 @@ class JsonTokenizer:
         if not path.is_file():
             raise EngineError(
                 f"The tokenizer {path.name} is missing from the folder {path.parent.name}.",
-                "Download tokenizer.json from the model's repository and put it beside the model.",
+                f"Download {path.name} {_SOURCES.get(path.name, _FROM_THERE)} and put it beside "
+                "the model.",
             )
         try:
             self._library = Library.from_file(str(path))
@@ -215,24 +220,11 @@ def _piece_bytes(vocabulary: dict[str, int], byte_level: bool) -> dict[int, byte
     """Return the bytes of every piece; byte-level vocabularies spell bytes as letters."""
     if not byte_level:
         return {token: piece.encode("utf-8", "replace") for piece, token in vocabulary.items()}
-    letters = _byte_letters()
+    letters = byte_letters()
     return {
         token: b"".join(letters.get(letter, letter.encode()) for letter in piece)
         for piece, token in vocabulary.items()
     }
-
-
-def _byte_letters() -> dict[str, bytes]:
-    """Return which byte each letter of a byte-level vocabulary stands for.
-
-    Printable Latin-1 characters stand for themselves; the other bytes, in order, are the
-    characters from U+0100 on.
-    """
-    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    others = (byte for byte in range(256) if byte not in printable)
-    letters = {chr(byte): bytes((byte,)) for byte in printable}
-    letters.update({chr(0x100 + n): bytes((byte,)) for n, byte in enumerate(others)})
-    return letters
 
 
 def load_tokenizer(info: "ModelInfo") -> Tokenizer:
@@ -245,10 +237,12 @@ def load_tokenizer(info: "ModelInfo") -> Tokenizer:
     folder = info.path if info.path.is_dir() else info.path.parent
     if info.tokenizer == "world":
         tokenizer = WorldTokenizer.load()
-    elif info.tokenizer == "vocabulary.txt":
+    elif info.tokenizer == "gguf":
+        tokenizer = WorldTokenizer(read_gguf_vocabulary(info.path), find_library())
+    elif info.tokenizer.endswith(".txt") or info.tokenizer == JSON_VOCABULARY:
         tokenizer = WorldTokenizer.load(folder / info.tokenizer)
     else:
-        tokenizer = JsonTokenizer(folder / "tokenizer.json")
+        tokenizer = JsonTokenizer(folder / info.tokenizer)
     if info.shape.vocab < tokenizer.vocab_size:
         own = "tokenizer.json" if info.tokenizer == "world" else info.tokenizer
         raise UnsupportedModel(

@@ -28,6 +28,7 @@ class Reference:
         self.layers = 1 + max(int(n.split(".")[1]) for n in self.z if n.startswith("blocks."))
         self.heads, self.n = weights["blocks.0.att.r_k"].shape
         self.width = self.heads * self.n
+        self.deep = "blocks.0.ffn.s0" in self.z  # v7a
 
     def new_state(self) -> ReferenceState:
         return ReferenceState(
@@ -42,6 +43,7 @@ class Reference:
 
     def _step(self, token: int, state: ReferenceState) -> Array:
         x = self._norm(self.z["emb.weight"][token], "blocks.0.ln0")
+        x0 = x
         v_first: Array | None = None
         for i in range(self.layers):
             h = self._norm(x, f"blocks.{i}.ln1")
@@ -49,7 +51,7 @@ class Reference:
             v_first = v if v_first is None else v_first
             x = x + y
             h = self._norm(x, f"blocks.{i}.ln2")
-            x = x + self._channel_mix(i, h, state)
+            x = x + self._channel_mix(i, h, state, self._gate(i, token, x0, h))
         return self.z["head.weight"] @ self._norm(x, "ln_out")
 
     def _norm(self, x: Array, name: str) -> Array:
@@ -96,11 +98,23 @@ class Reference:
         y = y + self.z[f"blocks.{i}.att.ln_x.bias"][part]
         return y + (r * k * self.z[f"blocks.{i}.att.r_k"].reshape(-1)[part]).sum() * v
 
-    def _channel_mix(self, i: int, h: Array, state: ReferenceState) -> Array:
+    def _gate(self, i: int, token: int, x0: Array, h: Array) -> Array | float:
+        """Return what DeepEmbed scales k with: x0 is the normed embedding, h what LN2 gives."""
+        if not self.deep:
+            return 1.0
+
+        def get(name: str) -> Array:
+            return self.z[f"blocks.{i}.ffn.{name}"]
+
+        row = get("s_emb.weight")[token] + get("s_emb_x.weight") @ x0
+        side = get("s1").shape[1]
+        return (h @ get("s1")) @ row.reshape(side, side) @ get("s2") + get("s0")
+
+    def _channel_mix(self, i: int, h: Array, state: ReferenceState, gate: Array | float) -> Array:
         dx = state.ffn_shift[i] - h
         state.ffn_shift[i] = h
         k = self.z[f"blocks.{i}.ffn.key.weight"] @ (h + dx * self.z[f"blocks.{i}.ffn.x_k"])
-        return self.z[f"blocks.{i}.ffn.value.weight"] @ np.maximum(k, 0) ** 2
+        return self.z[f"blocks.{i}.ffn.value.weight"] @ (np.maximum(k, 0) ** 2 * gate)
 
 
 def _sigmoid(x: Array) -> Array:

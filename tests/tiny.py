@@ -21,8 +21,12 @@ def tiny_weights(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
     layer0_v: bool = False,
+    deep: int = 0,
 ) -> dict[str, Tensor]:
-    """Return BlinkDL-named weights; ranks are those of w, a, v, g."""
+    """Return BlinkDL-named weights; ranks are those of w, a, v, g.
+
+    deep: the side of DeepEmbed's rows, if it is to have them. Some of its gates are below zero.
+    """
     rng = torch.Generator().manual_seed(seed)
     heads, ffn = width // HEAD, 4 * width
     z: dict[str, Tensor] = {}
@@ -62,6 +66,12 @@ def tiny_weights(
         put(block + "ffn.x_k", 1, 1, width, scale=0.2, mean=0.5)
         put(block + "ffn.key.weight", ffn, width, scale=1 / math.sqrt(width))
         put(block + "ffn.value.weight", width, ffn, scale=1 / math.sqrt(ffn))
+        if deep:
+            put(block + "ffn.s_emb.weight", vocab, deep * deep, scale=0.3)
+            put(block + "ffn.s_emb_x.weight", deep * deep, width, scale=0.5 / math.sqrt(width))
+            put(block + "ffn.s0", 1, 1, ffn, scale=0.4, mean=0.6)
+            put(block + "ffn.s1", width, deep, scale=1 / math.sqrt(width))
+            put(block + "ffn.s2", deep, ffn, scale=0.5 / deep)
     norm("ln_out", width)
     put("head.weight", vocab, width, scale=2 / math.sqrt(width))
     return z

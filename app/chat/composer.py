@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QVBox
 from app.chat.attachments import NotText, read_text
 from app.chat.text_input import TextInput
 from app.theme import Theme
+from app.widgets.drop_area import dropped_files, may_hold_a_model
 from app.widgets.parts import icon_button, label, on_theme, restyle
 
 COUNTED_FROM = 200
@@ -49,13 +50,17 @@ class ComposerField(TextInput):
             self.insertPlainText(source.text())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _files(event.mimeData()):
+        if _is_for_window(event.mimeData()):
+            event.ignore()
+        elif _files(event.mimeData()):
             event.acceptProposedAction()
         else:
             super().dragEnterEvent(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        if _files(event.mimeData()):
+        if _is_for_window(event.mimeData()):
+            event.ignore()
+        elif _files(event.mimeData()):
             event.acceptProposedAction()
         else:
             super().dragMoveEvent(event)
@@ -270,5 +275,10 @@ class Composer(QFrame):
 
 
 def _files(data: QMimeData) -> list[Path]:
-    urls = data.urls() if data.hasUrls() else []
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    """Return the files that go into the text; none when the window takes them."""
+    return [] if _is_for_window(data) else dropped_files(data)
+
+
+def _is_for_window(data: QMimeData) -> bool:
+    """Say whether a model or a folder is among what is dropped."""
+    return any(map(may_hold_a_model, dropped_files(data)))

@@ -80,7 +80,7 @@ class MessageView(QFrame):
     """One message; ``show_message`` gives it, ``work`` writes it, ``settle`` measures it."""
 
     height_changed = Signal()
-    asked = Signal(str)  # "regenerate", "continue", "branch", "delete", "save_persona"
+    asked = Signal(str)  # "regenerate", "continue", "branch", "delete", "save_persona", ...
     edit_started = Signal()
     edited = Signal(str)
     version_asked = Signal(int)
@@ -425,6 +425,11 @@ class MessageView(QFrame):
                 self.tr("Save as persona…"), lambda: self._on_asked("save_persona")
             )
             action.setObjectName("save_persona_action")
+            action.setEnabled(self._is_whole)
+            action = made.addAction(
+                self.tr("Export state…"), lambda: self._on_asked("export_state")
+            )
+            action.setObjectName("export_state_action")
             action.setEnabled(self._is_whole)
         made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         made.popup(place)

@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QPoint,
     QRect,
     QSize,
+    QSortFilterProxyModel,
     Qt,
     Signal,
 )
@@ -29,6 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.format_words import generation_text, local_form
 from app.models.model_names import built_in_line
 from app.models.units import size_text, speed_text
 from app.theme import Theme
@@ -130,7 +132,10 @@ class _RowPainter(QStyledItemDelegate):
         if row.load.status == "failed":
             return row.load.message
         plan = row.model.plan
+        info = row.model.local.info
         parts = [built_in_line() if row.built_in else size_text(row.size_bytes)]
+        if info is not None and not row.built_in:
+            parts += [local_form(info), generation_text(info)]
         if plan is not None and not row.built_in:
             verdicts = {
                 "fits": self.tr("fits"),
@@ -140,7 +145,7 @@ class _RowPainter(QStyledItemDelegate):
             parts += [verdicts[plan.verdict], str(plan.strategy)]
             if plan.verdict != "too_large" and plan.write_tokens_per_s > 0:
                 parts.append(speed_text(plan.write_tokens_per_s))
-        return " · ".join(parts)
+        return " · ".join(part for part in parts if part)
 
     def _tone(self, row: "ReadyRow") -> str:
         colors, plan = self._theme.colors, row.model.plan
@@ -153,6 +158,14 @@ class _RowPainter(QStyledItemDelegate):
     def accessible(self, row: "ReadyRow") -> str:
         """Both lines, to be read out."""
         return f"{row.title}. {self.words(row)}"
+
+
+class _Models(QSortFilterProxyModel):
+    """The rows that are models: what changes or begins one is offered elsewhere."""
+
+    def filterAcceptsRow(self, source_row: int, source_parent: _AnyIndex) -> bool:
+        row = _row_of(self.sourceModel().index(source_row, 0, source_parent))
+        return row is None or not row.kind
 
 
 class ModelPicker(QFrame):
@@ -171,7 +184,9 @@ class ModelPicker(QFrame):
         self.list = QListView()
         self.list.setObjectName("model_picker_list")
         self.list.setAccessibleName(self.tr("Models on this computer"))
-        self.list.setModel(rows)
+        models = _Models(self)
+        models.setSourceModel(rows)
+        self.list.setModel(models)
         self.list.setMouseTracking(True)
         self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

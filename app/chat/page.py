@@ -34,6 +34,7 @@ from app.chat.thinking import ThinkingClock
 from app.chat.transcript import COLUMN, Transcript
 from app.chat.welcome import Suggestion, Welcome
 from app.chat.workshop import Workshop
+from app.models.format_words import generation_text
 from app.models.message import ChatSettings
 from app.models.model_names import model_title
 from app.models.units import size_text, speed_text
@@ -61,6 +62,7 @@ class ChatPage(QWidget):
     suggestion_taken = Signal(str)  # key of the recommended download
     drawer_toggled = Signal(bool)
     said = Signal(str)  # a short message for the toast
+    files_given = Signal(list)  # Path: chosen as states, to be looked at
 
     def __init__(
         self,
@@ -194,6 +196,8 @@ class ChatPage(QWidget):
         made = PersonaDesk(self._theme, self, self._chat, self.drawer.persona, personas)
         made.said.connect(self.said)
         self.transcript.persona_asked.connect(made.save)
+        self.transcript.export_asked.connect(made.export)
+        made.files_given.connect(self.files_given)
         return made
 
     # ---- what the application calls -------------------------------------------------------
@@ -483,7 +487,10 @@ class ChatPage(QWidget):
 def _device_words(model: "LoadedModel") -> str:
     stages = model.plan.strategy.stages
     words = dict.fromkeys(f"{stage.weights} · {stage.device.upper()}" for stage in stages)
-    return " + ".join(words) or str(model.plan.strategy)
+    parts = [" + ".join(words) or str(model.plan.strategy), generation_text(model.info)]
+    if loras := len(model.info.loras):
+        parts.append(f"{loras} LoRA" if loras == 1 else f"{loras} LoRAs")
+    return " · ".join(part for part in parts if part)
 
 
 def _rows(ready: QAbstractItemModel) -> "list[ReadyRow]":

@@ -1,4 +1,4 @@
-"""The drawer's choice of a persona: a box, a bin beside it, and a line that explains.
+"""The drawer's choice of a persona: a box, buttons beside it, and a line that explains.
 
 Shows one name and tells which one is wanted instead. Knows no chat; the list is given to it.
 """
@@ -28,6 +28,8 @@ class PersonaField(QWidget):
 
     chosen = Signal(str)  # name, "" for none
     delete_asked = Signal(str)  # name
+    export_asked = Signal(str)  # name
+    import_asked = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,9 +45,15 @@ class PersonaField(QWidget):
         self.bin = icon_button(
             theme, "trash", "delete_persona_button", self.tr("Delete this persona")
         )
+        self.out = icon_button(
+            theme, "external", "export_persona_button", self.tr("Export this persona…")
+        )
+        self.bring = icon_button(
+            theme, "plus", "import_state_button", self.tr("Import a state as persona…")
+        )
         self.note = label("", "faint", wrap=True)
         self.note.setObjectName("persona_note")
-        beside = row(self.box, self.bin, spacing=4)
+        beside = row(self.box, self.bring, self.out, self.bin, spacing=4)
         beside.setStretch(0, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -54,6 +62,8 @@ class PersonaField(QWidget):
         column.addWidget(self.note)
         self.box.activated.connect(lambda place: self.choose(self.box.itemData(place)))
         self.bin.clicked.connect(lambda: self.delete_asked.emit(self._name))
+        self.out.clicked.connect(lambda: self.export_asked.emit(self._name))
+        self.bring.clicked.connect(self.import_asked)
         self._show()
 
     def set_list(self, personas: "PersonaList") -> None:
@@ -95,7 +105,9 @@ class PersonaField(QWidget):
         tip = self._tip()
         self.box.setToolTip(tip)
         self.box.setAccessibleDescription(tip)
-        self.bin.setEnabled(self._list is not None and self._list.named(self._name) is not None)
+        is_there = self._list is not None and self._list.named(self._name) is not None
+        for button in (self.bin, self.out):
+            button.setEnabled(is_there)
         self.note.setText(self._note())
         self.note.setVisible(bool(self.note.text()))
 
@@ -146,6 +158,6 @@ class PersonaField(QWidget):
         if not found.has_model:
             return self.tr("Load a model to see its personas.")
         return self.tr(
-            "None yet for this model. Bring one with “skein states import FILE”, or choose "
-            "“Save as persona” under a reply."
+            "None yet for this model. Drop a state file on the window, or choose “Save as "
+            "persona” under a reply."
         )

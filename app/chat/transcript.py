@@ -51,6 +51,7 @@ class Transcript(QScrollArea):
     focus_freed = Signal()  # what had the keyboard goes away
     announced = Signal(str)  # was said to screen readers
     persona_asked = Signal(int)  # the state after this message shall be kept as a persona
+    export_asked = Signal(int)  # the state after this message shall be written to a file
 
     def __init__(self, tools: ViewTools, chat: "ChatModel", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -357,6 +358,7 @@ class Transcript(QScrollArea):
             "branch": chat.branch,
             "delete": chat.delete,
             "save_persona": self.persona_asked.emit,
+            "export_state": self.export_asked.emit,
         }
         view.asked.connect(lambda action: self._ask(view, asks[action]))
         view.edit_started.connect(lambda: self._show_editor(view))

@@ -5,7 +5,7 @@ A row carries what a card shows: roles for single values (``Role``) and the whol
 the DownloadService.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -20,10 +20,13 @@ from app.services.downloads import DownloadEntry, DownloadService
 from app.services.library import ModelLibrary
 from app.services.offers import AvailableModel, ReadyModel
 from engine.hub.file_names import ModelName, parse_file_name
+from engine.lora_use import LoraUse, parse_loras
 
 if TYPE_CHECKING:
     from engine.plan import Plan
 
+_REMOTE_FORMATS = {"huggingface": "folder"}
+"""What the catalogue calls the format of a local model."""
 Index = QModelIndex | QPersistentModelIndex
 LoadStatus = Literal["idle", "loading", "loaded", "failed"]
 
@@ -88,6 +91,7 @@ class ReadyRow:
     model: ReadyModel
     name: ModelName
     load: LoadState
+    loras: tuple[LoraUse, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -109,7 +113,25 @@ class ReadyRow:
         """The name as a person says it; the file's own when it says nothing."""
         if self.built_in:
             return built_in_title()
-        return self.name.title if self.name.family else self.path.stem
+        if self.kind:
+            return self.path.name
+        if self.name.family:
+            return self.name.title
+        info = self.model.local.info
+        if info is not None and info.format == "huggingface":
+            return info.name
+        return self.path.stem
+
+    @property
+    def kind(self) -> str:
+        """What else it is that something can be done with: "lora", "state" or ""."""
+        return self.model.local.kind
+
+    @property
+    def takes_loras(self) -> bool:
+        """Whether LoRAs can be applied to it."""
+        info = self.model.local.info
+        return info is not None and info.architecture in ("rwkv7", "rwkv7a")
 
     @property
     def size_bytes(self) -> int:
@@ -179,6 +201,7 @@ class ReadyList(_RowModel):
         self._library = library
         self._filter = Filter()
         self._loads: dict[Path, LoadState] = {}
+        self._loras: Mapping[str, str] = {}
         library.ready_changed.connect(self._refresh)
         self._refresh()
 
@@ -194,6 +217,11 @@ class ReadyList(_RowModel):
     def set_filter(self, wanted: Filter) -> None:
         """Show only what passes."""
         self._filter = wanted
+        self._refresh()
+
+    def set_loras(self, loras: Mapping[str, str]) -> None:
+        """Say which LoRAs models are loaded with: by file name, as the settings keep them."""
+        self._loras = loras
         self._refresh()
 
     def set_loaded(self, path: Path | None) -> None:
@@ -220,13 +248,17 @@ class ReadyList(_RowModel):
         self._replace(rows)
 
     def _row(self, model: ReadyModel) -> ReadyRow:
-        path = model.local.path
-        return ReadyRow(model, parse_file_name(path.name), self._loads.get(path, LoadState()))
+        path, info = model.local.path, model.local.info
+        # The folder of a model in the hub's cache is named by its commit, the model is not.
+        name = parse_file_name(info.name if info is not None and path.is_dir() else path.name)
+        loras = parse_loras(self._loras.get(path.name, ""))
+        return ReadyRow(model, name, self._loads.get(path, LoadState()), loras)
 
     def _accepts(self, row: ReadyRow) -> bool:
         info = row.model.local.info
         words = f"{row.title} {row.path.name}"
-        return self._filter.accepts(words, row.model.plan, info.format if info else "")
+        form = _REMOTE_FORMATS.get(info.format, info.format) if info else ""
+        return self._filter.accepts(words, row.model.plan, form)
 
     def _id(self, row: ReadyRow) -> str:
         return row.model.id
@@ -271,6 +303,7 @@ class AvailableList(_RowModel):
         self._library, self._downloads = library, downloads
         self._filter = Filter()
         self._groups: list[ModelGroup] = []
+        self._chosen: dict[str, str] = {}  # by title, the file that is wanted on top
         library.available_changed.connect(self._refresh)
         library.hardware_changed.connect(self._refresh)
         for signal in (downloads.changed, downloads.removed, downloads.finished):
@@ -298,6 +331,11 @@ class AvailableList(_RowModel):
         self._filter = wanted
         self._refresh()
 
+    def choose(self, title: str, key: str) -> None:
+        """Put another file of a model on top of its card."""
+        self._chosen[title] = key
+        self._refresh()
+
     def _models(self) -> list[AvailableModel]:
         """Return what the hub offers and what is being downloaded from elsewhere."""
         listed = list(self._library.available)
@@ -310,9 +348,11 @@ class AvailableList(_RowModel):
 
     def _refresh(self, *_: object) -> None:
         models, recommended = self._models(), self._library.recommended
-        self._groups = group_models(models, recommended)
+        self._groups = group_models(models, recommended, self._chosen)
         shown = [model for model in models if self._accepts(model)]
-        self._replace([self._row(found) for found in group_models(shown, recommended)])
+        self._replace(
+            [self._row(found) for found in group_models(shown, recommended, self._chosen)]
+        )
 
     def _row(self, found: ModelGroup) -> AvailableRow:
         downloads = tuple(self._downloads.entry(variant.id) for variant in found.variants)

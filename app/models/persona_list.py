@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.services.engine import EngineService, LoadedModel
+    from engine.checkpoint.info import ModelInfo
     from engine.personas import Persona
+    from engine.state_formats import StateFormat
 
 
 class PersonaList(QObject):
@@ -19,6 +23,7 @@ class PersonaList(QObject):
     saved = Signal(str)  # name
     deleted = Signal(str)  # name
     failed = Signal(str, str)  # message, hint
+    exported = Signal(object, str)  # path; a sentence about what is lost, or ""
 
     def __init__(self, engine: "EngineService", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -29,8 +34,14 @@ class PersonaList(QObject):
         engine.persona_saved.connect(self.saved)
         engine.persona_deleted.connect(self.deleted)
         engine.persona_failed.connect(self.failed)
+        engine.state_exported.connect(self.exported)
         engine.model_ready.connect(self._on_model_ready)
         engine.model_ejected.connect(lambda: self._on_model(None))
+
+    @property
+    def model(self) -> str:
+        """The fingerprint of the loaded model; "" without one."""
+        return self._model or ""
 
     @property
     def has_model(self) -> bool:
@@ -58,9 +69,20 @@ class PersonaList(QObject):
         """Keep the state after a reply; ``saved`` or ``failed`` tells how it went."""
         self._engine.save_persona(reply, name)
 
+    def bring(self, file: "Path", name: str, info: "ModelInfo | None") -> None:
+        """Keep a state file as a persona; ``saved`` or ``failed`` tells how it went."""
+        self._engine.import_persona(file, name, info)
+
     def delete(self, name: str) -> None:
         """Delete it for good; ``deleted`` or ``failed`` tells how it went."""
         self._engine.delete_persona(name)
+
+    def export(self, what: str | int, file: "Path", format: "StateFormat") -> None:
+        """Write a persona or the state after a reply to a file; ``exported`` or ``failed`` tells.
+
+        what: the persona's name, or the reply's node.
+        """
+        self._engine.export_state(what, file, format)
 
     def _by_name(self) -> "dict[str, Persona]":
         found: dict[str, Persona] = {}

@@ -1,23 +1,17 @@
-"""What the Models pane asks in dialogs of their own, and which dropped files are models."""
+"""What the Models pane asks in dialogs of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.models.units import size_text
 from app.theme import Theme
 from app.widgets.parts import restyle
 
-SUFFIXES = (".pth", ".safetensors", ".st", ".gguf")
+SUFFIXES = (".pth", ".safetensors", ".st", ".gguf", ".state")
 translate = QCoreApplication.translate
-
-
-def model_files(urls: Sequence[QUrl]) -> list[Path]:
-    """Return the local files among ``urls`` whose names are those of models."""
-    paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
-    return [path for path in paths if path.suffix.lower() in SUFFIXES]
 
 
 def choose_files(parent: QWidget, chosen: Callable[[list[Path]], None]) -> None:
@@ -26,7 +20,7 @@ def choose_files(parent: QWidget, chosen: Callable[[list[Path]], None]) -> None:
     dialog = QFileDialog(parent, translate("ModelsPage", "Open a model file"))
     dialog.setObjectName("open_file_dialog")
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-    models = translate("ModelsPage", "Models ({0})").format(patterns)
+    models = translate("ModelsPage", "Models, LoRAs and states ({0})").format(patterns)
     dialog.setNameFilters([models, translate("ModelsPage", "All files (*)")])
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))

@@ -14,8 +14,6 @@ from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
     QDesktopServices,
-    QDragEnterEvent,
-    QDropEvent,
     QKeyEvent,
     QKeySequence,
 )
@@ -28,7 +26,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from app.models.model_list import AvailableList, AvailableRow, Filter, ReadyList, ReadyRow
-from app.pages.models_dialogs import ask_delete, choose_files, model_files
+from app.pages.models_dialogs import ask_delete, choose_files
 from app.pages.models_words import catalogue_age, machine_text
 from app.services.downloads import DownloadService
 from app.services.library import ModelLibrary
@@ -59,6 +57,10 @@ class ModelsPage(QWidget):
     eject_requested = Signal()
     file_opened = Signal(object)
     """The Path of a file outside the known folders; it is listed until the app ends."""
+    files_given = Signal(list)
+    """Paths that somebody chose, of whatever they are."""
+    loras_requested = Signal(object, str)
+    """The Path and the title of a model whose LoRAs shall be shown."""
 
     def __init__(
         self,
@@ -78,7 +80,6 @@ class ModelsPage(QWidget):
         self.setAccessibleName(self.tr("Models"))
         self.setProperty("surface", "surface")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setAcceptDrops(True)
         self._make_head()
         self._make_lists()
         self._build()
@@ -126,7 +127,7 @@ class ModelsPage(QWidget):
 
     @Slot(list)
     def open_files(self, paths: Sequence[Path]) -> None:
-        """List local files where they are, whoever dropped or chose them."""
+        """List models where they are, whoever dropped or chose them."""
         for path in paths:
             self._library.open_file(path)
             self.file_opened.emit(path)
@@ -134,6 +135,11 @@ class ModelsPage(QWidget):
             self.show_tab("ready")
             self._wanted = paths[-1]
             self._show_wanted()
+
+    def look_up(self, address: str) -> None:
+        """Ask the hub for a repository or a file, as if its address had been typed."""
+        self._open_panel()
+        self._panel.ask(address)
 
     # Making
 
@@ -241,6 +247,8 @@ class ModelsPage(QWidget):
         card.eject_clicked.connect(self.eject_requested)
         card.reveal_clicked.connect(self._reveal)
         card.delete_clicked.connect(self._ask_delete)
+        card.loras_clicked.connect(self.loras_requested)
+        card.use_clicked.connect(lambda path: self.files_given.emit([path]))
         return card
 
     def _show_ready(self, card: QWidget, shown: ReadyRow) -> None:
@@ -254,6 +262,7 @@ class ModelsPage(QWidget):
         card.cancel_clicked.connect(self._downloads.cancel)
         card.load_clicked.connect(self.load_requested)
         card.free_space_clicked.connect(lambda: self.show_tab("ready"))
+        card.variant_chosen.connect(self._on_variant)
         return card
 
     def _show_available(self, card: QWidget, shown: AvailableRow) -> None:
@@ -276,20 +285,18 @@ class ModelsPage(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if model_files(event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        files = model_files(event.mimeData().urls())
-        if files:
-            event.acceptProposedAction()
-            self.open_files(files)
-
     def _download(self, key: str) -> None:
         model = next((m for m in self._library.available if m.id == key), None)
         if model is not None:
             self._downloads.start(model.remote)
+
+    def _on_variant(self, title: str, key: str) -> None:
+        self.available.choose(title, key)
+        for shown in self.available.rows():
+            card = self._available_cards.card(shown.group.card_key)
+            if shown.group.key == title and isinstance(card, ModelCard):
+                self._scroll_to(card)
+                card.take_focus()
 
     def _resume(self, key: str) -> None:
         if any(model.id == key for model in self._library.available):
@@ -307,7 +314,7 @@ class ModelsPage(QWidget):
         self._panel.open_()
 
     def _choose_file(self) -> None:
-        choose_files(self, self.open_files)
+        choose_files(self, self.files_given.emit)
 
     def _reveal(self, path: Path) -> None:
         folder = path if path.is_dir() else path.parent

@@ -17,7 +17,9 @@ from app.collector import uncollected
 from app.services.engine_jobs import (
     DeletePersona,
     Eject,
+    ExportState,
     Free,
+    ImportPersona,
     Job,
     JobQueue,
     ListPersonas,
@@ -28,6 +30,7 @@ from app.services.engine_jobs import (
     SavePower,
     Write,
 )
+from app.services.persona_work import work_on
 from app.services.throttle import throttled
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Event, Finished, ReplyStats, Turn
@@ -35,13 +38,15 @@ from engine.priority import COMPUTING, give_way
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from engine.archive import StateArchive
     from engine.checkpoint import ModelInfo
+    from engine.lora_use import LoraUse
     from engine.model import Model
     from engine.plan import Plan
     from engine.session import Session
+    from engine.state_formats import StateFormat
     from engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -81,7 +86,8 @@ class EngineService(QObject):
     personas_listed = Signal(object)  # tuple[engine.personas.Persona, ...]
     persona_saved = Signal(str)  # name
     persona_deleted = Signal(str)  # name
-    persona_failed = Signal(str, str)  # message, hint: it could not be saved or deleted
+    persona_failed = Signal(str, str)  # message, hint: it could not be saved, deleted or written
+    state_exported = Signal(object, str)  # path; a sentence about what is lost, or ""
 
     def __init__(
         self,
@@ -108,7 +114,7 @@ class EngineService(QObject):
         self._model: Model | None = None
         self._session: Session | None = None
         self._archive: StateArchive | None = None
-        self._former: tuple[Path, Strategy] | None = None  # had to make room for one that loads
+        self._former: Load | None = None  # had to make room for one that loads
 
     # -- called on the GUI thread
 
@@ -117,16 +123,16 @@ class EngineService(QObject):
         sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 
-    def load(self, path: Path, strategy: Strategy) -> None:
+    def load(self, path: Path, strategy: Strategy, loras: "Sequence[LoraUse]" = ()) -> None:
         """Load a model: a load or a reply under way is stopped for it, the reply's text is kept.
 
-        Replies that wait are written with the new model.
+        loras: applied in their order. Replies that wait are written with the new model.
         """
         # Said here too: the thread may be at importing torch, and a question may be sent already.
         self.model_loading.emit(path, 0.0)
         self._jobs.cancel(Load)
         self._jobs.cancel_current(Write)
-        self._jobs.put_before_writing(Load(path, strategy))
+        self._jobs.put_before_writing(Load(path, strategy, tuple(loras)))
 
     def eject(self) -> None:
         """Stop writing and give the model's memory back."""
@@ -172,6 +178,14 @@ class EngineService(QObject):
     def delete_persona(self, name: str) -> None:
         """Delete a persona for good."""
         self._jobs.put_before_writing(DeletePersona(name))
+
+    def import_persona(self, file: Path, name: str, info: "ModelInfo | None") -> None:
+        """Keep a state file of any program as a persona; info: the model that it is for."""
+        self._jobs.put_before_writing(ImportPersona(file, name, info))
+
+    def export_state(self, what: str | int, file: Path, format: "StateFormat") -> None:
+        """Write a persona (by name) or the state after a reply (by its node) to a file."""
+        self._jobs.put_before_writing(ExportState(what, file, format))
 
     def close(self) -> None:
         """Stop, keep the state, wait for the thread. May be called twice."""
@@ -286,14 +300,7 @@ class EngineService(QObject):
             return
         archive = self._archive_in_use()
         try:
-            if isinstance(job, SavePersona):
-                from engine.reply_persona import save_reply_as_persona
-
-                saved = save_reply_as_persona(self._store, archive, job.reply, job.name)
-                self.persona_saved.emit(saved.name)
-            elif isinstance(job, DeletePersona):
-                archive.delete_persona(job.name)
-                self.persona_deleted.emit(job.name)
+            work_on(job, self._store, archive, self)
         finally:
             self.personas_listed.emit(tuple(archive.personas()))
 
@@ -344,7 +351,7 @@ class EngineService(QObject):
             self.model_loading.emit(job.path, 0.0)
             hardware = detect(self._cache)
             held = self._model.plan.needs if self._model else ()
-            info, plan = plan_model(job.path, job.strategy, without(hardware, held))
+            info, plan = plan_model(job.path, job.strategy, without(hardware, held), job.loras)
             _stop_if(job.cancel.is_set())
             if held and not fits_beside(hardware, plan.needs):
                 self._make_room()
@@ -371,7 +378,8 @@ class EngineService(QObject):
 
     def _make_room(self) -> None:
         if self._model is not None:
-            self._former = self._model.info.path, self._model.plan.strategy
+            held = self._model
+            self._former = Load(held.info.path, held.plan.strategy, held.info.loras)
         self._drop_model()
 
     def _come_back(self) -> None:
@@ -381,10 +389,10 @@ class EngineService(QObject):
         from engine.hardware import detect
         from engine.model import plan_model
 
-        path, strategy = self._former
+        job = self._former
         try:
-            info, plan = plan_model(path, strategy, detect(self._cache))
-            self._adopt(self._load_planned(path, info, plan, self._is_outdated))
+            info, plan = plan_model(job.path, job.strategy, detect(self._cache), job.loras)
+            self._adopt(self._load_planned(job.path, info, plan, self._is_outdated))
         except Cancelled:
             return
         except Exception:

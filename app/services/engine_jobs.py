@@ -4,9 +4,15 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.events import Turn
+from engine.lora_use import LoraUse
 from engine.strategy import Strategy
+
+if TYPE_CHECKING:
+    from engine.checkpoint.info import ModelInfo
+    from engine.state_formats import StateFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +21,7 @@ class Load:
 
     path: Path
     strategy: Strategy
+    loras: tuple[LoraUse, ...] = ()
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
@@ -81,7 +88,27 @@ class DeletePersona:
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
-PersonaJob = ListPersonas | SavePersona | DeletePersona
+@dataclass(frozen=True, slots=True)
+class ImportPersona:
+    """Keep a state file of any program under a name, for a model or (None) for any of its size."""
+
+    file: Path
+    name: str
+    info: "ModelInfo | None"
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportState:
+    """Write a persona (by name) or the state after a reply (by its node) to a file."""
+
+    what: str | int
+    file: Path
+    format: "StateFormat"
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+PersonaJob = ListPersonas | SavePersona | DeletePersona | ImportPersona | ExportState
 Job = Load | Eject | Write | Free | SavePower | MoveStates | PersonaJob
 
 

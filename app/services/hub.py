@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.hub.catalogue import Catalogue
     from engine.hub.connection import Hub
     from engine.hub.download import Download
+    from engine.hub.folder_download import FolderDownload
     from engine.hub.remote_model import RemoteModel
     from engine.settings import Settings
 
@@ -47,11 +48,11 @@ class HubAccess:
         """Return the models of a repository or of one address. Raises EngineError."""
         return self._live().lookup(address)
 
-    def transfer(self, model: "RemoteModel") -> "Download":
+    def transfer(self, model: "RemoteModel") -> "Download | FolderDownload":
         """Return a download into the folder of models. Raises EngineError."""
-        from engine.hub.download import Download
+        from engine.hub.folder_download import make_download
 
-        return Download(model, self.models_folder(), hub=self._hub())
+        return make_download(model, self.models_folder(), hub=self._hub())
 
     def places(self) -> list[Path]:
         """Return the folders and files in which models are looked for."""

@@ -5,7 +5,6 @@ Scans, refreshes and plans in the background and says when the answer changed. D
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,6 +127,8 @@ class ModelLibrary(QObject):
         self.hardware: Hardware | None = None
         self.strategy: Strategy | None = None
         self.scanning = False
+        self.scanned = False
+        """Whether the folders were looked at, be it once."""
         self.refreshing = False
         self.offline: EngineError | None = None
         self.catalogue_time: datetime | None = None
@@ -208,8 +209,10 @@ class ModelLibrary(QObject):
         """Delete a model that is listed as ready, for good; never the one that came with us."""
         if all(model.local.path != path or model.built_in for model in self.ready):
             return
+        from engine.hub.removal import remove_model
+
         self._tasks.run_in_background(
-            lambda: _remove(path),
+            lambda: remove_model(path),
             lambda _: self._on_deleted(path),
             lambda error: self.delete_failed.emit(str(path), _as_engine_error(error)),
         )
@@ -227,7 +230,7 @@ class ModelLibrary(QObject):
     def _on_scanned(self, number: int, found: "list[LocalModel]") -> None:
         if number != self._scans:  # a newer look is under way
             return
-        self.scanning = False
+        self.scanning, self.scanned = False, True
         self._local = found
         self._publish()
         self.status_changed.emit()
@@ -309,9 +312,11 @@ class ModelLibrary(QObject):
 
     def _available(self) -> list[AvailableModel]:
         here = {
-            (model.path.name, model.info.size_bytes): model.path
+            (name, model.info.size_bytes): model.path
             for model in self._local
             if model.info is not None
+            # A folder in the hub's cache is named by its commit, the model is not.
+            for name in (model.path.name, model.info.name)
         }
         listed: dict[str, AvailableModel] = {}
         for added, models in ((False, self._remote), (True, self._added)):
@@ -321,24 +326,6 @@ class ModelLibrary(QObject):
                 plan = self.plan_for(model.shape)
                 listed.setdefault(key, AvailableModel(key, model, plan, path, added))
         return list(listed.values())
-
-
-def _remove(path: Path) -> None:
-    """Delete a file, or a folder that is one model."""
-    try:
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.is_symlink() and "blobs" in path.resolve().parts:
-            # The hub's own cache: the bytes lie beside it under their hash.
-            path.resolve().unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise EngineError(
-            f"{path.name} could not be deleted: {error.strerror or error}.",
-            "Close the programs that use it, and look whether the folder may be written to.",
-        ) from error
 
 
 def _as_engine_error(error: Exception) -> EngineError:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.hub.remote_model import RemoteModel, parameter_count
+from engine.hub.remote_model import RemoteModel, group, parameter_count
+from engine.hub.variant_choice import choose_variant
 
 if TYPE_CHECKING:
     from engine.hub.library import LocalModel
@@ -37,8 +38,10 @@ class AvailableModel:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the author's own model for chats, not one made for something else."""
-        return self.remote.title == f"{self.remote.family} {self.remote.parameters_label}"
+        """Whether it is a plain RWKV-7 for chats, not one made for something else."""
+        remote = self.remote
+        wanted = f"{remote.family} {remote.parameters_label}"
+        return remote.title == wanted and not (remote.is_older or remote.branch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +64,27 @@ def download_id(model: RemoteModel) -> str:
 
 
 def recommended_id(models: Iterable[AvailableModel]) -> str:
-    """Return the id of the model for this machine; "" when none fits.
+    """Return the id of the file for this machine; "" when none fits.
 
-    The largest that fits and writes faster than people read; among equals the newest. When
-    nothing is that fast: the fastest that fits, or else the fastest that fits only just.
+    Of the largest model that fits and writes faster than people read; among equals the newest.
+    When nothing is that fast: of the fastest that fits, or else the fastest that fits only just.
+    Which of a model's files it is, ``choose_variant`` says.
     """
     runs = [m for m in models if m.remote.supported and m.is_plain and not m.added]
+    best = _best(runs)
+    if best is None:
+        return ""
+    (family,) = group(m.remote for m in runs if m.remote.title == best.remote.title)
+    return download_id(choose_variant(family.variants, best.plan).model)
+
+
+def _best(runs: list[AvailableModel]) -> AvailableModel | None:
     fits = [m for m in runs if m.plan is not None and m.plan.verdict == "fits"]
     quick = [m for m in fits if _speed(m) >= COMFORTABLE_TOKENS_PER_S]
     if quick:
-        return max(quick, key=lambda m: (m.parameters, *_newest(m))).id
+        return max(quick, key=lambda m: (m.parameters, *_newest(m)))
     rest = fits or [m for m in runs if m.plan is not None and m.plan.verdict == "tight"]
-    return max(rest, key=lambda m: (_speed(m), *_newest(m))).id if rest else ""
+    return max(rest, key=lambda m: (_speed(m), *_newest(m))) if rest else None
 
 
 def _speed(model: AvailableModel) -> float:

@@ -85,6 +85,13 @@ class StorageService(QObject):
         files = PackedFiles(self._folders.packed)
         self._tasks.run_in_background(files.clear, lambda _: self.measure())
 
+    def prune_packed(self) -> None:
+        """Delete the packed weights that exceed what the settings have room for."""
+        from engine.packed_files import PackedFiles
+
+        files = PackedFiles(self._folders.packed, self._settings.get("packed_budget_bytes"))
+        self._tasks.run_in_background(files.prune, lambda _: self.measure())
+
     def keep_token(self, token: str) -> None:
         """Put the token into the system's keyring; "" takes it away."""
         from engine.secrets import Secrets

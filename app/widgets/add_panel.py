@@ -51,6 +51,11 @@ class AddPanel(QFrame):
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
         self.field.selectAll()
 
+    def ask(self, address: str) -> None:
+        """Ask for an address as if it had been typed."""
+        self.field.setText(address)
+        self._on_asked()
+
     def dismiss(self) -> None:
         """Hide it."""
         self.hide()

@@ -57,9 +57,8 @@ class DownloadControls(QObject):
         had_focus = self.download.hasFocus()
         self._model = model
         here = model.path is not None
-        usable = model.remote.supported and model.remote.format != "folder"
         self.download.setVisible(entry is None and not here)
-        self.download.setEnabled(usable)
+        self.download.setEnabled(model.remote.supported)
         self.load.setVisible(here and entry is None)
         self.load.setEnabled(here and not loaded)
         self.load.setText(self.tr("Loaded") if loaded else self.tr("Load"))

@@ -1,4 +1,4 @@
-"""The card of one model on the hub: what it is, whether it fits, its download, its other files.
+"""The card of one model on the hub: what it is, whether it fits, which of its files, its download.
 
 Shows an AvailableRow and says what was asked for; does nothing itself.
 """
@@ -6,10 +6,11 @@ Shows an AvailableRow and says what was asked for; does nothing itself.
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from app.models.format_words import file_words, older_text
 from app.models.model_list import AvailableRow
-from app.models.units import date_text, parameters_text, size_text, speed_text
+from app.models.units import date_text, parameters_text, speed_text
 from app.services.downloads import DownloadEntry
 from app.services.offers import AvailableModel
 from app.theme import Theme
@@ -18,6 +19,7 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.flow_layout import FlowLayout
 from app.widgets.parts import label, row
 from app.widgets.plan_line import PlanLine
+from app.widgets.variant_chooser import VariantChooser
 
 
 class _Asking(QWidget):
@@ -41,7 +43,7 @@ class _Asking(QWidget):
 
 
 class FileRow(_Asking):
-    """One more file of the same model: older, quantised, or in another format."""
+    """One more file of the same model that is here or on its way."""
 
     def __init__(self, theme: Theme, model: AvailableModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,7 +76,7 @@ class FileRow(_Asking):
 
     def _words(self, model: AvailableModel) -> list[str]:
         remote = model.remote
-        words = [size_text(remote.size_bytes), date_text(remote.date), remote.repo]
+        words = [file_words(remote), date_text(remote.date), remote.repo]
         if not remote.supported:
             words.append(remote.note)
         elif model.plan is not None and model.plan.verdict == "too_large":
@@ -85,13 +87,14 @@ class FileRow(_Asking):
 
 
 class ModelCard(_Asking):
-    """One model: the file to take on top, the others folded away below."""
+    """One model: the file to take, a list of the others, and below what of those comes in."""
+
+    variant_chosen = Signal(str, str)  # the model's title, the id of the file
 
     def __init__(self, theme: Theme, first: AvailableRow, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         best = first.group.best
         self._theme, self._row, self._loaded = theme, first, None
-        self._open = self._unfolded = False
         self._files: dict[str, FileRow] = {}
         title = best.remote.title
         self.setObjectName("model_card")
@@ -109,13 +112,10 @@ class ModelCard(_Asking):
         self.plan = PlanLine()
         self.controls = DownloadControls(theme, best, title, self)
         self.pass_on(self.controls)
-        self._more = QToolButton()
-        self._more.setObjectName("more_files_button")
-        self._more.setProperty("kind", "link")
-        self._more.setProperty("model_id", best.id)
-        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._more.clicked.connect(lambda: self._fold(not self._open))
+        self.variants = VariantChooser(theme, title)
+        self.variants.chosen.connect(lambda key: self.variant_chosen.emit(title, key))
+        self._older = label("", "badge")
+        self._older.setObjectName("generation_badge")
         self._list = QWidget()
         self._list_column = QVBoxLayout(self._list)
         self._build()
@@ -133,6 +133,10 @@ class ModelCard(_Asking):
         self._recommended.setVisible(is_recommended)
         self._here.setVisible(best.path is not None)
         self._facts.setText(" · ".join(self._words(best)))
+        remote = best.remote
+        self._older.setText(older_text(f"RWKV-{remote.version}") if remote.is_older else "")
+        self._older.setVisible(remote.is_older)
+        self.variants.show_group(shown.group)
         note = "" if best.remote.supported else best.remote.note
         self.plan.show_plan(best.plan, note=note, waiting=waiting)
         self.controls.show_state(
@@ -150,34 +154,24 @@ class ModelCard(_Asking):
         words: list[str] = []
         if best.parameters:
             words.append(self.tr("{0} parameters").format(parameters_text(best.parameters)))
-        if remote.size_bytes:
-            words.append(size_text(remote.size_bytes))
         words.append(date_text(remote.date))
         words.append(self.tr("release {0}").format(remote.release) if remote.release else "")
-        words.append(self._form(best))
+        words.append(file_words(remote) if len(self._row.group.variants) == 1 else "")
         words.append(remote.repo if best.added else "")
         return [word for word in words if word]
 
-    def _form(self, model: AvailableModel) -> str:
-        form = {"gguf": "GGUF", "folder": self.tr("transformers folder")}
-        kind = form.get(model.remote.format, model.remote.format)
-        return f"{kind} {model.remote.quantisation}".strip()
-
     # The other files
 
+    def take_focus(self) -> None:
+        """Give the keyboard to the list of files."""
+        self.variants.button.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _show_others(self) -> None:
-        others = list(zip(self._row.group.variants, self._row.downloads, strict=True))[1:]
-        self._more.setVisible(bool(others))
-        count = len(others)
-        self._more.setText(
-            self.tr("1 other file") if count == 1 else self.tr("{0} other files").format(count)
-        )
-        self._more.setAccessibleName(f"{self._more.text()}: {self._name.text()}")
-        if any(entry is not None for _, entry in others) and not self._unfolded:
-            self._unfolded = True  # once: whoever folds them away again means it
-            self._fold(True)
-        elif self._open:
-            self._sync_files(others)
+        """Show a row for each other file that is here or on its way."""
+        pairs = zip(self._row.group.variants, self._row.downloads, strict=True)
+        others = [pair for pair in list(pairs)[1:] if pair[1] is not None or pair[0].path]
+        self._sync_files(others)
+        self._list.setVisible(bool(others))
 
     def _sync_files(self, others: list[tuple[AvailableModel, DownloadEntry | None]]) -> None:
         wanted = [model.id for model, _ in others]
@@ -194,17 +188,9 @@ class ModelCard(_Asking):
                 self._list_column.insertWidget(place, found)
                 found.show()
 
-    def _fold(self, open_: bool) -> None:
-        self._open = open_
-        self._theme.set_icon(self._more, "chevron_down" if open_ else "chevron_right", "accent")
-        if open_:
-            others = zip(self._row.group.variants, self._row.downloads, strict=True)
-            self._sync_files(list(others)[1:])
-        self._list.setVisible(open_)
-
     def _build(self) -> None:
         head = FlowLayout()
-        for widget in (self._name, self._recommended, self._here):
+        for widget in (self._name, self._recommended, self._here, self._older):
             head.addWidget(widget)
         words = QVBoxLayout()
         words.setSpacing(6)
@@ -216,7 +202,6 @@ class ModelCard(_Asking):
         self._list_column.setContentsMargins(0, 0, 0, 0)
         self._list_column.setSpacing(0)
         self._list.hide()
-        self._theme.set_icon(self._more, "chevron_right", "accent")
         frame = QFrame()
         frame.setProperty("surface", "card")
         column = QVBoxLayout(frame)
@@ -224,8 +209,8 @@ class ModelCard(_Asking):
         column.setSpacing(8)
         column.addLayout(across)
         column.addWidget(self.plan)
+        column.addWidget(self.variants)
         column.addWidget(self.controls.place)
-        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._list)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
 
+from app.models.format_words import generation_text, local_form
 from app.models.model_list import ReadyRow
 from app.models.model_names import built_in_line
 from app.models.units import date_text, parameters_text, size_text
@@ -27,6 +28,8 @@ class ReadyCard(QWidget):
     eject_clicked = Signal()
     reveal_clicked = Signal(object)  # Path
     delete_clicked = Signal(object)  # Path
+    loras_clicked = Signal(object, str)  # Path, title
+    use_clicked = Signal(object)  # Path of a LoRA or a state, to be offered
     free_space_clicked = Signal()
 
     def __init__(self, theme: Theme, first: ReadyRow, parent: QWidget | None = None) -> None:
@@ -40,6 +43,10 @@ class ReadyCard(QWidget):
         self._loaded = label(self.tr("Loaded"), "badge")
         self._loaded.setObjectName("loaded_badge")
         self._loaded.setProperty("tone", "accent")
+        self._generation = label("", "badge")
+        self._generation.setObjectName("generation_badge")
+        self._loras = label("", "muted", wrap=True)
+        self._loras.setObjectName("model_loras")
         self._facts = label("", "muted", wrap=True)
         self._facts.setObjectName("model_facts")
         self._path = ElidedLabel(first.place, "faint")
@@ -50,6 +57,10 @@ class ReadyCard(QWidget):
         )
         self.eject = push_button(
             self.tr("Eject"), "eject_button", name=self.tr("Eject {0}").format(title)
+        )
+        self.use = push_button("", "use_button")
+        self.loras = icon_button(
+            theme, "blend", "loras_button", self.tr("LoRAs of {0}").format(title)
         )
         self.reveal = icon_button(
             theme, "folder", "reveal_button", self.tr("Show {0} in its folder").format(title)
@@ -89,6 +100,9 @@ class ReadyCard(QWidget):
         self.eject.setVisible(status == "loaded")
         self.delete.setEnabled(status not in ("loading", "loaded"))
         self.delete.setVisible(not shown.built_in)
+        self.loras.setVisible(sound and shown.takes_loras)
+        self.loras.setEnabled(status != "loading")
+        self._show_labels()
         self._show_loading()
         self._show_problem()
         self.setAccessibleDescription(f"{self._facts.text()}. {self.plan.text}")
@@ -98,27 +112,42 @@ class ReadyCard(QWidget):
 
     def take_focus(self) -> None:
         """Give the keyboard to the button that comes next."""
-        for button in (self.load, self.eject, self.reveal):
+        for button in (self.load, self.eject, self.use, self.reveal):
             if button.isVisibleTo(self) and button.isEnabled():
                 button.setFocus(Qt.FocusReason.OtherFocusReason)
                 return
 
     def _buttons(self) -> tuple[QWidget, ...]:
-        return self.load, self.eject, self.reveal, self.delete, self._retry, self._other
+        card = self.load, self.eject, self.use, self.loras, self.reveal, self.delete
+        return *card, self._retry, self._other
 
     def _words(self) -> list[str]:
         info, name = self._row.model.local.info, self._row.name
         if info is None:
-            return []
+            return [self._row.model.local.problem] if self._row.kind else []
         words = [
             built_in_line() if self._row.built_in else "",
             self.tr("{0} parameters").format(parameters_text(info.parameters)),
             size_text(info.size_bytes),
             date_text(name.date),
             self.tr("release {0}").format(name.release) if name.release else "",
-            f"{info.format} {info.weights}",
+            local_form(info),
+            self.tr("starts from its own state") if info.has_state else "",
         ]
         return [word for word in words if word]
+
+    def _show_labels(self) -> None:
+        """Show its generation, its LoRAs, and what else can be done with a file."""
+        info, row = self._row.model.local.info, self._row
+        self._generation.setText(generation_text(info) if info is not None else "")
+        self._generation.setVisible(bool(self._generation.text()))
+        uses = ", ".join(f"{use.path.stem} × {use.strength:g}" for use in row.loras)
+        self._loras.setText(self.tr("With {0}").format(uses) if uses else "")
+        self._loras.setVisible(bool(uses))
+        words = {"lora": self.tr("Apply to a model…"), "state": self.tr("Keep as persona…")}
+        self.use.setVisible(bool(row.kind))
+        self.use.setText(words.get(row.kind, ""))
+        self.use.setAccessibleName(f"{self.use.text()} {row.title}")
 
     def _show_loading(self) -> None:
         loading = self._row.load.status == "loading"
@@ -130,7 +159,9 @@ class ReadyCard(QWidget):
 
     def _show_problem(self) -> None:
         load = self._row.load
-        if self._row.model.local.problem:
+        if self._row.kind:  # no fault: something else can be done with it
+            self.problem.say("")
+        elif self._row.model.local.problem:
             self.problem.say(self._row.model.local.problem)
         elif load.status == "failed":
             self.problem.say(load.message, load.hint)
@@ -146,6 +177,8 @@ class ReadyCard(QWidget):
         self._retry.clicked.connect(lambda: self.load_clicked.emit(self._row.path))
         self._other.clicked.connect(self._on_other)
         self.eject.clicked.connect(self.eject_clicked)
+        self.use.clicked.connect(lambda: self.use_clicked.emit(self._row.path))
+        self.loras.clicked.connect(lambda: self.loras_clicked.emit(self._row.path, self._row.title))
         self.reveal.clicked.connect(lambda: self.reveal_clicked.emit(self._row.path))
         self.delete.clicked.connect(lambda: self.delete_clicked.emit(self._row.path))
 
@@ -157,14 +190,16 @@ class ReadyCard(QWidget):
         head = FlowLayout()
         head.addWidget(self._name)
         head.addWidget(self._loaded)
+        head.addWidget(self._generation)
         words = QVBoxLayout()
         words.setSpacing(6)
         words.addLayout(head)
         words.addWidget(self._facts)
+        words.addWidget(self._loras)
         across = row(spacing=4)
         across.addLayout(words, 1)
         across.addSpacing(12)
-        for button in (self.reveal, self.delete, self.load, self.eject):
+        for button in (self.loras, self.reveal, self.delete, self.use, self.load, self.eject):
             across.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.problem.add_button(self._other)
         self.problem.add_button(self._retry)

@@ -5,6 +5,7 @@ wkv is kept as the library wants it (key-major), seen through a transposed view:
 it is the [L, H, N, N] of ``engine.state``, and nothing is copied for a token.
 """
 
+import ctypes
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,18 @@ import torch
 from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress, require_tokens
+from engine.backends.kept import KeptWeights
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
+from engine.backends.table_rows import TableRows
 from engine.backends.threads import choose_threads, most_threads
 from engine.checkpoint import ModelInfo, ModelShape, open_checkpoint
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
 from engine.needs import BYTES_PER_WEIGHT, held_as
-from engine.packed_files import PackedFiles, PackedKey, PackedWriter, source_digest, source_stamp
+from engine.packed_files import PackedFiles
 from engine.state import State
 from engine.strategy import Strategy
 from kernels.cpu.library import (
-    ABI_VERSION,
     MAX_BATCH,
     Library,
     NativeCancelled,
@@ -31,7 +33,6 @@ from kernels.cpu.library import (
     Pool,
     Sizes,
 )
-from kernels.cpu.memory import AlignedMemory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,22 +71,25 @@ class CpuBackend:
             )
         self.info = info
         self.strategy = strategy
-        self._writer: PackedWriter | None = None
-        key = _packed_key(library, info, weights) if packed is not None else None
+        self._cache = cache
+        sizes = sizes_of(info.shape)
+        packed_bytes = library.packed_bytes(sizes, weights)
+        self._kept = KeptWeights(packed, library, info, weights, packed_bytes)
         try:
-            self._cache = cache
             most = most_threads(power_saving=power_saving)
             pool = Pool(library, strategy.threads or most)
-            kept = _read_packed(packed, key, progress, cancelled)
-            self._model = NativeModel(library, sizes_of(info.shape), weights, pool, kept)
-            if kept is None:
-                self._pack(progress, cancelled)
-            if not strategy.threads:
-                choose_threads(self._model, self._try_step, weights, cache)
+            mapped = self._kept.open(progress, cancelled)
+            self._model = NativeModel(library, sizes, weights, pool, mapped)
+            self._tables: TableRows | None = None
+            try:
+                self._open_tables()
+                self._make_ready(mapped is None, progress, cancelled)
+            except BaseException:
+                self._close_tables()
+                self._model.close()
+                raise
         except NativeError as error:
             raise understandable(error) from error
-        if packed is not None and key is not None and kept is None:
-            self._keep_packed(packed, key)
 
     @property
     def resident_bytes(self) -> int:
@@ -128,10 +132,14 @@ class CpuBackend:
         return state
 
     def close(self) -> None:
-        """Give the weights' memory back."""
-        if self._writer is not None:
-            self._writer.stop()
+        """Give the weights' memory back, and the file that they were mapped from."""
+        self._kept.stop()
+        self._close_tables()
         self._model.close()
+
+    def settle(self) -> None:
+        """Wait for what a load left to be done in the background; for those who measure."""
+        self._kept.settle()
 
     def forward(
         self,
@@ -169,11 +177,25 @@ class CpuBackend:
         for begin in range(0, len(tokens), MAX_BATCH):
             part = slice(begin, begin + MAX_BATCH)
             ids, places = [row[0] for row in tokens[part]], addresses[part]
+            if self._tables is not None:
+                self._tables.read(ids)  # what cannot be read fails before any state is advanced
             target = logits[begin].data_ptr()
             self._run(lambda i=ids, p=places, t=target: self._model.decode_batch(i, p, t))
             for state in states[part]:
                 state.tokens_read += 1
         return logits
+
+    def _make_ready(
+        self, empty: bool, progress: Progress | None, cancelled: IsCancelled | None
+    ) -> None:
+        """Fill the model if it is ``empty``, choose its threads, keep what was packed."""
+        if empty:
+            self._pack(progress, cancelled)
+        if not self.strategy.threads:
+            weights = self.strategy.native_weights
+            choose_threads(self._model, self._try_step, weights, self._cache, cancelled=cancelled)
+        if empty:
+            self._kept.keep(self._model)
 
     def _pack(self, progress: Progress | None, cancelled: IsCancelled | None) -> None:
         info = self.info
@@ -184,12 +206,6 @@ class CpuBackend:
         ):
             fill_model(self._model, checkpoint, loras, progress, cancelled)
         self._model.ready()
-
-    def _keep_packed(self, packed: PackedFiles, key: PackedKey) -> None:
-        """Write what was packed, unless the file was replaced meanwhile: it may be half of each."""
-        if packed.wants(key) and key == _packed_key(self._model.library, self.info, key.weights):
-            data = self._model.data()
-            self._writer = PackedWriter(packed, key, self.info.path, data, self._model)
 
     def _read(
         self,
@@ -232,6 +248,22 @@ class CpuBackend:
         state.wkv = _plain(state.wkv.mT).mT
         return state.att_shift.data_ptr(), state.wkv.data_ptr(), state.ffn_shift.data_ptr()
 
+    def _open_tables(self) -> None:
+        """Let the library have the rows of DeepEmbed's tables, where the model has them."""
+        if not self.info.shape.deep:
+            return
+        tables = self._tables = TableRows(self.info)
+
+        def give(tokens: Sequence[int], address: int) -> None:
+            rows = tables.read(tokens)
+            ctypes.memmove(address, rows.ctypes.data, rows.nbytes)
+
+        self._model.set_rows(tables.dtype, give)
+
+    def _close_tables(self) -> None:
+        if self._tables is not None:
+            self._tables.close()
+
     def _try_step(self) -> None:
         """Decode a token onto nothing: what thread counts are compared by."""
         state = self.new_state()
@@ -253,47 +285,8 @@ def sizes_of(shape: ModelShape) -> Sizes:
     return Sizes(
         *(shape.layers, shape.width, shape.heads, shape.head_size, shape.ffn, shape.vocab),
         *(ranks.w, ranks.a, max(1, ranks.v), ranks.g),
+        deep=shape.deep,
     )
-
-
-def _packed_key(library: Library, info: ModelInfo, weights: str) -> PackedKey | None:
-    """Name the packed weights of a model; None for fp32: packing only puts it in another order."""
-    if weights == "fp32":
-        return None
-    try:
-        size_bytes, time_ns = source_stamp(info.path)
-        digest = source_digest(info.path)
-    except OSError:
-        return None
-    packed_bytes = library.packed_bytes(sizes_of(info.shape), weights)
-    return PackedKey(
-        *(info.fingerprint, size_bytes, time_ns, digest, weights),
-        *(ABI_VERSION, _release(), packed_bytes),
-    )
-
-
-def _release() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("skein")
-    except PackageNotFoundError:
-        return ""
-
-
-def _read_packed(
-    packed: PackedFiles | None,
-    key: PackedKey | None,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
-) -> AlignedMemory | None:
-    """Return packed weights that were kept, or None. Raises MemoryError or Cancelled."""
-    path = packed.find(key) if packed is not None and key is not None else None
-    if packed is None or key is None or path is None:
-        return None
-    memory = AlignedMemory(key.packed_bytes)
-    with memory.view() as target:
-        return memory if packed.read(path, target, progress, cancelled) else None
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -318,6 +318,7 @@ def serves(shape: ModelShape, strategy: Strategy) -> bool:
     return (
         strategy.card_weights in CARD_WEIGHTS
         and suits_native(shape)
+        and not shape.deep  # its tables stay with the host, and torch brings their rows
         and min(shape.ranks.w, shape.ranks.a, shape.ranks.v, shape.ranks.g) > 0
         and card_weights.serves(sizes_of(shape))
         and card_sampling.serves(shape.vocab)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress
+from engine.checkpoint.names import is_table
 from engine.errors import Cancelled, DamagedFile
 from kernels.cpu.library import NativeError, NativeModel
 
@@ -74,6 +75,8 @@ def fill_model(
 def _pieces(checkpoint: "Checkpoint") -> Iterator[_Piece]:
     """Cut the large matrices by rows; whatever else there is stays whole."""
     for name, entry in checkpoint.entries.items():
+        if is_table(name):
+            continue
         count = 1
         for size in entry.shape:
             count *= size

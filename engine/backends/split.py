@@ -15,6 +15,7 @@ from engine.backends import cuda
 from engine.backends.base import IsCancelled, Progress, require_tokens
 from engine.backends.card_memory import Explained
 from engine.backends.card_source import FileSource, Source
+from engine.backends.kept import KeptWeights
 from engine.backends.lora import LoraMerge
 from engine.backends.packing import fill_model
 from engine.backends.split_card import CardLayers
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.backends.graphs import Graphs
+    from engine.packed_files import PackedFiles
     from kernels.cpu.library import Library, NativeModel
     from kernels.cuda.program import Programs
 
@@ -50,13 +52,14 @@ class SplitBackend:
         *,
         graphs: "Graphs | None" = None,
         cache: "Path | None" = None,
+        packed: "PackedFiles | None" = None,
         power_saving: bool = False,
         closing: Callable[[], None] | None = None,
     ) -> None:
         """Load both halves from the file, one after the other.
 
-        programs, graphs, cache, closing: as for ``CudaBackend``. power_saving: as in
-        ``set_power_saving``.
+        programs, graphs, cache, closing: as for ``CudaBackend``. packed: as for ``CpuBackend``, of
+        what the processor has. power_saving: as in ``set_power_saving``.
         Raises UnsupportedStrategy for what ``serves`` refuses, what ``CudaBackend`` and
         ``CpuBackend`` raise, DamagedFile, or Cancelled.
         """
@@ -100,11 +103,15 @@ class SplitBackend:
                         wanted=lambda name: not starts(name),
                     )
 
+            packed_bytes = library.packed_bytes(end_sizes(info.shape, first), rest.weights)
+            self._kept = KeptWeights(packed, library, info, rest.weights, packed_bytes, first)
             self._processor = ProcessorLayers(
                 *(library, info.shape, first, rest.weights, fill),
+                kept=self._kept,
                 threads=strategy.threads,
                 cache=cache,
                 power_saving=power_saving,
+                cancelled=cancelled,
             )
 
     @property
@@ -116,6 +123,10 @@ class SplitBackend:
     def threads(self) -> int:
         """How many threads of the processor compute."""
         return self._processor.threads
+
+    def settle(self) -> None:
+        """Wait for what a load left to be done in the background; for those who measure."""
+        self._kept.settle()
 
     def new_state(self) -> State:
         """Return the zero state, on the host."""
@@ -235,6 +246,7 @@ def open_split(
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     *,
+    packed: "PackedFiles | None" = None,
     power_saving: bool = False,
 ) -> SplitBackend:
     """Load a model's file onto the card that the strategy names, and here.
@@ -249,6 +261,7 @@ def open_split(
     return SplitBackend(
         *(info, strategy, library, programs, progress, cancelled),
         cache=cache,
+        packed=packed,
         power_saving=power_saving,
         closing=cuda.unloading(programs),
     )

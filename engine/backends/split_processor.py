@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from engine.backends.base import IsCancelled
 from engine.backends.cpu import sizes_of, understandable
+from engine.backends.kept import KeptWeights
 from engine.backends.threads import choose_threads, most_threads
 from engine.state import State
 from kernels.cpu.library import Library, NativeError, NativeModel, Pool, Sizes
@@ -36,27 +38,44 @@ class ProcessorLayers:
         weights: str,
         fill: Fill,
         *,
+        kept: KeptWeights,
         threads: int = 0,
         cache: "Path | None" = None,
         power_saving: bool = False,
+        cancelled: IsCancelled | None = None,
     ) -> None:
-        """shape: of the whole model. threads: 0 chooses; cache: as for ``CpuBackend``.
+        """shape: of the whole model. kept: what was packed before of these layers. threads: 0
+        chooses; cache: as for ``CpuBackend``.
 
-        Raises what ``fill`` raises, MemoryError or EngineError.
+        Raises what ``fill`` raises, MemoryError, EngineError, or Cancelled when asked to stop.
         """
         self._shape, self._first, self._weights = shape, first, weights
-        self._threads, self._cache = threads, cache
+        self._threads, self._cache, self._kept = threads, cache, kept
         try:
             most = most_threads(power_saving=power_saving)
             pool = Pool(library, threads or most)
-            self._model = NativeModel(library, end_sizes(shape, first), weights, pool)
-            fill(self._model)
-            self._model.ready()
-            self._try_step()  # takes what memory a token needs
-            if not threads:
-                choose_threads(self._model, self._try_step, weights, cache)
+            mapped = kept.open(cancelled=cancelled)
+            self._model = NativeModel(library, end_sizes(shape, first), weights, pool, mapped)
+            try:
+                self._make_ready(None if mapped else fill, cancelled)
+            except BaseException:
+                self._model.close()
+                raise
         except NativeError as error:
             raise understandable(error) from error
+
+    def _make_ready(self, fill: Fill | None, cancelled: IsCancelled | None) -> None:
+        """Fill the model if it is empty, choose its threads, keep what was packed."""
+        if fill is not None:
+            fill(self._model)
+            self._model.ready()
+        self._try_step()  # takes what memory a token needs
+        if not self._threads:
+            choose_threads(
+                *(self._model, self._try_step, self._weights, self._cache), cancelled=cancelled
+            )
+        if fill is not None:
+            self._kept.keep(self._model)
 
     @property
     def nbytes(self) -> int:
@@ -97,7 +116,8 @@ class ProcessorLayers:
             raise understandable(error) from error
 
     def close(self) -> None:
-        """Give the weights' memory back."""
+        """Give the weights' memory back, and the file that they were mapped from."""
+        self._kept.stop()
         self._model.close()
 
     def _places(self, state: State) -> tuple[int, int, int]:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.backends.base import IsCancelled
+from engine.errors import Cancelled
 from engine.files import write_atomically
 from engine.hardware.processor import count_cores
 from kernels.cpu.library import NativeModel, Pool
@@ -35,12 +37,14 @@ def choose_threads(
     cache: Path | None,
     *,
     is_busy: Callable[[], bool] | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> None:
     """Give ``model`` the number of threads that decodes fastest; it has all that it may have now.
 
     step: decodes one token. cache: the folder in which the answer is kept; None: nowhere.
     is_busy: tells whether other programs compute (None: looks). Then nothing is measured, so that
-    a busy minute does not decide for ever: all cores stay until a quieter load.
+    a busy minute does not decide for ever: all cores stay until a quieter load. cancelled: asked
+    before every token; raises Cancelled, and nothing is remembered then.
     """
     cores = model.threads
     if cores == 1:
@@ -50,7 +54,7 @@ def choose_threads(
     if chosen is None or not 1 <= chosen <= cores:
         if (is_busy or others_compute)():
             return
-        chosen = _fastest(model, step, cores)
+        chosen = _fastest(model, _stoppable(step, cancelled), cores)
         _remember(cache, key, chosen)
     if chosen != model.threads:
         model.set_pool(Pool(model.library, chosen))
@@ -67,6 +71,15 @@ def candidates(cores: int) -> list[int]:
     """Return the counts worth trying, falling: all, and shares of them down to 1."""
     counts = {cores, cores * 3 // 4, cores // 2, cores // 4, 4, 2, 1}
     return sorted((n for n in counts if 1 <= n <= cores), reverse=True)
+
+
+def _stoppable(step: Callable[[], None], cancelled: IsCancelled | None) -> Callable[[], None]:
+    def checked() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        step()
+
+    return checked
 
 
 def _fastest(model: NativeModel, step: Callable[[], None], cores: int) -> int:

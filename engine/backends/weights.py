@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.backends.base import IsCancelled, Progress
 from engine.backends.matrices import Matrix, make_matrix
+from engine.checkpoint.names import is_table
 from engine.errors import Cancelled, DamagedFile
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class WeightReader:
         self._progress = progress or (lambda _done, _total: None)
         self._cancelled = cancelled or (lambda: False)
         self._done = 0
-        self._total = sum(entry.size_bytes for entry in checkpoint.entries.values())
+        entries = checkpoint.entries.values()
+        self._total = sum(entry.size_bytes for entry in entries if not is_table(entry.name))
         self._piece = bytearray(_PIECE_BYTES)
         self.resident_bytes = 0
 

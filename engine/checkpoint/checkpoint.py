@@ -8,20 +8,22 @@ import os
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, cast
+from typing import cast
 
 import numpy as np
 
+from engine.checkpoint.architectures import architecture_of
 from engine.checkpoint.entries import NUMPY_TYPES, FileTable, TensorEntry
 from engine.checkpoint.fingerprint import fingerprint
-from engine.checkpoint.info import VOCABULARY_FILE, ModelInfo, VocabularyKind
-from engine.checkpoint.names import canonical, infer_shape
+from engine.checkpoint.huggingface import model_name
+from engine.checkpoint.info import FormatName, ModelInfo
 from engine.checkpoint.shape import ModelShape
-from engine.checkpoint.sniff import check_is_file, read_table
+from engine.checkpoint.source import open_source
+from engine.checkpoint.start_state import canonical_start, without_start
+from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.variants import refuse_variant
+from engine.checkpoint.vocabularies import vocabulary_beside
 from engine.errors import DamagedFile
-
-_WORLD_VOCAB = 65536
 
 
 def inspect(path: str | os.PathLike[str]) -> ModelInfo:
@@ -34,28 +36,20 @@ def inspect(path: str | os.PathLike[str]) -> ModelInfo:
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> "Checkpoint":
-    """Open a model file for reading; close it, or use it in a ``with``.
+    """Open a model for reading; close it, or use it in a ``with``.
 
     Raises DamagedFile, UnsafeFile, UnsupportedModel; nothing is left open then.
     """
-    path = Path(path)
+    source, table, files = open_source(Path(path))
     try:
-        check_is_file(path)
-        file = path.open("rb", buffering=0)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _unreadable(path.name, error) from error
-    try:
-        return Checkpoint(path, cast("BinaryIO", file))
-    except OSError as error:
-        file.close()
-        raise _unreadable(path.name, error) from error
+        return Checkpoint(source, table, files)
     except BaseException:
-        file.close()
+        files.close()
         raise
 
 
 class Checkpoint:
-    """A sound RWKV-7 model file. For one thread at a time: reads share one file position.
+    """A sound RWKV model. For one thread at a time: reads share a file's position.
 
     ``entries`` are in the model's own order, with canonical shapes: vectors [D], r_k [H,N].
     Layer 0's unused v0, v1, v2 are in it when the file has them.
@@ -64,16 +58,19 @@ class Checkpoint:
     entries: dict[str, TensorEntry]
     shape: ModelShape
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, table: FileTable, files: SourceFiles) -> None:
+        """Check a table. It owns ``files`` when it could be made."""
         self.path = path
-        self._file = file
-        self.size_bytes = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        table: FileTable = read_table(file, path.name, self.size_bytes)
+        self.table = table
+        self._files = files
         refuse_variant(table.entries, path.name)
-        self.format = table.format
-        self.shape = infer_shape(table.entries, path.name)
-        self.entries = canonical(table.entries, self.shape, path.name)
+        self.architecture = architecture_of(table.entries)
+        found, start = dict(table.entries), {}
+        if self.architecture.name in ("rwkv7", "rwkv7a"):
+            found, start = without_start(found)
+        self.shape = self.architecture.infer_shape(found, path.name)
+        self.entries = self.architecture.canonical(found, self.shape, path.name)
+        self._start = canonical_start(start, self.shape, path.name)
 
     def __enter__(self) -> "Checkpoint":
         return self
@@ -87,34 +84,54 @@ class Checkpoint:
         self.close()
 
     def close(self) -> None:
-        """Close the file; ``info`` and ``entries`` stay."""
-        self._file.close()
+        """Close the files; ``info`` and ``entries`` stay."""
+        self._files.close()
 
     @cached_property
     def info(self) -> ModelInfo:
-        """What the file holds, in brief. Raises DamagedFile when it cannot be read."""
+        """What the model is, in brief. Raises DamagedFile when it cannot be read."""
         return ModelInfo(
             path=self.path,
-            name=self.path.stem,
-            architecture="rwkv7",
-            format=cast("Literal['pth', 'safetensors']", self.format),
+            name=model_name(self.path),
+            architecture=self.architecture.name,
+            format=cast("FormatName", self.table.format),
             shape=self.shape,
-            weights=self._weights(),
+            weights=self.table.weights or self._weights(),
             parameters=self.shape.parameters,
-            size_bytes=self.size_bytes,
-            tokenizer=self._tokenizer(),
-            fingerprint=fingerprint(self.shape, self.entries, self._read_at),
+            size_bytes=sum(map(self._files.size_bytes, range(len(self._files.paths)))),
+            tokenizer=self.table.tokenizer or vocabulary_beside(self.path, self.shape.vocab),
+            fingerprint=self.table.fingerprint
+            or fingerprint(self.shape, self.entries | self._start, self._read_part),
+            files=self._files.paths,
+            has_state=any(name.endswith(".time_state") for name in self.entries | self._start),
         )
+
+    def read_start(self) -> np.ndarray | None:
+        """Return the initial state that an RWKV-7 brings, fp32 [L,H,N,N]; None where it has none.
+
+        Raises DamagedFile when it cannot be read or holds values that are no numbers.
+        """
+        if not self._start:
+            return None
+        layers = [_as_fp32(self._read(entry), entry.dtype) for entry in self._start.values()]
+        start = np.stack(layers)
+        if not np.isfinite(start).all():
+            raise DamagedFile(
+                f"The initial state in {self.path.name} holds values that are not numbers."
+            )
+        return start
 
     def read(self, name: str) -> np.ndarray:
         """Return one tensor in a fresh array of its entry's shape; bf16 as its bits in uint16.
 
         Raises KeyError for a name that is not in ``entries``, DamagedFile when it cannot be read.
         """
-        entry = self.entries[name]
+        return self._read(self.entries[name])
+
+    def _read(self, entry: TensorEntry) -> np.ndarray:
         array = np.empty(entry.shape, NUMPY_TYPES[entry.dtype])
         if entry.size_bytes:
-            self._read_at(entry.offset, array.reshape(-1).view(np.uint8).data)
+            self._read_part(entry, 0, array.reshape(-1).view(np.uint8).data)
         return array
 
     def read_into(self, name: str, buffer: memoryview, start_byte: int, n_bytes: int) -> None:
@@ -128,41 +145,17 @@ class Checkpoint:
             raise ValueError(f"{name} has no bytes {start_byte} to {start_byte + n_bytes}")
         if buffer.nbytes < n_bytes:
             raise ValueError(f"a buffer of {buffer.nbytes} bytes does not hold {n_bytes}")
-        self._read_at(entry.offset + start_byte, buffer.cast("B")[:n_bytes])
+        self._read_part(entry, start_byte, buffer.cast("B")[:n_bytes])
 
-    def _read_at(self, offset: int, buffer: memoryview) -> None:
-        try:
-            self._file.seek(offset)
-            filled = 0
-            while filled < len(buffer):
-                got = self._file.readinto(buffer[filled:])  # type: ignore[attr-defined]
-                if not got:
-                    break
-                filled += got
-        except OSError as error:
-            raise _unreadable(self.path.name, error) from error
-        if filled < len(buffer):
-            raise DamagedFile(
-                f"{self.path.name} became shorter while it was read.",
-                "See that no other program writes it, then open it again.",
-            )
+    def _read_part(self, entry: TensorEntry, start: int, buffer: memoryview) -> None:
+        entry.storage.read_into(self._files, start, buffer)
 
-    def _weights(self) -> Literal["bf16", "fp16", "fp32", "mixed"]:
+    def _weights(self) -> str:
         types = {entry.dtype for entry in self.entries.values()}
-        found = types.pop() if len(types) == 1 else "mixed"
-        return cast("Literal['bf16', 'fp16', 'fp32', 'mixed']", found)
-
-    def _tokenizer(self) -> VocabularyKind:
-        """The World vocabulary has 65536 rows; any other needs the file that came with it."""
-        if self.shape.vocab == _WORLD_VOCAB:
-            return "world"
-        own = self.path.with_name(VOCABULARY_FILE)
-        return "vocabulary.txt" if own.is_file() else "tokenizer.json"
+        return types.pop() if len(types) == 1 else "mixed"
 
 
-def _unreadable(name: str, error: Exception) -> DamagedFile:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return DamagedFile(
-        f"{name} cannot be read: {reason}.",
-        "Look whether you may read it and whether its drive is sound.",
-    )
+def _as_fp32(values: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype == "bf16":  # the upper half of an fp32
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    return values.astype(np.float32)

@@ -1,12 +1,16 @@
-"""The table that every reader yields: where each tensor lies in the file, and as what.
+"""The table that every reader yields: where each tensor lies in the files, and as what.
 
 Knows number types and byte ranges, not which tensors a model needs.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import numpy as np
+
+from engine.checkpoint.storage import Blocks, Range, Storage
 from engine.errors import DamagedFile
 
 ITEM_BYTES: Mapping[str, int] = {
@@ -39,26 +43,63 @@ NUMPY_TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """One tensor: contiguous, row-major, little-endian, ``size_bytes`` long at ``offset``."""
+    """One tensor as it is yielded: contiguous, row-major, little-endian, ``size_bytes`` long.
+
+    dtype, shape and size_bytes are those of what ``Checkpoint.read`` gives; ``file`` (its number
+    in the table's files) and ``offset`` say where the tensor begins. ``other`` is how its bytes
+    are got where they do not simply lie there.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     offset: int
     size_bytes: int
+    file: int = 0
+    other: Storage | None = None
+
+    @property
+    def storage(self) -> Storage:
+        """How its bytes are got."""
+        return self.other or Range(self.file, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
 class FileTable:
-    """What a reader found in a file: its format and its tensors by name."""
+    """What a reader found: the format, the tensors under BlinkDL's names, and more if it is told.
+
+    files: all files that the entries' numbers count; () means the one that was read.
+    weights: the name of the quantisation ("Q8_0"); "" means that the entries' types tell.
+    tokenizer: as in ``ModelInfo``; "" means that nothing is said about it.
+    fingerprint: of the weights before they were quantised, where the file tells it.
+    metadata: what else is said, as text.
+    """
 
     format: str
     entries: dict[str, TensorEntry]
+    files: tuple[Path, ...] = ()
+    weights: str = ""
+    tokenizer: str = ""
+    fingerprint: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def element_count(shape: tuple[int, ...]) -> int:
     """Return how many elements a shape has (1 for a scalar)."""
     return math.prod(shape)
+
+
+def narrowed(entry: TensorEntry) -> TensorEntry:
+    """Return an entry that yields fp32 where the file has fp64, which nobody computes in."""
+    if entry.dtype != "fp64" or entry.other is not None:
+        return entry
+    pairs = Blocks(entry.file, entry.offset, ITEM_BYTES["fp64"], 1, _from_doubles)
+    return replace(entry, dtype="fp32", size_bytes=entry.size_bytes // 2, other=pairs)
+
+
+def _from_doubles(raw: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # too large for fp32 is infinite: loading refuses that
+        return raw.view("<f8").astype("<f4")
 
 
 def is_size(value: object) -> bool:

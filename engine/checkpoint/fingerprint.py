@@ -10,20 +10,22 @@ to zero, so its fingerprint must come from the file it was made from, or from it
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from engine.checkpoint.entries import ITEM_BYTES, TensorEntry
 from engine.checkpoint.names import unused_tensors
+from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
 
 SAMPLED_ELEMENTS = 4096
 """At most this many of a row; vectors are sampled whole up to the same number."""
 
 
-Reader = Callable[[int, memoryview], None]
-"""Fills the buffer with the file's bytes from that offset on."""
+Reader = Callable[[TensorEntry, int, memoryview], None]
+"""Fills the buffer with a tensor's bytes from that one on."""
 
 
 def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Reader) -> str:
@@ -31,7 +33,8 @@ def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Rea
 
     Sampled are the whole of each vector (r_k counts as one) and of each matrix, as BlinkDL
     orients it, the first and the middle row; at most ``SAMPLED_ELEMENTS`` of each. Layer 0's
-    unused tensors are left out: files have or lack them. ``entries`` are canonical ones.
+    unused tensors are left out: files have or lack them. ``entries`` are canonical ones; of an
+    initial state that a model brings, two rows count as of a matrix.
     """
     unused = unused_tensors(shape)
     used = [entries[name] for name in sorted(entries) if name not in unused]
@@ -40,22 +43,26 @@ def fingerprint(shape: ModelShape, entries: Mapping[str, TensorEntry], read: Rea
     return digest.hexdigest()[:32]
 
 
-def _sizes(shape: ModelShape) -> tuple[int, ...]:
+def _sizes(shape: ModelShape) -> tuple[int | str, ...]:
     r = shape.ranks
-    return (
+    sizes = (
         shape.layers, shape.width, shape.ffn, shape.vocab, shape.head_size, r.w, r.a, r.v, r.g,
     )  # fmt: skip
+    if isinstance(shape, OlderShape):
+        return (*sizes, shape.older, shape.mix_rank, shape.decay_rank)
+    return (*sizes, f"deep {shape.deep}") if shape.deep else sizes
 
 
 def _signs(entries: Iterable[TensorEntry], read: Reader) -> np.ndarray:
     """Return one 0 or 1 per sampled element, uint8."""
-    pieces = [(e.offset + at, size, ITEM_BYTES[e.dtype]) for e in entries for at, size in _runs(e)]
-    data = bytearray(sum(size for _, size, _ in pieces))
+    pieces = [(e, at, size) for e in entries for at, size in _runs(e)]
+    data = bytearray(sum(size for _, _, size in pieces))
     view, filled = memoryview(data), 0
-    for offset, size, _ in pieces:
-        read(offset, view[filled : filled + size])
+    for entry, at, size in pieces:
+        read(entry, at, view[filled : filled + size])
         filled += size
-    return np.concatenate([*_sign_bits(np.frombuffer(data, np.uint8), pieces)])
+    runs = [(size, ITEM_BYTES[entry.dtype]) for entry, _, size in pieces]
+    return np.concatenate([*_sign_bits(np.frombuffer(data, np.uint8), runs)])
 
 
 def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
@@ -64,17 +71,20 @@ def _runs(entry: TensorEntry) -> Iterator[tuple[int, int]]:
     if len(entry.shape) == 1 or entry.name.endswith(".r_k"):
         yield 0, min(entry.size_bytes, SAMPLED_ELEMENTS * item)
         return
-    rows, columns = entry.shape
+    rows, columns = math.prod(entry.shape[:-1]), entry.shape[-1]
     sampled = min(columns, SAMPLED_ELEMENTS) * item
     yield 0, sampled
     yield rows // 2 * columns * item, sampled
 
 
-def _sign_bits(data: np.ndarray, pieces: list[tuple[int, int, int]]) -> Iterator[np.ndarray]:
-    """Yield the top bit of each little-endian element, one array per run of equal item sizes."""
+def _sign_bits(data: np.ndarray, runs: list[tuple[int, int]]) -> Iterator[np.ndarray]:
+    """Yield the top bit of each little-endian element, one array per stretch of one item size.
+
+    runs: (bytes, bytes of an element), one after the other in ``data``.
+    """
     at = start = 0
-    for i, (_, size, item) in enumerate(pieces):
+    for i, (size, item) in enumerate(runs):
         at += size
-        if i + 1 == len(pieces) or pieces[i + 1][2] != item:
+        if i + 1 == len(runs) or runs[i + 1][1] != item:
             yield data[start + item - 1 : at : item] >> 7
             start = at

@@ -5,7 +5,7 @@ Knows names and shapes, not files.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from engine.checkpoint.entries import TensorEntry, element_count
@@ -24,13 +24,13 @@ def expected_tensors(shape: ModelShape) -> dict[str, Shape]:
     """Return name -> shape of every tensor that is used; vectors as [D], r_k as [H,N]."""
     width = shape.width
     tensors: dict[str, Shape] = {"emb.weight": (shape.vocab, width)}
-    tensors |= _norm("blocks.0.ln0", width)
+    tensors |= norm_tensors("blocks.0.ln0", width)
     layer = dict(_layer_tensors(shape))
     for i in range(shape.layers):
         tensors |= {f"blocks.{i}.{name}": size for name, size in layer.items()}
     for name in _UNUSED_IN_LAYER_0:
         tensors.pop(f"blocks.0.att.{name}", None)
-    tensors |= _norm("ln_out", width)
+    tensors |= norm_tensors("ln_out", width)
     tensors["head.weight"] = (shape.vocab, width)
     return tensors
 
@@ -45,7 +45,8 @@ def unused_tensors(shape: ModelShape) -> dict[str, Shape]:
     }
 
 
-def _norm(name: str, width: int) -> dict[str, Shape]:
+def norm_tensors(name: str, width: int) -> dict[str, Shape]:
+    """Return name -> shape of a norm's weight and bias."""
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
@@ -53,7 +54,7 @@ def _layer_tensors(shape: ModelShape) -> Iterator[tuple[str, Shape]]:
     """Yield the tensors of one layer after the first, without their ``blocks.N.``."""
     width, ranks = shape.width, shape.ranks
     for norm in ("ln1", "ln2", "att.ln_x"):
-        yield from _norm(norm, width).items()
+        yield from norm_tensors(norm, width).items()
     for vector in _VECTORS:
         yield f"att.{vector}", (width,)
     yield "att.r_k", (shape.heads, shape.head_size)
@@ -65,6 +66,28 @@ def _layer_tensors(shape: ModelShape) -> Iterator[tuple[str, Shape]]:
     yield "ffn.x_k", (width,)
     yield "ffn.key.weight", (shape.ffn, width)
     yield "ffn.value.weight", (width, shape.ffn)
+    if shape.deep:
+        yield from _deep_tensors(shape)
+
+
+def _deep_tensors(shape: ModelShape) -> Iterator[tuple[str, Shape]]:
+    """Yield what DeepEmbed (v7a) adds to a layer's channel mix."""
+    side, row = shape.deep, shape.deep**2
+    yield "ffn.s_emb.weight", (shape.vocab, row)
+    yield "ffn.s_emb_x.weight", (row, shape.width)
+    yield "ffn.s0", (shape.ffn,)
+    yield "ffn.s1", (shape.width, side)
+    yield "ffn.s2", (side, shape.ffn)
+
+
+def is_table(name: str) -> bool:
+    """Tell whether a tensor is looked up row by row, by token, and never multiplied: s_emb."""
+    return name.endswith(".ffn.s_emb.weight")
+
+
+def is_deep(names: Collection[str]) -> bool:
+    """Tell whether these are the tensors of a model with DeepEmbed (v7a)."""
+    return any(map(is_table, names))
 
 
 def infer_shape(entries: Mapping[str, TensorEntry], file_name: str) -> ModelShape:
@@ -72,24 +95,26 @@ def infer_shape(entries: Mapping[str, TensorEntry], file_name: str) -> ModelShap
 
     Raises DamagedFile when a tensor that shows one is missing or has an impossible shape.
     """
-    vocab, width = _matrix(entries, "emb.weight", file_name)
-    layers = _layers(entries, file_name)
+    vocab, width = matrix_size(entries, "emb.weight", file_name)
+    layers = count_layers(entries, file_name)
     return ModelShape(
         layers=layers,
         width=width,
-        ffn=_matrix(entries, "blocks.0.ffn.key.weight", file_name)[0],
+        ffn=matrix_size(entries, "blocks.0.ffn.key.weight", file_name)[0],
         vocab=vocab,
         head_size=_head_size(entries, width, file_name),
         ranks=Ranks(
-            w=_matrix(entries, "blocks.0.att.w1", file_name)[1],
-            a=_matrix(entries, "blocks.0.att.a1", file_name)[1],
+            w=matrix_size(entries, "blocks.0.att.w1", file_name)[1],
+            a=matrix_size(entries, "blocks.0.att.a1", file_name)[1],
             v=_v_rank(entries, layers, file_name),
-            g=_matrix(entries, "blocks.0.att.g1", file_name)[1],
+            g=matrix_size(entries, "blocks.0.att.g1", file_name)[1],
         ),
+        deep=matrix_size(entries, "blocks.0.ffn.s1", file_name)[1] if is_deep(entries) else 0,
     )
 
 
-def _layers(entries: Mapping[str, TensorEntry], file_name: str) -> int:
+def count_layers(entries: Mapping[str, TensorEntry], file_name: str) -> int:
+    """Return L, from the highest block's number. Raises DamagedFile."""
     layers = 1 + max((int(m[1]) for n in entries if (m := _BLOCK.match(n))), default=-1)
     if not 0 < layers <= len(entries):
         raise DamagedFile(
@@ -101,24 +126,25 @@ def _layers(entries: Mapping[str, TensorEntry], file_name: str) -> int:
 
 def _head_size(entries: Mapping[str, TensorEntry], width: int, file_name: str) -> int:
     """Return N from r_k [H,N]; a flat r_k does not show it, and all released models have 64."""
-    shape = _squeezed(_needed(entries, "blocks.0.att.r_k", file_name).shape)
+    shape = _squeezed(needed(entries, "blocks.0.att.r_k", file_name).shape)
     size = shape[-1] if len(shape) == 2 else 64
     if size < 1 or width % size:
-        raise _wrong_shape(file_name, "blocks.0.att.r_k", shape, (width // 64, 64))
+        raise wrong_shape(file_name, "blocks.0.att.r_k", shape, (width // 64, 64))
     return size
 
 
 def _v_rank(entries: Mapping[str, TensorEntry], layers: int, file_name: str) -> int:
     for i in [*range(1, layers), 0]:
         if (name := f"blocks.{i}.att.v1") in entries:
-            return _matrix(entries, name, file_name)[1]
+            return matrix_size(entries, name, file_name)[1]
     if layers == 1:
         return 0
     raise _missing(file_name, ["blocks.1.att.v1"])
 
 
-def _matrix(entries: Mapping[str, TensorEntry], name: str, file_name: str) -> tuple[int, int]:
-    shape = _needed(entries, name, file_name).shape
+def matrix_size(entries: Mapping[str, TensorEntry], name: str, file_name: str) -> tuple[int, int]:
+    """Return (rows, columns) of a matrix that must be there. Raises DamagedFile."""
+    shape = needed(entries, name, file_name).shape
     if len(shape) != 2 or min(shape) < 1:
         raise DamagedFile(
             f"{file_name} is damaged: tensor {name} has shape {list(shape)}, "
@@ -128,7 +154,8 @@ def _matrix(entries: Mapping[str, TensorEntry], name: str, file_name: str) -> tu
     return shape[0], shape[1]
 
 
-def _needed(entries: Mapping[str, TensorEntry], name: str, file_name: str) -> TensorEntry:
+def needed(entries: Mapping[str, TensorEntry], name: str, file_name: str) -> TensorEntry:
+    """Return an entry that must be there. Raises DamagedFile."""
     if name not in entries:
         raise _missing(file_name, [name])
     return entries[name]
@@ -144,13 +171,27 @@ def canonical(
     tensor or a number type that no backend runs.
     """
     wanted, unused = expected_tensors(shape), unused_tensors(shape)
+    return fitted(entries, wanted, unused, file_name)
+
+
+def fitted(
+    entries: Mapping[str, TensorEntry],
+    wanted: Mapping[str, Shape],
+    optional: Mapping[str, Shape],
+    file_name: str,
+    generation: str = "RWKV-7",
+) -> dict[str, TensorEntry]:
+    """Return the entries in the order and with the shapes of ``wanted``, then ``optional``'s.
+
+    What is optional may be missing, and may have any shape. Raises as ``canonical`` does.
+    """
     if missing := [name for name in wanted if name not in entries]:
         raise _missing(file_name, missing)
-    if unknown := [name for name in entries if name not in wanted and name not in unused]:
-        raise _unknown(file_name, unknown)
-    present = wanted | {name: size for name, size in unused.items() if name in entries}
+    if unknown := [name for name in entries if name not in wanted and name not in optional]:
+        raise _unknown(file_name, unknown, generation)
+    present = {**wanted, **{name: size for name, size in optional.items() if name in entries}}
     return {
-        name: _reshaped(entries[name], size, file_name, strict=name not in unused)
+        name: _reshaped(entries[name], size, file_name, strict=name not in optional)
         for name, size in present.items()
     }
 
@@ -166,7 +207,7 @@ def _reshaped(entry: TensorEntry, size: Shape, file_name: str, *, strict: bool) 
     is_vector = len(size) == 1 or entry.name.endswith(".r_k")
     if is_vector and _squeezed(entry.shape) in (_squeezed(size), (element_count(size),)):
         return replace(entry, shape=size)
-    raise _wrong_shape(file_name, entry.name, entry.shape, size)
+    raise wrong_shape(file_name, entry.name, entry.shape, size)
 
 
 def _squeezed(shape: Shape) -> Shape:
@@ -180,16 +221,17 @@ def _missing(file_name: str, names: list[str]) -> DamagedFile:
     )
 
 
-def _unknown(file_name: str, names: list[str]) -> UnsupportedModel:
+def _unknown(file_name: str, names: list[str], generation: str) -> UnsupportedModel:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return UnsupportedModel(
-        f"{file_name} is not a plain RWKV-7 model: it holds {names[0][:80]}{more}, "
-        "which RWKV-7 does not have.",
-        "Choose a plain RWKV-7 file, or see whether a newer Skein runs this variant.",
+        f"{file_name} is not a plain {generation} model: it holds {names[0][:80]}{more}, "
+        f"which {generation} does not have.",
+        f"Choose a plain {generation} file, or see whether a newer Skein runs this variant.",
     )
 
 
-def _wrong_shape(file_name: str, name: str, found: Shape, expected: Shape) -> DamagedFile:
+def wrong_shape(file_name: str, name: str, found: Shape, expected: Shape) -> DamagedFile:
+    """Return the error for a tensor of another shape."""
     return DamagedFile(
         f"{file_name} is inconsistent: tensor {name} has shape {list(found)}, "
         f"and {list(expected)} was expected.",

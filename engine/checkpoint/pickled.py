@@ -69,6 +69,7 @@ _PARAMETER = "torch._utils._rebuild_parameter"
 _ALLOWED = frozenset({_ORDERED_DICT, _TENSOR, _PARAMETER, *_STORAGE_TYPES})
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_<]\w*>?)*", re.ASCII)
+_MOST_OBJECTS = 100_000  # 61 layers have 20,000
 _MARK = object()
 _STOP, _BINPUT, _LONG_BINPUT, _BINGET = b".qrh"
 _u32 = struct.Struct("<I").unpack_from
@@ -89,13 +90,14 @@ def read_pickle(data: bytes) -> Any:  # noqa: ANN401 - any tree of plain values
 class _Machine:
     """The stack machine: ``data`` is the program, ``at`` the next byte to read."""
 
-    __slots__ = ("at", "data", "memo", "stack")
+    __slots__ = ("at", "data", "made", "memo", "stack")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.made = 0
 
     def run(self) -> Any:  # noqa: ANN401 - as read_pickle
         """Obey the program to its end. Half of all instructions are the three spelled out here."""
@@ -141,6 +143,13 @@ class _Machine:
 
     # Work on the stack
 
+    def push_new(self, made: Any) -> None:  # noqa: ANN401 - dict, list, tuple or record
+        """Push what takes far more memory than the instruction that makes it."""
+        self.made += 1
+        if self.made > _MOST_OBJECTS:
+            raise BadPickle("it makes more objects than any model needs")
+        self.stack.append(made)
+
     def pop_to_mark(self) -> list[Any]:
         stack = self.stack
         for i in range(len(stack) - 1, -1, -1):
@@ -167,14 +176,16 @@ def _garbled() -> NoReturn:
 
 
 def _tuple(m: _Machine) -> None:
-    m.stack.append(tuple(m.pop_to_mark()))
+    m.push_new(tuple(m.pop_to_mark()))
 
 
 def _short_tuple(size: int) -> Callable[[_Machine], None]:
     def operation(m: _Machine) -> None:
         if len(m.stack) < size:
             _garbled()
-        m.stack[-size:] = [tuple(m.stack[-size:])]
+        made = tuple(m.stack[-size:])
+        del m.stack[-size:]
+        m.push_new(made)
 
     return operation
 
@@ -240,7 +251,7 @@ def _persistent(m: _Machine) -> None:
     dtype = _STORAGE_TYPES.get(kind.text)
     if dtype is None:
         _garbled()
-    m.stack.append(Storage(key, dtype, count))
+    m.push_new(Storage(key, dtype, count))
 
 
 def _reduce(m: _Machine) -> None:
@@ -250,9 +261,9 @@ def _reduce(m: _Machine) -> None:
     if type(name) is not _Name or type(arguments) is not tuple:
         _garbled()
     if name.text == _TENSOR:
-        m.stack.append(_tensor(arguments))
+        m.push_new(_tensor(arguments))
     elif name.text == _ORDERED_DICT and not arguments:
-        m.stack.append({})
+        m.push_new({})
     elif name.text == _PARAMETER and arguments:
         m.stack.append(arguments[0])
     else:
@@ -332,8 +343,8 @@ def _operations() -> tuple[Callable[[_Machine], Any] | None, ...]:
         b"N": lambda m: m.stack.append(None),
         b"\x88": lambda m: m.stack.append(True),
         b"\x89": lambda m: m.stack.append(False),
-        b"}": lambda m: m.stack.append({}),
-        b"]": lambda m: m.stack.append([]),
+        b"}": lambda m: m.push_new({}),
+        b"]": lambda m: m.push_new([]),
         b")": lambda m: m.stack.append(()),
         b"K": _value("<B"),
         b"M": _value("<H"),

@@ -4,9 +4,11 @@ Only the table of contents, ``data.pkl`` and the members' short headers are read
 weights. Knows archives, not which tensors a model needs.
 """
 
+import os
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from engine.checkpoint.entries import ITEM_BYTES, FileTable, TensorEntry, cut_short, element_count
@@ -18,10 +20,18 @@ from engine.checkpoint.pickled import (
     TensorView,
     read_pickle,
 )
+from engine.checkpoint.storage import Range, Turned
 from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 
 PICKLE_LIMIT_BYTES = 16 << 20
-"""Largest ``data.pkl``; that of a 61-layer model has a fifth of a megabyte."""
+"""Largest ``data.pkl`` of all; that of a 61-layer model has a fifth of a megabyte."""
+
+_TURNED_LIMIT_BYTES = 64 << 20
+"""Transposed matrices are read whole to turn them; the loras, which occur so, are far smaller."""
+
+# What is read as objects takes many times its bytes, so it must be a small part of a file.
+_SMALL_PICKLE_BYTES = 1 << 19
+_SMALL_DIRECTORY_BYTES = 1 << 20
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MAGIC = b"PK\x03\x04"
@@ -73,13 +83,15 @@ class _Limited:
     Without it a forged directory size makes ``zipfile`` read the whole file into memory.
     """
 
-    def __init__(self, file: BinaryIO, limit_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, file_bytes: int) -> None:
         self._file = file
-        self._limit = limit_bytes
+        self._file_bytes = file_bytes
+        self._limit = max(_SMALL_DIRECTORY_BYTES, file_bytes >> 6)
 
     def read(self, size: int = -1) -> bytes:
-        wanted = self._limit + 1 if size < 0 else size
-        if wanted > self._limit + 1:
+        left = max(0, self._file_bytes - self._file.tell())
+        wanted = left if size < 0 else min(size, left)
+        if wanted > self._limit:
             raise zipfile.BadZipFile("directory too large")
         return b"".join(_pieces(self._file, wanted))
 
@@ -102,7 +114,7 @@ def _pieces(file: BinaryIO, wanted: int) -> list[bytes]:
 
 
 def _open_archive(file: BinaryIO, name: str, file_bytes: int) -> zipfile.ZipFile:
-    limited: Any = _Limited(file, PICKLE_LIMIT_BYTES)
+    limited: Any = _Limited(file, file_bytes)
     try:
         return zipfile.ZipFile(limited)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
@@ -154,10 +166,11 @@ def _root(file: BinaryIO, name: str, members: dict[str, zipfile.ZipInfo], prefix
 
 def _member(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> bytes:
     """Return one small member's bytes, whole and with the right checksum."""
-    if info.file_size > PICKLE_LIMIT_BYTES:
+    limit = min(PICKLE_LIMIT_BYTES, max(_SMALL_PICKLE_BYTES, file.seek(0, os.SEEK_END) >> 5))
+    if info.file_size > limit:
         raise DamagedFile(
             f"{name} is damaged or hostile: its part {info.filename} has {info.file_size:,} "
-            f"bytes, and no model needs more than {PICKLE_LIMIT_BYTES:,}."
+            f"bytes, and no model of this size needs more than {limit:,}."
         )
     file.seek(_data_offset(file, name, info))
     data = b"".join(_pieces(file, info.file_size))
@@ -260,13 +273,17 @@ class _Places:
                 f"({view.offset} + {count:,} of {storage.elements:,} elements).",
                 _DOWNLOAD_AGAIN,
             )
+        offset = start + view.offset * item_bytes
+        entry = TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
+        if _is_turned(view) and entry.size_bytes <= _TURNED_LIMIT_BYTES:
+            columns, rows = view.shape
+            return replace(entry, other=Turned(Range(0, offset), rows, columns, item_bytes))
         if not _is_contiguous(view):
             raise UnsupportedModel(
                 f"{self._name} keeps tensor {key} in a scattered (non-contiguous) form.",
                 "Save it again with PyTorch after calling .contiguous() on every tensor.",
             )
-        offset = start + view.offset * item_bytes
-        return TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
+        return entry
 
     def _storage_offset(self, storage: Storage, item_bytes: int) -> int:
         info = self._members.get(f"{self._prefix}data/{storage.key}")
@@ -297,6 +314,12 @@ class _Places:
                     _DOWNLOAD_AGAIN,
                 )
             ends = start + storage.elements * ITEM_BYTES[storage.dtype]
+
+
+def _is_turned(view: TensorView) -> bool:
+    """Tell whether it is a matrix that was transposed and saved without being copied."""
+    shape, strides = view.shape, view.strides
+    return len(shape) == 2 and min(shape) > 1 and strides == (1, shape[0])
 
 
 def _is_contiguous(view: TensorView) -> bool:

@@ -21,6 +21,9 @@ HEADER_LIMIT_BYTES = 100_000_000
 """The format's own limit for its JSON."""
 
 _MOST_DIMENSIONS = 8
+# What is read as objects takes many times its bytes: it must be a small part of a file, and few.
+_SMALL_HEADER_BYTES = 1 << 20
+_MOST_TENSORS = 10_000
 
 _DTYPES = {
     "BF16": "bf16",
@@ -53,6 +56,8 @@ def read_safetensors(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     data_start = 8 + _length(file.read(8))
     if data_start > file_bytes:
         raise cut_short(name, file_bytes, data_start)
+    if data_start > max(_SMALL_HEADER_BYTES, file_bytes >> 4):
+        raise _damaged(name, f"its header of {data_start:,} bytes is out of proportion")
     header = _header(file, name, data_start - 8)
     header.pop("__metadata__", None)
     entries = {key: _entry(key, value, data_start, name) for key, value in header.items()}
@@ -68,6 +73,8 @@ def _header(file: BinaryIO, name: str, length: int) -> dict[str, Any]:
     if length > HEADER_LIMIT_BYTES:
         raise _damaged(name, f"its header claims {length:,} bytes")
     raw = file.read(length)
+    if raw.count(b"{") + raw.count(b"[") > 3 * _MOST_TENSORS + 100:
+        raise _damaged(name, f"its header lists more than {_MOST_TENSORS:,} tensors")
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

@@ -23,7 +23,10 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """L ``layers``, D ``width``, F ``ffn`` rows, V ``vocab`` rows, N ``head_size``."""
+    """L ``layers``, D ``width``, F ``ffn`` rows, V ``vocab`` rows, N ``head_size``.
+
+    deep: the side n of DeepEmbed's rows (v7a: each layer has a table [V, n * n]); 0 without it.
+    """
 
     layers: int
     width: int
@@ -31,6 +34,7 @@ class ModelShape:
     vocab: int
     head_size: int
     ranks: Ranks
+    deep: int = 0
 
     @classmethod
     def released(cls, label: str) -> "ModelShape":
@@ -40,6 +44,11 @@ class ModelShape:
         """
         layers, width, ranks = _RELEASED[label.lower()]
         return cls(layers, width, 4 * width, 65536, 64, ranks)
+
+    @property
+    def generation(self) -> str:
+        """ "7"; of other generations see ``engine.checkpoint.older_shape``."""
+        return "7"
 
     @property
     def heads(self) -> int:
@@ -59,7 +68,19 @@ class ModelShape:
         """
         vectors = 19 * self.width
         pairs = 2 * self.width * self.ranks.total
-        return vectors + pairs + self.layer_matrix_parameters
+        return vectors + pairs + self.layer_matrix_parameters + self.layer_deep_parameters
+
+    @property
+    def layer_deep_parameters(self) -> int:
+        """Elements of DeepEmbed in one layer besides its table: s_emb_x, s1, s2 and s0."""
+        if not self.deep:
+            return 0
+        return self.deep * (self.deep * self.width + self.width + self.ffn) + self.ffn
+
+    @property
+    def table_parameters(self) -> int:
+        """Elements of DeepEmbed's tables; one row of each is read for a token."""
+        return self.layers * self.vocab * self.deep**2
 
     @property
     def embedding_parameters(self) -> int:
@@ -80,7 +101,18 @@ class ModelShape:
         """All elements that are used: layer 0 has no v pair, ln0 and ln_out are in."""
         unused = self.width + 2 * self.width * self.ranks.v
         norms = 4 * self.width
-        return 2 * self.embedding_parameters + norms + self.layers * self.layer_parameters - unused
+        layers = self.layers * self.layer_parameters + self.table_parameters
+        return 2 * self.embedding_parameters + norms + layers - unused
+
+    @property
+    def wkv_shape(self) -> tuple[int, ...]:
+        """Sizes of what all layers remember: [L, H, N, N]."""
+        return (self.layers, self.heads, self.head_size, self.head_size)
+
+    @property
+    def loaded_parameters(self) -> int:
+        """Elements that a backend holds: all but DeepEmbed's tables, which stay in the file."""
+        return self.parameters - self.table_parameters
 
     @property
     def state_bytes(self) -> int:

@@ -3,23 +3,28 @@
 Never trusts the name. Knows beginnings of files, not what follows.
 """
 
-import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from engine.checkpoint.entries import FileTable
+from engine.checkpoint.gguf_table import read_gguf
 from engine.checkpoint.pth import PICKLE_LIMIT_BYTES, read_pth, refuse_bare_pickle
 from engine.checkpoint.safetensors_file import looks_like_safetensors, read_safetensors
+from engine.checkpoint.turned_pairs import straightened
 from engine.errors import DamagedFile, EngineError, UnsupportedModel
 
 _START_BYTES = 4096
-_EXPECTED = "a .pth or .safetensors checkpoint of RWKV-7 was expected"
+_EXPECTED = "a model of RWKV (.pth, .safetensors, .gguf) was expected"
 
 
 def check_is_file(path: Path) -> None:
     """Raise DamagedFile or UnsupportedModel unless ``path`` is a file with something in it."""
     if path.is_dir():
-        raise _folder(path)
+        raise UnsupportedModel(
+            f"{path.name} is a folder without a model in the Hugging Face layout; {_EXPECTED}.",
+            "Choose a file inside it.",
+        )
     if not path.exists():
         raise DamagedFile(
             f"There is no file {path}.", "Choose another file, or look whether a drive is missing."
@@ -32,16 +37,6 @@ def check_is_file(path: Path) -> None:
         )
 
 
-def _folder(path: Path) -> UnsupportedModel:
-    if (path / "config.json").exists():
-        return UnsupportedModel(
-            f"{path.name} is a folder in the Hugging Face layout, which this version does not "
-            "read yet.",
-            "Choose the .pth of the same model; the Models page lists them.",
-        )
-    return UnsupportedModel(f"{path.name} is a folder; {_EXPECTED}.", "Choose a file inside it.")
-
-
 def read_table(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     """Return the file's table of tensors, by whichever reader its beginning calls for.
 
@@ -51,63 +46,18 @@ def read_table(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     if start.startswith(b"PK\x03\x04"):
         return read_pth(file, name, file_bytes)
     if looks_like_safetensors(start):
-        return read_safetensors(file, name, file_bytes)
+        table = read_safetensors(file, name, file_bytes)
+        return replace(table, entries=straightened(table.entries))
     if start.startswith(b"GGUF"):
-        raise _gguf(start, name)
+        return read_gguf(file, name, file_bytes)
     if start.startswith((b"\x80", b"c", b"(")):
-        raise refuse_bare_pickle(_more(file, start), name)
+        raise refuse_bare_pickle(_more(file, start, file_bytes), name)
     raise _unknown(start, name)
 
 
-def _more(file: BinaryIO, start: bytes) -> bytes:
-    return start + (file.read(PICKLE_LIMIT_BYTES) if start.startswith(b"\x80") else b"")
-
-
-def _gguf(start: bytes, name: str) -> UnsupportedModel:
-    architecture = gguf_architecture(start)
-    if architecture == "rwkv7":
-        return UnsupportedModel(
-            f"{name} is RWKV-7 in the GGUF format, which this version does not read yet.",
-            "Choose the .pth of the same model; the Models page lists them.",
-        )
-    kind = f"a GGUF file of the architecture {architecture!r}" if architecture else "a GGUF file"
-    return UnsupportedModel(
-        f"{name} is {kind}, which is not RWKV-7.",
-        "Choose an RWKV-7 model instead; the Models page lists them.",
-    )
-
-
-def gguf_architecture(start: bytes) -> str:
-    """Return a GGUF's ``general.architecture`` if its first bytes show it, else "".
-
-    Layout: magic, u32 version, u64 tensors, u64 keys, then per key: string, u32 type, value.
-    """
-    at = 24
-    try:
-        for _ in range(16):
-            key, at = _gguf_string(start, at)
-            (kind,) = struct.unpack_from("<I", start, at)
-            at += 4
-            if kind == 8:
-                value, at = _gguf_string(start, at)
-                if key == "general.architecture":
-                    return value[:40]
-            else:
-                at += _GGUF_BYTES[kind]
-    except (struct.error, KeyError, UnicodeDecodeError, ValueError):
-        pass
-    return ""
-
-
-_GGUF_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-
-
-def _gguf_string(data: bytes, at: int) -> tuple[str, int]:
-    (size,) = struct.unpack_from("<Q", data, at)
-    end = at + 8 + size
-    if end > len(data):
-        raise ValueError("beyond what was read")
-    return data[at + 8 : end].decode("utf-8"), end
+def _more(file: BinaryIO, start: bytes, file_bytes: int) -> bytes:
+    wanted = min(PICKLE_LIMIT_BYTES >> 5, file_bytes)
+    return start + (file.read(wanted) if start.startswith(b"\x80") else b"")
 
 
 def _unknown(start: bytes, name: str) -> EngineError:
@@ -122,6 +72,6 @@ def _unknown(start: bytes, name: str) -> EngineError:
             f"{name} is a web page that was saved in place of the model.", "Download it again."
         )
     return DamagedFile(
-        f"{name} is damaged or no model at all: {_EXPECTED}, and it begins like neither.",
+        f"{name} is damaged or no model at all: {_EXPECTED}, and it begins like none.",
         "Download it again, or choose another file.",
     )

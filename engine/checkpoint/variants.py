@@ -18,19 +18,21 @@ _CHOOSE_BASE = "Load the model it was made for, then import this file as a state
 class Variant:
     """One kind of file that is not run: how it is named, what to do, how it is recognised.
 
-    ``sentence`` completes "FILE ...".
+    ``sentence`` completes "FILE ...". ``kind`` is that of ``UnsupportedModel``.
     """
 
     sentence: str
     hint: str
     matches: Callable[[Collection[str]], bool]
+    kind: str = ""
 
 
 def refuse_variant(names: Collection[str], file_name: str) -> None:
     """Raise UnsupportedModel when the names are those of a known kind that is not run."""
     for variant in _VARIANTS:
         if variant.matches(names):
-            raise UnsupportedModel(f"{file_name} {variant.sentence}.", variant.hint)
+            sentence = f"{file_name} {variant.sentence}."
+            raise UnsupportedModel(sentence, variant.hint, variant.kind)
 
 
 def _any(pattern: str) -> Callable[[Collection[str]], bool]:
@@ -47,11 +49,13 @@ _VARIANTS = (
         "is a LoRA, not a model: it holds only changes to one",
         "Load the model it was trained on, with this file as its LoRA: `--lora FILE`.",
         _any(r"\.?lora_[AB](\.|$)|\.bone$|\.disha$"),
+        "lora",
     ),
     Variant(
         "is a saved state, not a model",
         _CHOOSE_BASE,
         lambda names: "emb.weight" not in names and _any(_STATE_NAMES)(names),
+        "state",
     ),
     Variant(
         "is a training checkpoint, not a model: its tensors are wrapped in a trainer's names",
@@ -74,36 +78,15 @@ _VARIANTS = (
         _any(r"^blocks\.\d+\.qkv\."),
     ),
     Variant(
-        "is RWKV-7a (DeepEmbed: the ffn.s_emb tensors)",
-        _CHOOSE_PLAIN,
-        _any(r"\.ffn\.(s_emb|s[012]$)"),
-    ),
-    Variant(
         "is an ARWKV hybrid (RWKV-7 attention inside a Transformer)",
         _CHOOSE_RWKV7,
         lambda names: _any(r"r_k$|w_lora")(names) and _any(r"mlp\.gate_proj")(names),
-    ),
-    Variant(
-        "is RWKV-7 in the Hugging Face layout, which this version does not read yet",
-        "Choose the .pth of the same model; the Models page lists them.",
-        _any(r"^model\.layers\.\d+\.attn\.(w_lora|r_proj|x_r|r_k)|^model\.layers\.\d+\.pre_norm"),
     ),
     Variant(
         "is an older RWKV (4 to 6) in the Hugging Face layout",
         _CHOOSE_RWKV7,
         _any(r"^(rwkv|model)\.(blocks|layers)\.\d+\.attention\.time_"),
     ),
-    Variant(
-        "is an RWKV-6 model",
-        _CHOOSE_RWKV7,
-        _any(r"\.att\.time_maa_|\.ffn\.time_maa_"),
-    ),
-    Variant(
-        "is an RWKV-5 model",
-        _CHOOSE_RWKV7,
-        lambda names: _any(r"\.att\.time_decay")(names) and _any(r"\.att\.ln_x")(names),
-    ),
-    Variant("is an RWKV-4 model", _CHOOSE_RWKV7, _any(r"\.att\.time_(decay|mix_)")),
     Variant(
         "is a Transformer model, not RWKV",
         _CHOOSE_RWKV7,

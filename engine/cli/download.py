@@ -14,6 +14,7 @@ from engine.folders import Folders
 from engine.hub.access import hub_of
 from engine.hub.catalogue import Catalogue
 from engine.hub.download import Download
+from engine.hub.folder_download import FolderDownload, make_download
 from engine.hub.library import models_folder
 from engine.hub.meter import DownloadProgress
 from engine.hub.remote_model import RemoteModel, group
@@ -41,10 +42,12 @@ def download_command(
     model = pick(Catalogue(folders.cache, hub=hub).lookup(repo), file)
     if model.note:
         typer.echo(model.note, err=True)
-    job = Download(model, folder or models_folder(folders, settings), hub=hub)
+    job = make_download(model, folder or models_folder(folders, settings), hub=hub)
     path = _run(job, quiet=as_json)
     if as_json:
-        told = model.to_json() | {"path": str(path), "size_bytes": path.stat().st_size}
+        files = [path] if path.is_file() else list(path.iterdir())
+        size_bytes = sum(file.stat().st_size for file in files)
+        told = model.to_json() | {"path": str(path), "size_bytes": size_bytes}
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         typer.echo(str(path))
@@ -70,7 +73,7 @@ def pick(models: Sequence[RemoteModel], wanted: str) -> RemoteModel:
     )
 
 
-def _run(job: Download, *, quiet: bool) -> Path:
+def _run(job: Download | FolderDownload, *, quiet: bool) -> Path:
     stop = threading.Event()
     try:
         with _bar(job.model.name, quiet=quiet) as show:

@@ -28,13 +28,14 @@ def forward_command(
     """Run tokens through a model; write logits, att_shift, wkv and ffn_shift as fp32 arrays."""
     import numpy as np
 
+    from engine.model import start_of, started
     from engine.snapshot import Snapshot
     from engine.state_files import open_for, save_for
 
     ids = _parse(tokens)
     info, backend = open_backend(file, strategy)
     start = open_for(state, info) if state else None
-    current = backend.new_state()
+    current = started(backend, start_of(info))
     if start is not None:
         current.copy_from(start.state)
     logits = backend.forward(ids, current, all_logits=all_logits)

@@ -116,7 +116,7 @@ def _begin(
     from engine.generate import Generation
     from engine.sampling import Sampler
 
-    state = model.backend.new_state()
+    state = model.new_state()
     sampler = Sampler(params, model.info.shape.vocab, model.unused, model.uncounted)
     logits = None
     if start is not None:

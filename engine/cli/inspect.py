@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.checkpoint import ModelInfo, inspect
+from engine.checkpoint import ModelInfo, ModelShape, inspect
+from engine.checkpoint.info import ARCHITECTURE_WORDS
+from engine.checkpoint.older_shape import OlderShape
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_command(
-    file: Annotated[Path, typer.Argument(help="A .pth or .safetensors model file.")],
+    file: Annotated[Path, typer.Argument(help="A model: a file, or a Hugging Face folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model file holds: sizes, number type, parameters, fingerprint."""
@@ -32,20 +34,35 @@ def as_plain(info: ModelInfo) -> dict[str, Any]:
     """Return the info as plain values; heads and the bytes of a state are added to ``shape``."""
     shape = info.shape
     more = {"heads": shape.heads, "state_bytes": shape.state_bytes}
-    return asdict(info) | {"path": str(info.path), "shape": asdict(shape) | more}
+    paths = {"path": str(info.path), "files": [str(file) for file in info.files]}
+    return asdict(info) | paths | {"shape": asdict(shape) | more}
+
+
+def _inside(shape: ModelShape) -> list[tuple[str, str]]:
+    """Return heads, which RWKV-4 has not, and low-rank pairs, which RWKV-4 and 5 have not."""
+    heads = ("Heads x size", f"{shape.heads} x {shape.head_size}")
+    if not isinstance(shape, OlderShape):
+        ranks = shape.ranks
+        return [heads, ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}")]
+    if shape.older == "6":
+        return [heads, ("Ranks mix, decay", f"{shape.mix_rank}, {shape.decay_rank}")]
+    return [] if shape.older == "4" else [heads]
 
 
 def _rows(info: ModelInfo) -> list[tuple[str, str]]:
-    shape, ranks = info.shape, info.shape.ranks
+    shape = info.shape
+    words = ARCHITECTURE_WORDS[info.architecture]
+    if isinstance(shape, OlderShape):
+        words = f"RWKV-{shape.older}, an older generation"
     return [
         ("File", str(info.path)),
-        ("Architecture", f"RWKV-7 ({info.format}, {info.weights})"),
+        ("Architecture", f"{words} ({info.format}, {info.weights})"),
         ("Parameters", f"{info.parameters:,}"),
         ("File size", f"{info.size_bytes:,} bytes"),
         ("Layers, width, ffn", f"{shape.layers}, {shape.width}, {shape.ffn}"),
-        ("Heads x size", f"{shape.heads} x {shape.head_size}"),
-        ("Ranks w, a, v, g", f"{ranks.w}, {ranks.a}, {ranks.v}, {ranks.g}"),
+        *_inside(shape),
         ("Vocabulary", f"{shape.vocab} ({info.tokenizer})"),
         ("State of one chat", f"{shape.state_bytes:,} bytes, whatever its length"),
+        *((("Initial state", "in the file; new chats start from it"),) if info.has_state else ()),
         ("Fingerprint", info.fingerprint),
     ]

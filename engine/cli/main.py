@@ -9,6 +9,7 @@ import typer
 from engine.cli import (
     bench,
     chat,
+    convert,
     download,
     forward,
     generate,
@@ -23,8 +24,8 @@ from engine.cli import (
 from engine.errors import EngineError
 
 _COMMANDS = (
-    chat, generate, download, models, states, inspect, plan, hardware, bench, forward, tokenize,
-    train,
+    chat, generate, download, models, states, inspect, convert, plan, hardware, bench, forward,
+    tokenize, train,
 )  # fmt: skip
 
 

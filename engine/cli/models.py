@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from engine.built_in import built_in_model
+from engine.checkpoint.info import ARCHITECTURE_WORDS
+from engine.cli.inspect import as_plain
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hub.access import hub_of
@@ -93,6 +95,8 @@ def _remote_rows(models: Iterable[RemoteModel]) -> list[tuple[str, ...]]:
             family.title,
             model.release,
             model.date,
+            model.quantisation or (f"{model.bits}-bit" if model.bits else ""),
+            model.format,
             _gigabytes(model.size_bytes),
             f"{model.repo}/{model.file}".rstrip("/"),
             model.note,
@@ -107,7 +111,8 @@ def _local_rows(models: Iterable[LocalModel], built_in: Path | None) -> list[tup
         (
             model.path.name,
             _parameters(model.info.parameters) if model.info else "",
-            model.info.weights if model.info else "",
+            ARCHITECTURE_WORDS[model.info.architecture] if model.info else "",
+            f"{model.info.weights} {model.info.format}" if model.info else "",
             _gigabytes(model.info.size_bytes) if model.info else "",
             str(model.path.parent) if model.path != built_in else "built in",
             model.problem,
@@ -130,7 +135,7 @@ def _remote_as_plain(model: RemoteModel) -> dict[str, Any]:
 
 
 def _local_as_plain(model: LocalModel) -> dict[str, Any]:
-    info = asdict(model.info) | {"path": str(model.info.path)} if model.info else None
+    info = as_plain(model.info) if model.info else None
     return {"path": str(model.path), "info": info, "problem": model.problem}
 
 

@@ -49,14 +49,11 @@ def import_command(
 ) -> None:
     """Keep a state file as a persona, which can begin any chat."""
     from engine.checkpoint import inspect
-    from engine.snapshot import Snapshot
-    from engine.state_formats import import_state
+    from engine.persona_files import import_persona
 
     info = inspect(model) if model else None
-    state = import_state(_existing(file), info.shape if info else None)
-    fingerprint = _fingerprint(file, info.fingerprint if info else "")
     with opened_stores() as (_store, archive):
-        persona = archive.save_persona(name or file.stem, Snapshot(state), fingerprint)
+        persona = import_persona(archive, file, name, info)
     typer.echo(f"Saved as persona {persona.name} ({_size(persona.size_bytes)}).")
 
 
@@ -68,7 +65,7 @@ def export_command(
     ] = "",
 ) -> None:
     """Write a state to a file, also for other programs."""
-    from engine.state_formats import STATE_FORMATS, export_state
+    from engine.state_formats import STATE_FORMATS, export_state, format_for
 
     known: dict[str, StateFormat] = {name: name for name in STATE_FORMATS}
     chosen = known.get(format)
@@ -76,7 +73,7 @@ def export_command(
         raise typer.BadParameter(f"choose one of {', '.join(STATE_FORMATS)}")
     with opened_stores() as (store, archive):
         snapshot, words = _snapshot(store, archive, what)
-    lost = export_state(out, snapshot.state, chosen or _format_for(out), words)
+    lost = export_state(out, snapshot.state, chosen or format_for(out), words)
     typer.echo(f"Wrote {out} ({_size(out.stat().st_size)}). {lost}".rstrip())
 
 
@@ -165,41 +162,6 @@ def _snapshot(
     snapshot = archive.load_persona(what)
     persona = next(persona for persona in archive.personas() if persona.name == what)
     return snapshot, {**persona.notes, "fingerprint": persona.fingerprint, "name": what}
-
-
-def _fingerprint(file: Path, model: str) -> str:
-    """Return the weights that a state belongs to: the model's, or what the file itself says.
-
-    Raises StateMismatch when they disagree.
-    """
-    from engine.errors import DamagedFile, StateMismatch
-    from engine.state import read_metadata
-
-    try:
-        own = read_metadata(file).get("fingerprint", "")
-    except DamagedFile:  # a .pth has no metadata
-        own = ""
-    if own and model and own != model:
-        raise StateMismatch(
-            f"{file.name} was made with other weights than this model's.",
-            "Choose the model that it was made with.",
-        )
-    return model or own
-
-
-def _existing(file: Path) -> Path:
-    from engine.errors import EngineError
-
-    if not file.is_file():
-        raise EngineError(f"There is no file {file}.", "Check its name and folder.")
-    return file
-
-
-def _format_for(out: Path) -> "StateFormat":
-    ending = out.suffix.lower()
-    if ending == ".pth":
-        return "pth"
-    return "web-rwkv" if ending in (".st", ".state") else "skein"
 
 
 def _size(size_bytes: int) -> str:

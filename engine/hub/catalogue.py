@@ -18,6 +18,7 @@ from engine.files import write_atomically
 from engine.hub.address import parse_address
 from engine.hub.connection import Hub, HubFile
 from engine.hub.file_names import is_safe_path, model_format, parse_file_name
+from engine.hub.folder_download import wanted_files
 from engine.hub.remote_model import RemoteModel, describe
 
 _VERSION = 1
@@ -213,23 +214,22 @@ class Catalogue:
 def models_of(repo: str, files: Sequence[HubFile]) -> list[RemoteModel]:
     """Return the models among a repository's files; its own weights folder counts as one."""
     safe = [file for file in files if is_safe_path(file.path)]
-    shards = _folder_weights(safe)
+    folder = wanted_files(safe)
+    weights = [file for file in folder if model_format(file.path)]
     models = [
         describe(repo, file.path, file.revision, file.size_bytes, file.sha256)
         for file in safe
-        if model_format(file.path) and file not in shards
+        if model_format(file.path) and not (weights and _is_part_of_folder(file))
     ]
-    if shards:
-        size = sum(file.size_bytes for file in shards)
-        models.append(describe(repo, "", shards[0].revision, size))
+    if weights:
+        size = sum(file.size_bytes for file in weights)
+        models.append(describe(repo, "", weights[0].revision, size))
     return models
 
 
-def _folder_weights(files: Sequence[HubFile]) -> list[HubFile]:
-    """Return the weights of a repository in the transformers layout, none for any other."""
-    if not any(file.path == "config.json" for file in files):
-        return []
-    return [f for f in files if "/" not in f.path and f.path.endswith(".safetensors")]
+def _is_part_of_folder(file: HubFile) -> bool:
+    """Say whether a file of a repository in that layout is a part of the folder's model."""
+    return "/" not in file.path and file.path.endswith(".safetensors")
 
 
 def _in_parallel(ask: Callable[[Any], Any], subjects: Sequence[Any]) -> list[Any]:

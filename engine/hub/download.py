@@ -9,9 +9,7 @@ through them mirrors, proxies and tokens.
 Knows one file and one folder; not which model is wanted, nor what the window shows.
 """
 
-import errno
 import hashlib
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DownloadFailed
+from engine.hub import disk
 from engine.hub.connection import Hub, Opened
 from engine.hub.failures import Passing
 from engine.hub.file_names import is_safe_path, local_name
@@ -27,16 +26,14 @@ from engine.hub.partial import PartFile, Wanted
 from engine.hub.pump import Stopped, pump, wait_for
 from engine.hub.remote_model import RemoteModel
 
-MARGIN_BYTES = 256 * 2**20
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_TRIES_TO_ASK = 2
+TRIES_TO_ASK = 2
 _LONGEST_WAIT_S = 20.0
 _HASH_BYTES = 4 * 2**20
-_KEPT = "What was received is kept; the download can go on from there."
 
 
 @dataclass(frozen=True, slots=True)
-class _Watch:
+class Watch:
     """Who is told of the progress, and who may stop it."""
 
     meter: Meter
@@ -57,7 +54,7 @@ class Download:
         folder: Path,
         *,
         hub: Hub | None = None,
-        margin_bytes: int = MARGIN_BYTES,
+        margin_bytes: int = disk.MARGIN_BYTES,
         free_bytes: Callable[[Path], int] | None = None,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
@@ -65,7 +62,7 @@ class Download:
         self.folder = folder
         self._hub = hub or Hub()
         self._margin_bytes = margin_bytes
-        self._free_bytes = free_bytes or _free_bytes
+        self._free_bytes = free_bytes or disk.free_bytes
         self._pauses_s = tuple(pauses_s)
 
     def run(self, progress: Callable[[DownloadProgress], None], stop: threading.Event) -> Path:
@@ -75,7 +72,7 @@ class Download:
         verified and returned. Raises DownloadFailed (kind "stopped" after ``stop``); what was
         received stays, unless its hash is wrong.
         """
-        watch = _Watch(Meter(progress), stop)
+        watch = Watch(Meter(progress), stop)
         try:
             self._check_kind()
             watch.meter.show("starting", self.received, self.model.size_bytes)
@@ -85,10 +82,10 @@ class Download:
             return found if isinstance(found, Path) else self._complete(found, wanted, watch)
         except Stopped:
             raise DownloadFailed(
-                f"The download of {self.model.name} is paused.", _KEPT, kind="stopped"
+                f"The download of {self.model.name} is paused.", disk.KEPT, kind="stopped"
             ) from None
         except OSError as error:
-            raise _disk_failure(error, self.model.name, self.folder) from error
+            raise disk.failure(error, self.model.name, self.folder) from error
 
     @property
     def received(self) -> int:
@@ -121,7 +118,7 @@ class Download:
                 break
             except Passing as error:
                 failures += 1
-                _pause(error, failures, self._pauses_s[:_TRIES_TO_ASK], stop)
+                pause_after(error, failures, self._pauses_s[:TRIES_TO_ASK], stop)
         size_bytes = facts.size_bytes or model.size_bytes
         if not size_bytes:
             raise DownloadFailed(
@@ -131,7 +128,7 @@ class Download:
             )
         return Wanted(model.repo, model.file, facts.revision, size_bytes, facts.sha256)
 
-    def _place(self, wanted: Wanted, watch: _Watch) -> PartFile | Path:
+    def _place(self, wanted: Wanted, watch: Watch) -> PartFile | Path:
         """Return where to receive it, or the path of the file that is there already."""
         for target in self._targets():
             if target.exists():
@@ -165,7 +162,7 @@ class Download:
                 return None
         return None
 
-    def _complete(self, part: PartFile, wanted: Wanted, watch: _Watch) -> Path:
+    def _complete(self, part: PartFile, wanted: Wanted, watch: Watch) -> Path:
         with part.locked():
             part.begin(wanted)
             self._check_space(wanted.size_bytes - part.received)
@@ -174,16 +171,11 @@ class Download:
             return part.finish()
 
     def _check_space(self, missing: int) -> None:
-        free = self._free_bytes(self.folder)
-        if missing and free < missing + self._margin_bytes:
-            raise DownloadFailed(
-                f"The disk is too full for {self.model.name}: {_size(missing)} are still to come, "
-                f"and only {_size(free)} are free in {self.folder}.",
-                "Free some space, or choose another folder for models in Settings.",
-                kind="full",
-            )
+        if missing:
+            free = self._free_bytes(self.folder)
+            disk.require_space(self.model.name, self.folder, missing, free, self._margin_bytes)
 
-    def _receive(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+    def _receive(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
         """Fetch what is missing, over as many connections as it takes."""
         failures = 0
         while part.received < wanted.size_bytes:
@@ -192,9 +184,9 @@ class Download:
                 self._receive_once(part, wanted, watch)
             except Passing as error:
                 failures = 1 if part.received > before else failures + 1
-                _pause(error, failures, self._pauses_s, watch.stop)
+                pause_after(error, failures, self._pauses_s, watch.stop)
 
-    def _receive_once(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
+    def _receive_once(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
         start = part.received
 
         def source() -> Iterator[Opened | bytes]:
@@ -203,7 +195,7 @@ class Download:
         with closing(pump(source, watch.stop)) as stream:
             opened = next(stream)
             if not isinstance(opened, Opened) or opened.start not in (0, start):
-                raise Passing("The hub sent another part than was asked for.", _KEPT, "server")
+                raise Passing("The hub sent another part than was asked for.", disk.KEPT, "server")
             # A server that knows no ranges begins again at 0, and so must the file.
             with part.path.open("r+b" if opened.start else "wb") as file:
                 position = file.seek(opened.start)
@@ -213,10 +205,10 @@ class Download:
                         position += file.write(piece[: wanted.size_bytes - position])
                         watch.meter.show("downloading", position, wanted.size_bytes)
         if part.received < wanted.size_bytes:
-            raise Passing(f"The connection was cut while {self.model.name} came in.", _KEPT)
+            raise Passing(f"The connection was cut while {self.model.name} came in.", disk.KEPT)
 
-    def _verify(self, part: PartFile, wanted: Wanted, watch: _Watch) -> None:
-        if wanted.sha256 and _sha256(part.path, watch) != wanted.sha256:
+    def _verify(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
+        if wanted.sha256 and sha256_of(part.path, watch) != wanted.sha256:
             part.discard()
             raise DownloadFailed(
                 f"{self.model.name} arrived damaged: its SHA-256 is not the one that the hub "
@@ -226,8 +218,10 @@ class Download:
             )
 
 
-def _pause(error: Passing, failures: int, pauses_s: Sequence[float], stop: threading.Event) -> None:
-    """Wait before the next try; raise the error when there shall be none."""
+def pause_after(
+    error: Passing, failures: int, pauses_s: Sequence[float], stop: threading.Event
+) -> None:
+    """Wait before the next try; raise the error when there shall be none, Stopped on a stop."""
     asked_s = error.wait_s or 0.0
     if failures > len(pauses_s) or asked_s > _LONGEST_WAIT_S:
         raise error
@@ -235,13 +229,13 @@ def _pause(error: Passing, failures: int, pauses_s: Sequence[float], stop: threa
         raise Stopped
 
 
-def _is_there(target: Path, wanted: Wanted, watch: _Watch) -> bool:
+def _is_there(target: Path, wanted: Wanted, watch: Watch) -> bool:
     if not target.is_file() or target.stat().st_size != wanted.size_bytes:
         return False
-    return not wanted.sha256 or _sha256(target, watch) == wanted.sha256
+    return not wanted.sha256 or sha256_of(target, watch) == wanted.sha256
 
 
-def _sha256(path: Path, watch: _Watch) -> str:
+def sha256_of(path: Path, watch: Watch) -> str:
     """Return the SHA-256 of what lies on the disk, reporting the phase "verifying"."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb", buffering=0) as file:
@@ -252,34 +246,3 @@ def _sha256(path: Path, watch: _Watch) -> str:
             done += len(data)
             watch.meter.show("verifying", done, total)
     return digest.hexdigest()
-
-
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
-
-
-def _size(size_bytes: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
-        if size_bytes >= factor:
-            return f"{size_bytes / factor:.1f} {unit}"
-    return f"{max(0, size_bytes) / 1e3:.0f} kB"
-
-
-def _disk_failure(error: OSError, name: str, folder: Path) -> DownloadFailed:
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return DownloadFailed(
-            f"The disk is full: {name} could not be written to {folder}.",
-            f"Free some space, or choose another folder for models in Settings. {_KEPT}",
-            kind="full",
-        )
-    if error.errno == errno.EFBIG:
-        return DownloadFailed(
-            f"The file system of {folder} cannot hold a file as large as {name}.",
-            "FAT32 ends at 4 GB: choose a folder on another drive in Settings.",
-            kind="full",
-        )
-    return DownloadFailed(
-        f"{name} could not be written to {folder}: {error.strerror or error}.",
-        "Choose a folder that can be written in Settings.",
-        kind="disk",
-    )

@@ -9,15 +9,21 @@ from pathlib import PurePosixPath
 
 FORMATS = {".pth": "pth", ".safetensors": "safetensors", ".st": "safetensors", ".gguf": "gguf"}
 
-_ARCHITECTURE = re.compile(r"(?<![a-z0-9])(?:rwkv-?)?x0(\d)0([a-z]?)(?![a-z0-9])", re.I)
-_PLAIN = re.compile(r"rwkv[-_ ]?v?(\d)([a-z]?)(?![a-z0-9.])", re.I)
+_ARCHITECTURE = re.compile(r"(?<![a-z0-9])(?:rwkv-?)?x0(\d)[0-2]([a-z]?)(?![a-z0-9])", re.I)
+_PLAIN = re.compile(r"(?<![aq])rwkv[-_ ]?v?(\d)([a-z]?)(?![a-z0-9.])", re.I)
+_PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([bm])", re.I)
+_SIZE_IN_ONE = re.compile(r"(\d+)B(\d)", re.I)  # 1B5 is 1.5B
 _RELEASE = re.compile(r"g\d+[a-z]?\d*", re.I)
 _WORLD = re.compile(r"world(?:v?(\d+(?:\.\d+)?))?", re.I)
 _WORLD_RELEASE = re.compile(r"v(\d+(?:\.\d+)?)", re.I)
 _DATE = re.compile(r"20\d{6}")
 _CONTEXT = re.compile(r"ctx(\d+)(k?)", re.I)
-_QUANTISATION = re.compile(r"(?:i?q\d\w*|[bf]{1,2}p?(?:16|32)|int[48]|nf4|\d-?bit)", re.I)
+_CONTEXT_ALONE = re.compile(r"(?:1024|2048|4096|8023|8192|16384)")
+_QUANTISATION = re.compile(
+    r"(?:(?:i?q|tq|mxfp)\d\w*|[bf]{1,2}p?(?:16|32)|int[48]|nf4|\d-?bit)", re.I
+)
+_DOTTED = re.compile(r"\.(?=(?:i?q\d|b?f(?:p)?(?:16|32)))", re.I)  # model.Q8_0.gguf
 _NOT_WORDS = frozenset(
     ["rwkv", "goose", "hf", "gguf", "fla", "st", "pth", "model", "chat", "better_quantization", ""]
 )
@@ -37,7 +43,8 @@ class ModelName:
     """The parts of a model's name; empty or 0 where the name does not say.
 
     ``version`` is RWKV's (7), ``branch`` its variant ("a" and "b" of v7a and v7b), ``words``
-    what is left over: what a fine-tune was made for, usually.
+    what is left over: what a fine-tune was made for, usually. ``part`` says that the file is one
+    of several that are a model only together.
     """
 
     version: int = 0
@@ -49,6 +56,7 @@ class ModelName:
     context: int = 0
     quantisation: str = ""
     words: tuple[str, ...] = ()
+    part: bool = False
 
     @property
     def title(self) -> str:
@@ -60,9 +68,11 @@ class ModelName:
 def parse_file_name(name: str) -> ModelName:
     """Return what a file's or a repository's name says; never raises."""
     stem = _stem(PurePosixPath(name.replace("\\", "/")).name)
+    part = _PART.search(stem)
+    stem = _DOTTED.sub("-", _PART.sub("", stem))
     found = _ARCHITECTURE.search(stem) or _PLAIN.search(stem)
     if found is None:
-        return ModelName(words=tuple(_words(stem)))
+        return ModelName(words=tuple(_words(stem)), part=part is not None)
     rest = stem[: found.start()] + "-" + stem[found.end() :]
     fields, words = _sort_words(rest)
     version = int(found[1])
@@ -76,12 +86,20 @@ def parse_file_name(name: str) -> ModelName:
         context=int(fields.get("context", "0")),
         quantisation=fields.get("quantisation", ""),
         words=words,
+        part=part is not None,
     )
 
 
 def model_format(path: str) -> str:
     """Return "pth", "safetensors" or "gguf", or "" when the name is not that of weights."""
     return FORMATS.get(PurePosixPath(path).suffix.lower(), "")
+
+
+def bits_of(quantisation: str) -> int:
+    """Return how many bits a weight has by the name of its type; 0 when the name does not say."""
+    found = re.search(r"\d+", quantisation)
+    bits = int(found[0]) if found else 0
+    return bits if 1 <= bits <= 32 else 0
 
 
 def is_safe_path(path: str) -> bool:
@@ -139,8 +157,12 @@ def _classify(word: str) -> tuple[str, str]:
     if found := _SIZE.fullmatch(word):
         label = f"{found[1]}{found[2].upper()}"
         return "size", _SAME_SIZE.get(label, label)
+    if found := _SIZE_IN_ONE.fullmatch(word):
+        return "size", f"{found[1]}.{found[2]}B"
     if _DATE.fullmatch(word):
         return "date", word
+    if _CONTEXT_ALONE.fullmatch(word):
+        return "context", word
     if found := _CONTEXT.fullmatch(word):
         return "context", str(int(found[1]) * (1024 if found[2] else 1))
     if _RELEASE.fullmatch(word):

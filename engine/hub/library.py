@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
+from engine.errors import EngineError, UnsupportedModel
 from engine.hub.file_names import model_format
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ _DEEPEST = 5  # the hub's cache: models--owner--name/snapshots/commit/folder/fil
 _MOST_FOLDERS = 3000  # somebody will add the root of a disk
 _NOT_MODELS = frozenset({"site-packages", "node_modules", "__pycache__", "blobs"})
 _BEING_WRITTEN = (".aria2", ".part", ".crdownload", ".tmp")
-_FOLDER_PROBLEM = (
-    "This folder is in the transformers layout, which cannot be run yet; "
-    "the same model as .pth can."
-)
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model on disk: ``info`` when it can be run, else ``problem``, the sentence why not."""
+    """A model on disk: ``info`` when it can be run, else ``problem``, the sentence why not.
+
+    ``kind``: what else it is that something can be done with, as ``UnsupportedModel`` has it.
+    """
 
     path: Path
     info: "ModelInfo | None"
     problem: str = ""
+    kind: str = ""
 
 
 def scan(places: Sequence[Path]) -> list[LocalModel]:
@@ -81,12 +81,11 @@ def hub_cache(environ: Mapping[str, str] | None = None) -> Path:
 def _look(path: Path) -> LocalModel:
     from engine.checkpoint import inspect
 
-    if path.is_dir():
-        return LocalModel(path, None, _FOLDER_PROBLEM)
     try:
         return LocalModel(path, inspect(path))
     except EngineError as error:
-        return LocalModel(path, None, error.message)
+        kind = error.kind if isinstance(error, UnsupportedModel) else ""
+        return LocalModel(path, None, error.message, kind)
     except Exception:
         log.exception("%s could not be looked at", path)
         return LocalModel(path, None, f"{path.name} could not be read; the log says more.")
@@ -120,7 +119,7 @@ def _walk(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
             continue
         if model_format(name) and not any(name + suffix in names for suffix in _BEING_WRITTEN):
             yield folder / name
-    if whole and any(name.endswith(".safetensors") for name in names):
+    if whole and any(name.endswith((".safetensors", "pytorch_model.bin")) for name in names):
         yield folder
     if depth < _DEEPEST:
         for name in sorted(inner):

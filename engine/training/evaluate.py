@@ -186,8 +186,8 @@ def load(path: Path, strategy: str = "auto") -> Loaded:
     if strategy == "auto":
         strategy = "cuda fp16" if torch.cuda.is_available() else "cpu fp32"
     info = inspect(path)
-    own = path.with_name(info.tokenizer)
-    if info.tokenizer == "world" or own.is_file():
+    folder = info.path if info.path.is_dir() else info.path.parent
+    if info.tokenizer in ("world", "gguf") or (folder / info.tokenizer).is_file():
         tokenizer = load_tokenizer(info)
     else:
         tokenizer = built_in_tokenizer(info.shape.vocab)

@@ -21,6 +21,8 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.backends.weights import WeightReader
 from engine.checkpoint import ModelShape, open_checkpoint
+from engine.checkpoint.info import ARCHITECTURE_WORDS
+from engine.errors import UnsupportedModel
 from engine.training.initial import initial_weights
 from engine.training.wkv import wkv7
 
@@ -276,10 +278,16 @@ class TrainedModel(nn.Module):
     ) -> Self:
         """Return the model of a checkpoint file, its weights raised to fp32.
 
-        Raises what ``engine.checkpoint.inspect`` does, and DamagedFile for values that are not
-        finite.
+        Raises what ``engine.checkpoint.inspect`` does, UnsupportedModel for other generations, and
+        DamagedFile for values that are not finite.
         """
         with open_checkpoint(path) as file:
+            if file.architecture.name != "rwkv7":
+                raise UnsupportedModel(
+                    f"{file.info.name} is {ARCHITECTURE_WORDS[file.architecture.name]}, "
+                    "which can be run but not trained.",
+                    "Choose a plain RWKV-7 model.",
+                )
             model = cls(file.info.shape, dtype=dtype, checkpointing=checkpointing)
             reader = WeightReader(file)
             model.load({name: reader.read(name, torch.float32, "cpu") for name in model._names()})

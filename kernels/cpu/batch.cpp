@@ -26,8 +26,9 @@ int run_rows(skn_model& model, const int32_t* tokens, const std::vector<Sequence
             together.push_back(rows[i]);
             together.back().first = int(i - first);
         }
-        run_block(model, tokens + first, together, logits ? Logits::last : Logits::none,
-                  at(first));
+        const int code = run_block(model, tokens + first, together,
+                                   logits ? Logits::last : Logits::none, at(first));
+        if (code != SKN_OK) return code;
     }
     return SKN_OK;
 }

@@ -1,6 +1,6 @@
 // One token through a model: five steps a layer and one for the head, all on one pool.
 //
-//   mixes     r, k, v and the loras' first halves             pieces of rows
+//   mixes     r, k, v, the loras' first halves, what DeepEmbed turns   pieces of rows
 //   heads     the loras' second halves, gates, recurrence      one head each
 //   output    Wo, added to the residual                        pieces of rows
 //   key       Wk of the channel mix, relu^2, what is active    pieces of rows, whole groups
@@ -25,6 +25,7 @@ enum Phase { kPhaseMixes, kPhaseHeads, kPhaseOutput, kPhaseKey, kPhaseValue, kPh
 struct Piece {
     int which, first, last;
 };
+constexpr int kTurned = 3 + kLoras;  // DeepEmbed's place among the mixes
 
 using Plan = std::vector<Piece>;
 
@@ -70,14 +71,36 @@ struct Decoder {
     Active active;
     Plan mixes[2];  // of the file's layer 0, which has no lora of v, and of the others
     Plan output, key, head;
+    // DeepEmbed's: the embedded token, h, what is between s1 and s2, numbers below zero.
+    Activation deep_x, deep_h, deep_hidden;
+    float *deep_in, *deep_turned, *deep_row, *gate, *product_below;  // [n], [n, n] twice, [F], [D]
+    uint8_t* rows;                                                   // [L, n, n] as they come
+    Active below;
     uint64_t active_rows = 0;
     Tempo tempo;
 
    private:
-    void take(Carver& carver, const Weights& w);
+    void take(Carver& carver, const skn_model& model);
+    void take_deep(Carver& carver, const skn_model& model);
 };
 
-void Decoder::take(Carver& carver, const Weights& w) {
+void Decoder::take_deep(Carver& carver, const skn_model& model) {
+    const skn_shape& s = model.weights.shape;
+    const size_t row = size_t(s.deep) * size_t(s.deep);
+    deep_x = take_activation(carver, s.width);
+    deep_h = take_activation(carver, s.width);
+    deep_hidden = take_activation(carver, s.deep);
+    deep_in = carver.take<float>(size_t(round_up(s.deep, kBlockRows)));
+    deep_turned = carver.take<float>(round_up(row, size_t(kBlockRows)));
+    deep_row = carver.take<float>(row);
+    gate = carver.take<float>(size_t(s.ffn));
+    product_below = carver.take<float>(size_t(round_up(s.width, 128)));
+    rows = carver.take<uint8_t>(size_t(s.layers) * row * model.rows.item_bytes());
+    below = take_active(carver, s.ffn);
+}
+
+void Decoder::take(Carver& carver, const skn_model& model) {
+    const Weights& w = model.weights;
     const size_t D = size_t(round_up(w.shape.width, 128));  // q4 writes whole tiles of 128
     for (float** vector : {&x, &h, &r, &k, &v, &v_first, &lora[kLoraW], &lora[kLoraA],
                            &lora[kLoraV], &lora[kLoraG], &product})
@@ -92,15 +115,16 @@ void Decoder::take(Carver& carver, const Weights& w) {
     ffn_x = take_activation(carver, w.shape.width);
     last = take_activation(carver, w.shape.width);
     active = take_active(carver, w.shape.ffn);
+    if (w.shape.deep) take_deep(carver, model);
 }
 
 Decoder::Decoder(const skn_model& model) : pool(model.pool), tempo(model.pool->threads()) {
     const Weights& w = model.weights;
     Carver counting(nullptr);
-    take(counting, w);
+    take(counting, model);
     memory = Memory(counting.used());
     Carver cutting(memory.data());
-    take(cutting, w);
+    take(cutting, model);
 
     const int threads = pool->threads();
     split(head, 0, w.head, piece_bytes(w.head.bytes(), threads));
@@ -109,10 +133,11 @@ Decoder::Decoder(const skn_model& model) : pool(model.pool), tempo(model.pool->t
     for (int i = 0; i < 2; i++) {
         const Layer& l = w.layers[w.layers.size() > 1 ? size_t(i) : 0];
         const Matrix* all[] = {&l.receptance, &l.key, &l.value, &l.lora1[kLoraW],
-                               &l.lora1[kLoraA], &l.lora1[kLoraV], &l.lora1[kLoraG]};
+                               &l.lora1[kLoraA], &l.lora1[kLoraV], &l.lora1[kLoraG],
+                               &l.deep_turn};
         size_t bytes = 0;
         for (const Matrix* m : all) bytes += m->bytes();
-        for (int which = 0; which < 7; which++)
+        for (int which = 0; which <= kTurned; which++)
             if (all[which]->blocks) split(mixes[i], which, *all[which], piece_bytes(bytes, threads));
         fit(mixes[i]);
     }
@@ -128,8 +153,8 @@ class DecodeJob final : public Job {
    public:
     DecodeJob(skn_model& model, int token, const Before& before, float* att_shift, float* wkv,
               float* ffn_shift, float* logits)
-        : w_(model.weights), kernels_(*model.kernels), d_(*model.decoder), token_(token),
-          before_(before), att_shift_(att_shift), wkv_(wkv), ffn_shift_(ffn_shift), logits_(logits) {}
+        : w_(model.weights), kernels_(*model.kernels), d_(*model.decoder), source_(model.rows),
+          token_(token), before_(before), att_shift_(att_shift), wkv_(wkv), ffn_shift_(ffn_shift), logits_(logits) {}
 
     uint32_t begin(int step) override {
         const int layers = w_.shape.layers;
@@ -179,6 +204,9 @@ class DecodeJob final : public Job {
         kernels_.unpack_row(w_.head_type, w_.embedding + size_t(token_) * w_.embedding_row, d_.h,
                             w_.shape.width);
         kernels_.norm(d_.h, w_.ln0_w, w_.ln0_b, d_.x, w_.shape.width, 1e-5f);
+        if (!w_.shape.deep) return;
+        std::memcpy(d_.deep_x.f, d_.x, size_t(w_.shape.width) * sizeof(float));
+        kernels_.prepare(w_.lora_type, d_.deep_x, w_.shape.width);
     }
 
     uint32_t begin_mixes(const Layer& l, int layer) {
@@ -200,6 +228,7 @@ class DecodeJob final : public Job {
             case 0: run(l.receptance, d_.mixed[kMixR], d_.r); break;
             case 1: run(l.key, d_.mixed[kMixK], d_.k); break;
             case 2: run(l.value, d_.mixed[kMixV], d_.v); break;
+            case kTurned: run(l.deep_turn, d_.deep_x, d_.deep_turned); break;
             default: {
                 const int n = p.which - 3;
                 run(l.lora1[n], d_.mixed[kLoraMix[n]], d_.hidden[n].f);
@@ -263,24 +292,54 @@ class DecodeJob final : public Job {
         kernels_.norm(d_.x, l.ln2_w, l.ln2_b, d_.h, D, 1e-5f);
         kernels_.mix(d_.h, ffn_shift_ + size_t(layer) * size_t(D), &l.ffn_mix, &d_.ffn_x.f, 1, D);
         kernels_.prepare(w_.type, d_.ffn_x, D);
+        if (w_.shape.deep) begin_gate(l, layer);
         return uint32_t(d_.key.size());
+    }
+
+    // What is between s1 and s2: little, so whoever ended the step before does it alone.
+    void begin_gate(const Layer& l, int layer) {
+        const int D = w_.shape.width, n = w_.shape.deep;
+        const size_t row = size_t(n) * size_t(n);
+        std::memcpy(d_.deep_h.f, d_.h, size_t(D) * sizeof(float));
+        kernels_.prepare(w_.lora_type, d_.deep_h, D);
+        kernels_.product(l.deep_in, d_.deep_h, d_.deep_in, 0, l.deep_in.blocks);
+        // Numbers that are none go on to the logits, where they are seen.
+        kernels_.widen(source_.dtype, d_.rows + size_t(layer) * row * source_.item_bytes(),
+                       d_.deep_row, row);
+        through_row(d_.deep_in, d_.deep_row, d_.deep_turned, n, d_.deep_hidden.f);
+        kernels_.prepare(w_.lora_type, d_.deep_hidden, round_up(n, kGroup));
     }
 
     void run_key(const Layer& l, const Piece& p) {
         constexpr int blocks = kGroup / kBlockRows;
         kernels_.product(l.ffn_key, d_.ffn_x, d_.ffn_k, p.first, p.last);
-        for (int g = p.first / blocks; g < p.last / blocks; g++)
+        if (w_.shape.deep) {
+            const int at = p.first * kBlockRows;
+            kernels_.product(l.deep_out, d_.deep_hidden, d_.gate, p.first, p.last);
+            halve_gated(d_.ffn_k + at, d_.gate + at, l.deep_bias + at,
+                        (p.last - p.first) * kBlockRows);
+        }
+        for (int g = p.first / blocks; g < p.last / blocks; g++) {
             kernels_.activate(w_.type, d_.ffn_k, d_.active, g);
+            if (w_.shape.deep) kernels_.activate(w_.type, d_.gate, d_.below, g);
+        }
     }
 
     uint32_t begin_value(const Layer& l) {
-        for (int g = 0; g < l.ffn_value.groups(); g++) d_.active_rows += d_.active.count[g];
+        for (int g = 0; g < l.ffn_value.groups(); g++) {
+            d_.active_rows += d_.active.count[g];
+            if (w_.shape.deep) d_.active_rows += d_.below.count[g];
+        }
         return uint32_t(l.ffn_value.tiles);
     }
 
     void run_value(const Layer& l, int tile) {
         const int width = l.ffn_value.tile_columns, at = tile * width;
         kernels_.value(l.ffn_value, d_.active, tile, d_.product + at);
+        if (w_.shape.deep) {
+            kernels_.value(l.ffn_value, d_.below, tile, d_.product_below + at);
+            subtract(d_.product_below + at, d_.product + at, width);
+        }
         const int left = w_.shape.width - at;
         kernels_.add(d_.product + at, d_.x + at, left < width ? left : width);
     }
@@ -294,6 +353,7 @@ class DecodeJob final : public Job {
     const Weights& w_;
     const Kernels& kernels_;
     Decoder& d_;
+    const DeepRows& source_;
     const int token_;
     const Before before_;
     float *const att_shift_, *const wkv_, *const ffn_shift_, *const logits_;
@@ -309,6 +369,8 @@ int decode(skn_model* model, int token, const Before& before, float* att_shift, 
     } catch (const std::bad_alloc&) {
         return fail(SKN_NO_MEMORY, "Not enough memory for the buffers of a token");
     }
+    const int32_t id = token;
+    if (const int code = read_rows(*model, &id, 1, model->decoder->rows)) return code;
     DecodeJob job(*model, token, before, att_shift, wkv, ffn_shift, logits);
     Tempo& tempo = model->decoder->tempo;
     const auto began = std::chrono::steady_clock::now();

@@ -5,6 +5,7 @@ and numbers; knows nothing of torch, files of models or strategies. Arrays come 
 """
 
 import ctypes
+import hashlib
 import logging
 import os
 import sys
@@ -26,9 +27,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kernels.cpu.memory import AlignedMemory
+from kernels.cpu.memory import MappedMemory
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 MAX_BATCH = 16
 WEIGHT_TYPES = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3, "q4": 4}
 """The header's numbers of weight types; the first three are also those of tensors in files."""
@@ -39,11 +40,14 @@ PATH_VARIABLE = "SKEIN_CPU_LIBRARY"
 _FILE_NAME = {"win32": "skein_cpu.dll", "darwin": "libskein_cpu.dylib"}.get(
     sys.platform, "libskein_cpu.so"
 )
-_CANCELLED = -5
+_CANCELLED, _NO_ROWS = -5, -8
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], bool]
 """Called with tokens (done, total) between blocks; true stops."""
+
+ReadRows = Callable[[Sequence[int], int], None]
+"""Called with token ids and the address where their rows [L, T, n * n] go (see ``set_rows``)."""
 
 
 class NativeError(Exception):
@@ -79,6 +83,7 @@ class Sizes:
     rank_v: int
     rank_g: int
     first_layer: int = 0
+    deep: int = 0
 
     def as_struct(self) -> "_Shape":
         """Return the C struct."""
@@ -90,6 +95,7 @@ class _Shape(ctypes.Structure):
 
 
 _ProgressFunction = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, c_size_t)
+_RowsFunction = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(c_int32), c_size_t, c_void_p)
 
 _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "skn_abi_version": (c_int32, ()),
@@ -108,6 +114,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "skn_model_destroy": (None, (c_void_p,)),
     "skn_model_tensor": (c_int, (c_void_p, c_char_p, c_int32, c_void_p, c_size_t)),
     "skn_model_rows": (c_int, (c_void_p, c_char_p, c_int32, c_void_p, c_size_t, c_size_t)),
+    "skn_model_set_rows": (c_int, (c_void_p, c_int32, _RowsFunction, c_void_p)),
     "skn_model_ready": (c_int, (c_void_p,)),
     "skn_model_data": (c_int, (c_void_p, POINTER(c_void_p), POINTER(c_size_t))),
     "skn_model_bytes": (c_size_t, (c_void_p,)),
@@ -156,6 +163,8 @@ class Library:
             raise OSError(f"{path} is not the library of this version: {error}") from error
         if (found := self._c.skn_abi_version()) != ABI_VERSION:
             raise OSError(f"{path} is of version {found}, and {ABI_VERSION} is needed")
+        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        """Of its file: two libraries that could differ in anything differ in it."""
 
     @property
     def instruction_set(self) -> str:
@@ -223,7 +232,7 @@ class NativeModel(_Handle):
         sizes: Sizes,
         weights: str,
         pool: Pool,
-        packed: AlignedMemory | None = None,
+        packed: MappedMemory | None = None,
     ) -> None:
         """Make an empty model; packed: one over these bytes, ready at once. Raises NativeError."""
         pointer = c_void_p()
@@ -238,6 +247,8 @@ class NativeModel(_Handle):
         super().__init__(library, "skn_model_destroy", pointer)
         self._pool = pool  # has to outlive the model, and so have borrowed weights
         self._packed = packed
+        self._rows: object = None
+        self._rows_failure: BaseException | None = None
 
     def close(self) -> None:
         """Give the weights back, then let the threads go."""
@@ -264,6 +275,34 @@ class NativeModel(_Handle):
         self.library.call(
             "skn_model_rows", self.pointer, name.encode(), number, address, first, count
         )
+
+    def set_rows(self, dtype: str, read: ReadRows) -> None:
+        """Say where the rows of DeepEmbed's tables come from, and their type. Raises NativeError.
+
+        What ``read`` raises, the call that wanted the rows raises, and no state was touched.
+        """
+
+        def rows(_user: int, tokens: "ctypes._Pointer[c_int32]", count: int, address: int) -> int:
+            try:
+                read(tokens[:count], address)
+            except BaseException as error:  # may not pass through C
+                self._rows_failure = error
+                return 1
+            return 0
+
+        self._rows = _RowsFunction(rows)
+        number = WEIGHT_TYPES[dtype]
+        self.library.call("skn_model_set_rows", self.pointer, number, self._rows, None)
+
+    def _run(self, name: str, *arguments: object) -> None:
+        """Call a function that may want rows. Raises NativeError, or what kept them away."""
+        try:
+            self.library.call(name, self.pointer, *arguments)
+        except NativeError as error:
+            failure, self._rows_failure = self._rows_failure, None
+            if error.code == _NO_ROWS and failure is not None:
+                raise failure from None
+            raise
 
     def ready(self) -> None:
         """Check that every tensor has come. Raises NativeError."""
@@ -294,7 +333,7 @@ class NativeModel(_Handle):
 
     def decode(self, token: int, state: Sequence[int], logits: int | None) -> None:
         """Read one token. state: addresses of att_shift, wkv, ffn_shift. Raises NativeError."""
-        self.library.call("skn_decode", self.pointer, token, *state, logits)
+        self._run("skn_decode", token, *state, logits)
 
     def decode_batch(
         self, tokens: Sequence[int], states: Sequence[Sequence[int]], logits: int
@@ -302,9 +341,7 @@ class NativeModel(_Handle):
         """Read one token for each state, at most MAX_BATCH. logits: [n, V]. Raises NativeError."""
         n = len(tokens)
         parts = [(c_void_p * n)(*part) for part in zip(*states, strict=True)]
-        self.library.call(
-            "skn_decode_batch", self.pointer, n, (c_int32 * n)(*tokens), *parts, logits
-        )
+        self._run("skn_decode_batch", n, (c_int32 * n)(*tokens), *parts, logits)
 
     def prefill(
         self,
@@ -337,9 +374,10 @@ class NativeModel(_Handle):
                 *(_ProgressFunction(between), None),
             )
         except NativeError as error:
-            if error.code != _CANCELLED:
+            if error.code not in (_CANCELLED, _NO_ROWS):
                 raise
-            raise NativeCancelled(done) from (failure[0] if failure else None)
+            lost, self._rows_failure = self._rows_failure, None
+            raise NativeCancelled(done) from (lost or (failure[0] if failure else None))
 
     def resume(
         self,

@@ -121,6 +121,7 @@ bool possible(const skn_shape& s) {
     for (int32_t n : {s.width, s.heads, s.ffn, s.vocab, s.rank_w, s.rank_a, s.rank_v,
                       s.rank_g})
         if (n < 1 || n > most) return false;
+    if (s.deep < 0 || s.deep > kDeepMost || (s.deep && s.first_layer)) return false;
     return s.head_size == kHead && s.width == s.heads * kHead && s.ffn % kGroup == 0 &&
            s.layers <= 4096;
 }
@@ -169,6 +170,11 @@ bool lay_out(const skn_shape& shape, int type, const uint8_t* base, Weights& wei
         l.ffn_key = matrix(type, F, D);
         l.ffn_value = value_layout(type, D, F);
         l.ffn_value.data = carver.take<uint8_t>(l.ffn_value.bytes());
+        if (!shape.deep) continue;
+        l.deep_turn = matrix(weights.lora_type, shape.deep * shape.deep, D);
+        l.deep_in = matrix(weights.lora_type, shape.deep, D);
+        l.deep_out = matrix(weights.lora_type, F, shape.deep);
+        l.deep_bias = vector(F);
     }
     weights.ln_out_w = vector(D);
     weights.ln_out_b = vector(D);
@@ -202,14 +208,15 @@ void each_tensor(const Weights& w, const See& see) {
         target.number = place++;
         see(name, target);
     };
-    auto vector = [&](const std::string& name, const float* to) {
+    auto numbers = [&](const std::string& name, const float* to, size_t count) {
         Target t;
         t.kind = Kind::vector;
         t.vector = to;
         t.rows = 1;
-        t.columns = D;
+        t.columns = count;
         give(name, t);
     };
+    auto vector = [&](const std::string& name, const float* to) { numbers(name, to, D); };
     auto matrix = [&](const std::string& name, const Matrix& to, Kind kind = Kind::matrix) {
         Target t;
         t.kind = kind;
@@ -263,6 +270,11 @@ void each_tensor(const Weights& w, const See& see) {
         value.rows = D;
         value.columns = F;
         give(block + "ffn.value.weight", value);
+        if (!w.shape.deep) continue;
+        matrix(block + "ffn.s_emb_x.weight", l.deep_turn);
+        matrix(block + "ffn.s1", l.deep_in, Kind::transposed);
+        matrix(block + "ffn.s2", l.deep_out, Kind::transposed);
+        numbers(block + "ffn.s0", l.deep_bias, F);
     }
     vector("ln_out.weight", w.ln_out_w);
     vector("ln_out.bias", w.ln_out_b);
@@ -418,9 +430,17 @@ int make(const skn_shape* shape, int type, skn_pool* pool, const uint8_t* borrow
 
 }  // namespace
 
+int read_rows(const skn_model& model, const int32_t* tokens, size_t count, void* rows) {
+    if (!model.weights.shape.deep || !model.rows.read(model.rows.user, tokens, count, rows))
+        return SKN_OK;
+    return fail(SKN_NO_ROWS, "The rows of %zu tokens cannot be had", count);
+}
+
 int check_run(const skn_model* model, const int32_t* tokens, size_t count) {
     if (!model || !tokens) return fail(SKN_BAD_ARGUMENT, "A model and tokens are needed");
     if (!model->ready) return fail(SKN_NOT_READY, "The model is not ready: skn_model_ready first");
+    if (model->weights.shape.deep && !model->rows.read)
+        return fail(SKN_NOT_READY, "A model with DeepEmbed needs rows: skn_model_set_rows first");
     if (model->weights.shape.first_layer)
         return fail(SKN_BAD_ARGUMENT, "This model begins at layer %d: only skn_continue runs it",
                     int(model->weights.shape.first_layer));
@@ -552,6 +572,16 @@ int skn_model_rows(skn_model* model, const char* name, int32_t dtype, const void
                         kRowsTogether, t.rows);
         return put_rows(*model, name, t, dtype, data, first_row, rows);
     });
+}
+
+int skn_model_set_rows(skn_model* model, int32_t dtype, skn_rows read, void* user) {
+    if (!model || !read || dtype < SKN_FP32 || dtype > SKN_FP16)
+        return fail(SKN_BAD_ARGUMENT, "A model, a source of rows and their type are needed");
+    model->rows = {read, user, dtype};
+    model->decoder.reset();  // buffers are made for a type
+    model->blocks.reset();
+    model->blocks_bytes = 0;
+    return SKN_OK;
 }
 
 int skn_model_ready(skn_model* model) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "deep.h"
 #include "kernels.h"
 #include "pool.h"
 #include "skein_cpu.h"
@@ -28,6 +29,11 @@ struct Layer {
     Matrix receptance, key, value, output;           // [D, D]
     Matrix ffn_key;                                  // [F, D]
     ValueMatrix ffn_value;                           // [D, F]
+    // DeepEmbed's, empty without it. n: shape.deep.
+    Matrix deep_turn;        // [n * n, D] s_emb_x
+    Matrix deep_in;          // [n, D] s1, turned
+    Matrix deep_out;         // [F, n] s2, turned
+    const float* deep_bias;  // [F] s0
 };
 
 // Models up to this width average little of what rounding does, and are quick in any type: in int8
@@ -104,6 +110,9 @@ int fail(int code, const char* format, ...)
 #endif
     ;
 
+// Fills rows [L, count, n * n] for these tokens, where the model has DeepEmbed. SKN_OK or a code.
+int read_rows(const skn_model& model, const int32_t* tokens, size_t count, void* rows);
+
 // Checks what all runs from tokens on share. SKN_OK or a code.
 int check_run(const skn_model* model, const int32_t* tokens, size_t count);
 
@@ -130,6 +139,7 @@ struct skn_model {
     const skn::Kernels* kernels = nullptr;
     skn::Pool* pool = nullptr;
     bool ready = false;
+    skn::DeepRows rows;
     std::vector<std::vector<uint8_t>> arrived;  // per tensor, which pieces of 128 rows have come
     std::unique_ptr<skn::Decoder, void (*)(skn::Decoder*)> decoder;
     std::unique_ptr<skn::Blocks, void (*)(skn::Blocks*)> blocks;

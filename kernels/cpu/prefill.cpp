@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kHeadTiles = 6;  // tiles of a run of one head: its arrays stay in the second cache
 constexpr float kNormEps = 1e-5f;
+constexpr int kTurned = 3 + kLoras;  // DeepEmbed's place among a layer's first products
 
 }  // namespace
 
@@ -21,6 +22,11 @@ struct Blocks {
     uint8_t* hidden[kLoras];               // packed: between the loras' two products
     uint8_t *attended, *ffn_in, *ffn_hidden, *head_in;  // packed
     float* shift;                          // [SKN_MAX_BATCH, D] what the layer's shifts become
+    // DeepEmbed's: packed are the embedded tokens, h, what is between s1 and s2, and where products
+    // want nothing below zero, what would be; then rows as they come, and what is added to them.
+    uint8_t *deep_x = nullptr, *deep_h = nullptr, *deep_hidden = nullptr, *below = nullptr,
+            *rows = nullptr;
+    float *turned = nullptr, *zeros = nullptr;  // [tokens, n, n], [D]
     std::vector<uint8_t*> workers;         // a scratch for each thread
 };
 
@@ -54,9 +60,25 @@ Form mix_form(const skn_model& model, int mix) {
 
 // The scratch of a thread: first what products expand weights into, then floats.
 size_t worker_floats(const skn_shape& shape, int tokens) {
-    const size_t panel = size_t(round_up(tokens, kTile)) * kPanelRows;
+    const size_t panel = size_t(round_up(tokens, kTile)) * kPanelRows * (shape.deep ? 2 : 1);
     const size_t head = size_t(kLoras + kHeadArrays) * kHeadTiles * kTile * kHead;
     return std::max({panel, head, size_t(shape.width) * 3});
+}
+
+void cut_deep(Blocks& b, Carver& carver, const skn_model& model, int tokens) {
+    const skn_shape& shape = model.weights.shape;
+    const size_t count = size_t(tokens), row = size_t(shape.deep) * size_t(shape.deep);
+    const Form form = fine_form(model, model.weights.lora_type), hidden = hidden_form(model);
+    const auto packed = [&](Form of, int inputs) {
+        return carver.take<uint8_t>(Tokens::bytes(of, tokens, inputs));
+    };
+    b.deep_x = packed(form, shape.width);
+    b.deep_h = packed(form, shape.width);
+    b.deep_hidden = packed(form, shape.deep);
+    if (hidden == Form::uint8) b.below = packed(hidden, shape.ffn);
+    b.rows = carver.take<uint8_t>(size_t(shape.layers) * count * row * model.rows.item_bytes());
+    b.turned = carver.take<float>(count * round_up(row, size_t(kBlockRows)));
+    b.zeros = carver.take<float>(size_t(shape.width));
 }
 
 void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int threads) {
@@ -77,6 +99,7 @@ void cut(Blocks& b, Carver& carver, const skn_model& model, int tokens, int thre
     b.ffn_in = packed(main, shape.width);
     b.ffn_hidden = packed(hidden_form(model), shape.ffn);
     b.head_in = packed(fine_form(model, weights.head_type), shape.width);
+    if (shape.deep) cut_deep(b, carver, model, tokens);
     b.workers.resize(size_t(threads));
     for (uint8_t*& worker : b.workers)
         worker = carver.take<uint8_t>(kScratchBytes + worker_floats(shape, tokens) * 4);
@@ -87,7 +110,7 @@ enum Step { kMixAtt, kProducts, kHeads, kOutput, kMixFfn, kKey, kValue, kSteps }
 
 // Rows of a product, as one of a step's pieces takes them.
 struct Rows {
-    int target;  // 0, 1, 2: r, k, v; from 3 on the loras
+    int target;  // 0, 1, 2: r, k, v; from 3 on the loras; then what is added to DeepEmbed's rows
     int first, last;  // blocks of 16 rows
 };
 
@@ -97,13 +120,13 @@ class BlockJob final : public Job {
              const std::vector<Sequence>& sequences, Logits wanted, float* logits)
         : weights_(model.weights), shape_(model.weights.shape), kernels_(*model.kernels),
           block_(*model.kernels->blocks), threads_(model.pool->threads()), b_(blocks),
-          ids_(tokens), before_(before), sequences_(sequences), wanted_(wanted), logits_(logits) {
+          source_(model.rows), ids_(tokens), before_(before), sequences_(sequences), wanted_(wanted), logits_(logits) {
         for (const Sequence& s : sequences)
             sequence_of_.insert(sequence_of_.end(), size_t(s.count), int(&s - sequences.data()));
         count_ = int(sequence_of_.size());
         tiles_ = Tokens::tiles_of(count_);
         // Whoever is late holds up at most one piece: there are some for every thread.
-        rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16));
+        rows_.reserve(size_t(3 * shape_.width / kPanelRows + kLoras * 16 + kDeepMost));
         const Form main = main_form(model), lora = fine_form(model, weights_.lora_type);
         for (int m = 0; m < kMixes; m++)
             mixes_[m] = Tokens::over(b_.mixes[m], mix_form(model, m), count_, shape_.width);
@@ -113,6 +136,7 @@ class BlockJob final : public Job {
         attended_ = Tokens::over(b_.attended, main, count_, shape_.width);
         ffn_in_ = Tokens::over(b_.ffn_in, main, count_, shape_.width);
         ffn_hidden_ = Tokens::over(b_.ffn_hidden, hidden_form(model), count_, shape_.ffn);
+        if (shape_.deep) lay_deep(lora, hidden_form(model));
         wanted_count_ = wanted == Logits::none ? 0
                         : wanted == Logits::all ? count_
                                                 : int(sequences.size());
@@ -153,13 +177,22 @@ class BlockJob final : public Job {
             case kProducts: return products(layer, int(piece), scratch, panel);
             case kHeads: return one_head(index, layer, int(piece), scratch, panel);
             case kOutput: return output(layer, int(piece), scratch, panel);
-            case kMixFfn: return mix_ffn(index, layer, int(piece), scratch);
+            case kMixFfn: return mix_ffn(index, layer, int(piece), scratch, panel);
             case kKey: return ffn_key(layer, int(piece), scratch, panel);
             default: return ffn_value(layer, int(piece), scratch, panel);
         }
     }
 
    private:
+    void lay_deep(Form form, Form hidden) {
+        row_ = size_t(shape_.deep) * size_t(shape_.deep);
+        turned_row_ = round_up(row_, size_t(kBlockRows));
+        deep_x_ = Tokens::over(b_.deep_x, form, count_, shape_.width);
+        deep_h_ = Tokens::over(b_.deep_h, form, count_, shape_.width);
+        deep_hidden_ = Tokens::over(b_.deep_hidden, form, count_, shape_.deep);
+        if (b_.below) below_ = Tokens::over(b_.below, hidden, count_, shape_.ffn);
+    }
+
     // Cuts the tiles too where a step has few panels; how changes no result.
     uint32_t split(int panels, int tiles) {
         const int want = (8 * threads_ + panels - 1) / panels;
@@ -195,6 +228,7 @@ class BlockJob final : public Job {
         for (int target = 0; target < 3; target++) add(target, l.receptance.blocks);
         for (int i = 0; i < kLoras; i++)
             if (i != kLoraV || weights_.blends(layer)) add(3 + i, l.lora1[i].blocks);
+        if (shape_.deep) add(kTurned, l.deep_turn.blocks);
         return split(int(rows_.size()), tiles_);
     }
 
@@ -216,8 +250,9 @@ class BlockJob final : public Job {
         for (int t = tile * kTile; t < end; t++) {
             const uint8_t* from = weights_.embedding + size_t(ids_[t]) * weights_.embedding_row;
             kernels_.unpack_row(weights_.head_type, from, row, width);
-            kernels_.norm(row, weights_.ln0_w, weights_.ln0_b, b_.x + size_t(t) * size_t(width),
-                          width, kNormEps);
+            float* const x = b_.x + size_t(t) * size_t(width);
+            kernels_.norm(row, weights_.ln0_w, weights_.ln0_b, x, width, kNormEps);
+            if (shape_.deep) block_.pack(deep_x_, t, x, width);
         }
     }
 
@@ -260,10 +295,28 @@ class BlockJob final : public Job {
                  scratch);
     }
 
-    void mix_ffn(int index, const Layer& layer, int tile, float* scratch) const {
-        const Tokens* out = &ffn_in_;
-        mix_tile(index, tile, layer.ln2_w, layer.ln2_b, &Sequence::ffn_shift, &layer.ffn_mix, &out,
-                 1, scratch);
+    void mix_ffn(int index, const Layer& layer, int tile, float* scratch, uint8_t* panel) const {
+        const Tokens* out[] = {&ffn_in_, &deep_h_};
+        const float* mixes[] = {layer.ffn_mix, b_.zeros};  // the second is h as it is
+        mix_tile(index, tile, layer.ln2_w, layer.ln2_b, &Sequence::ffn_shift, mixes, out,
+                 shape_.deep ? 2 : 1, scratch);
+        if (shape_.deep) through_rows(index, layer, tile, scratch, panel);
+    }
+
+    // What is between s1 and s2, of a tile's tokens.
+    void through_rows(int index, const Layer& layer, int tile, float* scratch,
+                      uint8_t* panel) const {
+        float *in = scratch, *row = in + kTile * kPanelRows, *out = row + row_;
+        block_.product(layer.deep_in, 0, layer.deep_in.blocks, deep_h_, tile, tile + 1, in,
+                       kPanelRows, panel);
+        const int first = tile * kTile;
+        for (int t = first; t < std::min(first + kTile, count_); t++, in += kPanelRows) {
+            const size_t at = size_t(index) * size_t(count_) + size_t(t);
+            // Numbers that are none go on to the logits, where they are seen.
+            kernels_.widen(source_.dtype, b_.rows + at * row_ * source_.item_bytes(), row, row_);
+            through_row(in, row, b_.turned + size_t(t) * turned_row_, shape_.deep, out);
+            block_.pack(deep_hidden_, t, out, shape_.deep);
+        }
     }
 
     const Tokens& lora_input(int lora) const {
@@ -284,6 +337,14 @@ class BlockJob final : public Job {
                            to[rows.target] + size_t(part.tile) * kTile * width +
                                size_t(rows.first) * kBlockRows,
                            width, panel);
+            return;
+        }
+        if (rows.target == kTurned) {
+            block_.product(layer.deep_turn, rows.first, rows.last, deep_x_, part.tile,
+                           part.last_tile,
+                           b_.turned + size_t(part.tile) * kTile * turned_row_ +
+                               size_t(rows.first) * kBlockRows,
+                           turned_row_, panel);
             return;
         }
         const int lora = rows.target - 3;
@@ -369,14 +430,44 @@ class BlockJob final : public Job {
         const Share part = share(piece, tiles_);
         block_.product(layer.ffn_key, part.panel * kPanelBlocks, (part.panel + 1) * kPanelBlocks,
                        ffn_in_, part.tile, part.last_tile, scratch, kPanelRows, panel);
+        if (shape_.deep) return gate(layer, part, scratch, panel);
         block_.finish(Then::relu_squared, scratch, tokens_in(ffn_in_, part.tile, part.last_tile),
                       ffn_hidden_, part.tile * kTile, part.panel);
+    }
+
+    // relu(k)^2 times DeepEmbed's gate; as two halves where products want nothing below zero.
+    void gate(const Layer& layer, const Share& part, float* k, uint8_t* panel) const {
+        const int tokens = tokens_in(ffn_in_, part.tile, part.last_tile);
+        float* const gates = second(part, k);
+        block_.product(layer.deep_out, part.panel * kPanelBlocks, (part.panel + 1) * kPanelBlocks,
+                       deep_hidden_, part.tile, part.last_tile, gates, kPanelRows, panel);
+        const float* const bias = layer.deep_bias + size_t(part.panel) * kPanelRows;
+        for (int t = 0; t < tokens; t++) {
+            float *const here = k + t * kPanelRows, *const by = gates + t * kPanelRows;
+            if (b_.below)
+                halve_gated(here, by, bias, kPanelRows);
+            else
+                apply_gate(here, by, bias, kPanelRows);
+        }
+        const Then then = b_.below ? Then::relu_squared : Then::nothing;
+        block_.finish(then, k, tokens, ffn_hidden_, part.tile * kTile, part.panel);
+        if (b_.below) block_.finish(then, gates, tokens, below_, part.tile * kTile, part.panel);
+    }
+    // Behind what a share of tokens has in a scratch.
+    static float* second(const Share& part, float* scratch) {
+        return scratch + size_t(part.last_tile - part.tile) * kTile * kPanelRows;
     }
 
     void ffn_value(const Layer& layer, int piece, float* scratch, uint8_t* panel) const {
         const Share part = share(piece, tiles_);
         block_.value(layer.ffn_value, part.panel, ffn_hidden_, part.tile, part.last_tile, scratch,
                      64, panel);
+        if (b_.below) {
+            float* const less = second(part, scratch);
+            block_.value(layer.ffn_value, part.panel, below_, part.tile, part.last_tile, less, 64,
+                         panel);
+            subtract(less, scratch, tokens_in(below_, part.tile, part.last_tile) * 64);
+        }
         add_to_x(scratch, part.tile, tokens_in(ffn_hidden_, part.tile, part.last_tile),
                  part.panel * 64);
     }
@@ -419,6 +510,7 @@ class BlockJob final : public Job {
     const BlockKernels& block_;
     const int threads_;
     Blocks& b_;
+    const DeepRows& source_;
     const int32_t* ids_;
     const Before before_;
     const std::vector<Sequence>& sequences_;
@@ -428,6 +520,8 @@ class BlockJob final : public Job {
     std::vector<int> sequence_of_;  // each token's
     std::vector<Rows> rows_;
     Tokens mixes_[kMixes + 1], hidden_[kLoras], attended_, ffn_in_, ffn_hidden_, head_in_;
+    size_t row_ = 0, turned_row_ = 0;  // numbers of DeepEmbed's, and as products leave them
+    Tokens deep_x_, deep_h_, deep_hidden_, below_;
 };
 
 }  // namespace
@@ -458,12 +552,15 @@ bool begins(const skn_model& model, const Sequence& sequence) {
            std::all_of(last, last + model.weights.shape.width, [](float x) { return x == 0; });
 }
 
-void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
-               Logits wanted, float* logits, const Before& before) {
+int run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
+              Logits wanted, float* logits, const Before& before) {
     const Sequence& last = sequences.back();
-    reserve_blocks(model, last.first + last.count);
+    const int count = last.first + last.count;
+    reserve_blocks(model, count);
+    if (const int code = read_rows(model, tokens, size_t(count), model.blocks->rows)) return code;
     BlockJob job(model, *model.blocks, tokens, before, sequences, wanted, logits);
     model.pool->run(job);
+    return SKN_OK;
 }
 
 namespace {
@@ -507,8 +604,14 @@ int prefill(skn_model& model, const Prompt& p, const Sequence& sequence, skn_pro
             wanted = Logits::all;
         else if (p.last_logits && after == p.count)
             wanted = Logits::last;
-        run_block(model, p.tokens ? p.tokens + done : nullptr, one, wanted,
-                  p.all_logits ? p.all_logits + done * vocab : p.last_logits, p.from(done, width));
+        const int code =
+            run_block(model, p.tokens ? p.tokens + done : nullptr, one, wanted,
+                      p.all_logits ? p.all_logits + done * vocab : p.last_logits,
+                      p.from(done, width));
+        if (code != SKN_OK) {
+            if (done && progress) progress(user, done, p.count);
+            return code;
+        }
         done = after;
         if (progress && progress(user, done, p.count) != 0)
             return fail(SKN_CANCELLED, "stopped after %zu of %zu tokens", done, p.count);

@@ -22,10 +22,10 @@ struct Sequence {
 enum class Logits : int { none, last, all };  // last: of the last token of every sequence
 
 // Runs one block of at most SKN_MAX_BATCH sequences; logits [sequences, V] or [tokens, V]. before:
-// instead of tokens (null then). Throws
-// std::bad_alloc before it begins; from then on every state is advanced by its tokens.
-void run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
-               Logits wanted, float* logits, const Before& before = {});
+// instead of tokens (null then). Throws std::bad_alloc or returns a code before it begins; with
+// SKN_OK every state is advanced by its tokens.
+int run_block(skn_model& model, const int32_t* tokens, const std::vector<Sequence>& sequences,
+              Logits wanted, float* logits, const Before& before = {});
 
 // Whether this state has read nothing, so that its first token goes by skn_decode: the group norm
 // makes up for so small a memory by raising what there is, and with it what rounding in a block did.

@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a signature, a struct or what packing makes of the same weights changes: files of
  * packed weights are kept under it. */
-#define SKN_ABI_VERSION 2
+#define SKN_ABI_VERSION 3
 SKN_API int32_t skn_abi_version(void);
 
 enum {
@@ -40,6 +40,7 @@ enum {
     SKN_CANCELLED = -5,   /* the callback asked to stop; the state holds the blocks told as done */
     SKN_UNSUPPORTED = -6, /* an instruction set, a type or a shape this library cannot serve */
     SKN_INTERNAL = -7,
+    SKN_NO_ROWS = -8, /* rows of DeepEmbed could not be had; the state is as after SKN_CANCELLED */
 };
 
 /* Copies what went wrong last on this thread (UTF-8, ends with 0); returns its whole length. */
@@ -71,11 +72,15 @@ SKN_API int32_t skn_pool_threads(const skn_pool *pool);
  *
  * first_layer: 0 for a whole model. Above 0, this is the end of one, whose beginning runs elsewhere:
  * `layers` (0: the head alone) of the file's layers from this one on, under their own names, then
- * the head; without the embedding and ln0. Only skn_continue runs it. */
+ * the head; without the embedding and ln0. Only skn_continue runs it.
+ *
+ * deep: 0, or the side n of DeepEmbed's rows (v7a), at most 64; only of whole models. Its tables
+ * [V, n * n] are never held here: see skn_model_set_rows. */
 typedef struct skn_shape {
     int32_t layers, width, heads, head_size, ffn, vocab;
     int32_t rank_w, rank_a, rank_v, rank_g;
     int32_t first_layer;
+    int32_t deep;
 } skn_shape;
 
 /* Types of weights. int8: symmetric, groups of 64 along the input, bf16 scales. q4: a table of 16
@@ -112,6 +117,15 @@ SKN_API int skn_model_tensor(skn_model *model, const char *name, int32_t dtype, 
  * dimensions; not the loras): first_row is a multiple of 128, and so is rows but for the last. */
 SKN_API int skn_model_rows(skn_model *model, const char *name, int32_t dtype, const void *data,
                            size_t first_row, size_t rows);
+
+/* Writes the rows that DeepEmbed's tables (blocks.N.ffn.s_emb.weight) have for these tokens:
+ * rows [L, count, n * n]. Any value but 0: they cannot be had. Called on the thread that runs the
+ * model, before it touches a state. */
+typedef int (*skn_rows)(void *user, const int32_t *tokens, size_t count, void *rows);
+
+/* Where a model with shape.deep gets them from, and as what (SKN_FP32, SKN_BF16 or SKN_FP16): it
+ * cannot run before. */
+SKN_API int skn_model_set_rows(skn_model *model, int32_t dtype, skn_rows read, void *user);
 
 /* Checks that every tensor has come; only then can the model run. */
 SKN_API int skn_model_ready(skn_model *model);

@@ -82,6 +82,10 @@
 <context>
     <name>Application</name>
     <message>
+        <source>Models of {0} are listed now: {1}</source>
+        <translation>{0} のモデルを一覧に加えました: {1}</translation>
+    </message>
+    <message>
         <source>Downloaded {0}</source>
         <translation>{0} をダウンロードしました</translation>
     </message>
@@ -115,7 +119,7 @@
     </message>
     <message>
         <source>The folder cannot be moved while a model is downloaded.</source>
-        <translation>モデルのダウンロード中はフォルダーを移動できません。</translation>
+        <translation>モデルのダウンロード中はフォルダを移動できません。</translation>
     </message>
     <message>
         <source>Wait for the download or pause it, then try again.</source>
@@ -464,6 +468,17 @@
     </message>
 </context>
 <context>
+    <name>DropArea</name>
+    <message>
+        <source>Drop it to open it</source>
+        <translation>ドロップして開く</translation>
+    </message>
+    <message>
+        <source>A model in any format, a folder, a LoRA, a state, or a page of the hub</source>
+        <translation>あらゆる形式のモデル、フォルダ、LoRA、状態、またはハブのページ</translation>
+    </message>
+</context>
+<context>
     <name>ErrorLine</name>
     <message>
         <source>Retry</source>
@@ -498,6 +513,37 @@
     <message>
         <source>Folder</source>
         <translation>フォルダ</translation>
+    </message>
+</context>
+<context>
+    <name>Formats</name>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>{0}-bit</source>
+        <translation>{0} ビット</translation>
+    </message>
+    <message>
+        <source>{0}, an older generation</source>
+        <translation>{0}（旧世代）</translation>
+    </message>
+    <message>
+        <source>Nothing of it was rounded after training.</source>
+        <translation>学習後に丸められたところはありません。</translation>
+    </message>
+    <message>
+        <source>The smaller download: this computer computes in 8 bits in any case.</source>
+        <translation>ダウンロードが小さく済みます。このコンピュータはいずれにせよ 8 ビットで計算します。</translation>
+    </message>
+    <message>
+        <source>There is no file of this release with more bits.</source>
+        <translation>このリリースにはこれよりビット数の多いファイルがありません。</translation>
+    </message>
+    <message>
+        <source>Hugging Face folder</source>
+        <translation>Hugging Face フォルダ</translation>
     </message>
 </context>
 <context>
@@ -724,6 +770,94 @@
     </message>
 </context>
 <context>
+    <name>LoraDesk</name>
+    <message>
+        <source>{0} is a LoRA, and no model on this computer is the one that it changes.</source>
+        <translation>{0} は LoRA ですが、それが変更するモデルはこのコンピュータにありません。</translation>
+    </message>
+    <message>
+        <source>Download or open the model that it was trained on, then drop it again.</source>
+        <translation>学習に使われたモデルをダウンロードするか開いてから、もう一度ドロップしてください。</translation>
+    </message>
+    <message>
+        <source>{0}: rank {1}, changes {2} matrices.</source>
+        <translation>{0}: ランク {1}、{2} 個の行列を変更します。</translation>
+    </message>
+</context>
+<context>
+    <name>LoraDialog</name>
+    <message>
+        <source>LoRAs of a model</source>
+        <translation>モデルの LoRA</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Add LoRA…</source>
+        <translation>LoRA を追加…</translation>
+    </message>
+    <message>
+        <source>Apply and load</source>
+        <translation>適用して読み込む</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>適用</translation>
+    </message>
+    <message>
+        <source>Add LoRA files</source>
+        <translation>LoRA ファイルを追加</translation>
+    </message>
+    <message>
+        <source>LoRAs (*.pth *.safetensors *.st)</source>
+        <translation>LoRA (*.pth *.safetensors *.st)</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>すべてのファイル (*)</translation>
+    </message>
+    <message>
+        <source>LoRAs</source>
+        <translation>LoRA</translation>
+    </message>
+    <message>
+        <source>They change the weights while the model is loaded, in this order. 1 is as trained, 0 switches one off, 2 doubles it. Skein remembers them for this model.</source>
+        <translation>モデルの読み込み中に、この順で重みを変更します。1 は学習どおり、0 は無効、2 は 2 倍です。Skein はこのモデルの設定として覚えます。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+</context>
+<context>
+    <name>LoraRow</name>
+    <message>
+        <source>Strength of {0}</source>
+        <translation>{0} の強さ</translation>
+    </message>
+    <message>
+        <source>Apply {0} earlier</source>
+        <translation>{0} を先に適用</translation>
+    </message>
+    <message>
+        <source>Apply {0} later</source>
+        <translation>{0} を後に適用</translation>
+    </message>
+    <message>
+        <source>Take {0} away</source>
+        <translation>{0} を外す</translation>
+    </message>
+</context>
+<context>
+    <name>LoraRows</name>
+    <message>
+        <source>None yet.</source>
+        <translation>まだありません。</translation>
+    </message>
+</context>
+<context>
     <name>MainWindow</name>
     <message>
         <source>Skein&apos;s engine for processors is missing here; PyTorch computes instead.</source>
@@ -859,6 +993,10 @@
         <translation>ペルソナとして保存…</translation>
     </message>
     <message>
+        <source>Export state…</source>
+        <translation>状態を書き出す…</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>編集</translation>
     </message>
@@ -912,18 +1050,6 @@
         <source>release {0}</source>
         <translation>リリース {0}</translation>
     </message>
-    <message>
-        <source>transformers folder</source>
-        <translation>transformers フォルダ</translation>
-    </message>
-    <message>
-        <source>1 other file</source>
-        <translation>ほか 1 個のファイル</translation>
-    </message>
-    <message>
-        <source>{0} other files</source>
-        <translation>ほか {0} 個のファイル</translation>
-    </message>
 </context>
 <context>
     <name>ModelPicker</name>
@@ -951,8 +1077,8 @@
         <translation>モデルファイルを開く</translation>
     </message>
     <message>
-        <source>Models ({0})</source>
-        <translation>モデル ({0})</translation>
+        <source>Models, LoRAs and states ({0})</source>
+        <translation>モデル、LoRA、状態 ({0})</translation>
     </message>
     <message>
         <source>All files (*)</source>
@@ -1293,8 +1419,24 @@
 <context>
     <name>PersonaDesk</name>
     <message>
+        <source>state</source>
+        <translation>状態</translation>
+    </message>
+    <message>
+        <source>{0} is a state for models of {1} layers, {2} wide.</source>
+        <translation>{0} は {1} 層、幅 {2} のモデル用の状態です。</translation>
+    </message>
+    <message>
+        <source>It has read {0} tokens.</source>
+        <translation>{0} トークンを読んでいます。</translation>
+    </message>
+    <message>
         <source>Saved as persona {0}: a new chat can begin with it</source>
         <translation>ペルソナ「{0}」として保存しました。新しいチャットをここから始められます</translation>
+    </message>
+    <message>
+        <source>Wrote {0}</source>
+        <translation>{0} を書き出しました</translation>
     </message>
     <message>
         <source>Deleted the persona {0}</source>
@@ -1326,6 +1468,14 @@
     <message>
         <source>Delete this persona</source>
         <translation>このペルソナを削除</translation>
+    </message>
+    <message>
+        <source>Export this persona…</source>
+        <translation>このペルソナを書き出す…</translation>
+    </message>
+    <message>
+        <source>Import a state as persona…</source>
+        <translation>状態をペルソナとして取り込む…</translation>
     </message>
     <message>
         <source>None</source>
@@ -1360,8 +1510,8 @@
         <translation>モデルを読み込むと、そのペルソナが表示されます。</translation>
     </message>
     <message>
-        <source>None yet for this model. Bring one with “skein states import FILE”, or choose “Save as persona” under a reply.</source>
-        <translation>このモデルのペルソナはまだありません。“skein states import FILE” で取り込むか、返答の下の「ペルソナとして保存」を選んでください。</translation>
+        <source>None yet for this model. Drop a state file on the window, or choose “Save as persona” under a reply.</source>
+        <translation>このモデルにはまだありません。状態のファイルをウィンドウにドロップするか、返答の下で「ペルソナとして保存」を選んでください。</translation>
     </message>
 </context>
 <context>
@@ -1491,6 +1641,10 @@
         <translation>{0} をアンロード</translation>
     </message>
     <message>
+        <source>LoRAs of {0}</source>
+        <translation>{0} の LoRA</translation>
+    </message>
+    <message>
         <source>Show {0} in its folder</source>
         <translation>{0} をフォルダで表示</translation>
     </message>
@@ -1521,6 +1675,22 @@
     <message>
         <source>release {0}</source>
         <translation>リリース {0}</translation>
+    </message>
+    <message>
+        <source>starts from its own state</source>
+        <translation>付属の状態から始まります</translation>
+    </message>
+    <message>
+        <source>With {0}</source>
+        <translation>{0} を適用</translation>
+    </message>
+    <message>
+        <source>Apply to a model…</source>
+        <translation>モデルに適用…</translation>
+    </message>
+    <message>
+        <source>Keep as persona…</source>
+        <translation>ペルソナとして保存…</translation>
     </message>
     <message>
         <source>Loading… {0} %</source>
@@ -1743,6 +1913,80 @@
     </message>
 </context>
 <context>
+    <name>StateFiles</name>
+    <message>
+        <source>State of Skein (*.safetensors)</source>
+        <translation>Skein の状態 (*.safetensors)</translation>
+    </message>
+    <message>
+        <source>time_state of RWKV-PEFT and RWKV Runner (*.pth)</source>
+        <translation>RWKV-PEFT・RWKV Runner の time_state (*.pth)</translation>
+    </message>
+    <message>
+        <source>State of web-rwkv and Ai00 (*.st)</source>
+        <translation>web-rwkv・Ai00 の状態 (*.st)</translation>
+    </message>
+    <message>
+        <source>Export state</source>
+        <translation>状態を書き出す</translation>
+    </message>
+    <message>
+        <source>Import states</source>
+        <translation>状態を取り込む</translation>
+    </message>
+    <message>
+        <source>States ({0})</source>
+        <translation>状態 ({0})</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>すべてのファイル (*)</translation>
+    </message>
+</context>
+<context>
+    <name>StatePrompt</name>
+    <message>
+        <source>Keep a state as persona</source>
+        <translation>状態をペルソナとして保存</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名前</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Any of its size: none is on this computer</source>
+        <translation>同じ大きさのモデルすべて（このコンピュータにはありません）</translation>
+    </message>
+    <message>
+        <source>Keep this state as a persona</source>
+        <translation>この状態をペルソナとして保存</translation>
+    </message>
+    <message>
+        <source>A new chat can then begin with it: Parameters, Persona.</source>
+        <translation>その後、新しいチャットをこれで始められます: パラメータ、ペルソナ。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>置き換える</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>There is one of this name already; it would be replaced.</source>
+        <translation>同じ名前のペルソナがあります。置き換えられます。</translation>
+    </message>
+</context>
+<context>
     <name>StorageSection</name>
     <message>
         <source>Models and storage</source>
@@ -1783,6 +2027,18 @@
     <message>
         <source>Copies of models, laid out for the processor: they load much faster. What is deleted is made again at the next load.</source>
         <translation>プロセッサ向けに並べ直したモデルのコピーで、読み込みが大幅に速くなります。削除しても次回の読み込み時に作り直されます。</translation>
+    </message>
+    <message>
+        <source>Room for prepared models</source>
+        <translation>準備済みモデルの容量上限</translation>
+    </message>
+    <message>
+        <source>When it is full, those that were not used for longest go first.</source>
+        <translation>いっぱいになると、最も長く使われていないものから削除されます。</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>なし</translation>
     </message>
     <message>
         <source>Add folder…</source>
@@ -1909,7 +2165,7 @@
     <name>StorageService</name>
     <message>
         <source>The folder could not be moved: {0}</source>
-        <translation>フォルダーを移動できませんでした: {0}</translation>
+        <translation>フォルダを移動できませんでした: {0}</translation>
     </message>
     <message>
         <source>Nothing was lost.</source>
@@ -1994,6 +2250,41 @@
     <message>
         <source>d MMM yyyy</source>
         <translation>yyyy年M月d日</translation>
+    </message>
+</context>
+<context>
+    <name>VariantChooser</name>
+    <message>
+        <source>{0}   (1 of {1})</source>
+        <translation>{0}   (全 {1} 件)</translation>
+    </message>
+    <message>
+        <source>File of {0}: {1}, one of {2}</source>
+        <translation>{0} のファイル: {1}（全 {2} 件）</translation>
+    </message>
+    <message>
+        <source>Files of {0}</source>
+        <translation>{0} のファイル</translation>
+    </message>
+    <message>
+        <source>release {0}</source>
+        <translation>リリース {0}</translation>
+    </message>
+    <message>
+        <source>Others</source>
+        <translation>その他</translation>
+    </message>
+    <message>
+        <source>on this computer</source>
+        <translation>このコンピュータにあります</translation>
+    </message>
+    <message>
+        <source>cannot be run</source>
+        <translation>実行できません</translation>
+    </message>
+    <message>
+        <source>suits this computer</source>
+        <translation>このコンピュータ向け</translation>
     </message>
 </context>
 <context>

@@ -82,6 +82,10 @@
 <context>
     <name>Application</name>
     <message>
+        <source>Models of {0} are listed now: {1}</source>
+        <translation>现在列出了 {0} 中的模型：{1} 个</translation>
+    </message>
+    <message>
         <source>Downloaded {0}</source>
         <translation>已下载 {0}</translation>
     </message>
@@ -464,6 +468,17 @@
     </message>
 </context>
 <context>
+    <name>DropArea</name>
+    <message>
+        <source>Drop it to open it</source>
+        <translation>松开即可打开</translation>
+    </message>
+    <message>
+        <source>A model in any format, a folder, a LoRA, a state, or a page of the hub</source>
+        <translation>任何格式的模型、文件夹、LoRA、状态，或模型库的网页</translation>
+    </message>
+</context>
+<context>
     <name>ErrorLine</name>
     <message>
         <source>Retry</source>
@@ -498,6 +513,37 @@
     <message>
         <source>Folder</source>
         <translation>文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>Formats</name>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>{0}-bit</source>
+        <translation>{0} 位</translation>
+    </message>
+    <message>
+        <source>{0}, an older generation</source>
+        <translation>{0}，较早的一代</translation>
+    </message>
+    <message>
+        <source>Nothing of it was rounded after training.</source>
+        <translation>训练之后没有做过任何取舍。</translation>
+    </message>
+    <message>
+        <source>The smaller download: this computer computes in 8 bits in any case.</source>
+        <translation>下载更小：这台电脑反正以 8 位计算。</translation>
+    </message>
+    <message>
+        <source>There is no file of this release with more bits.</source>
+        <translation>这个版本没有位数更多的文件。</translation>
+    </message>
+    <message>
+        <source>Hugging Face folder</source>
+        <translation>Hugging Face 文件夹</translation>
     </message>
 </context>
 <context>
@@ -724,6 +770,94 @@
     </message>
 </context>
 <context>
+    <name>LoraDesk</name>
+    <message>
+        <source>{0} is a LoRA, and no model on this computer is the one that it changes.</source>
+        <translation>{0} 是 LoRA，而这台电脑上没有它所修改的模型。</translation>
+    </message>
+    <message>
+        <source>Download or open the model that it was trained on, then drop it again.</source>
+        <translation>请下载或打开它训练时所用的模型，然后再拖进来。</translation>
+    </message>
+    <message>
+        <source>{0}: rank {1}, changes {2} matrices.</source>
+        <translation>{0}：秩 {1}，修改 {2} 个矩阵。</translation>
+    </message>
+</context>
+<context>
+    <name>LoraDialog</name>
+    <message>
+        <source>LoRAs of a model</source>
+        <translation>模型的 LoRA</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Add LoRA…</source>
+        <translation>添加 LoRA…</translation>
+    </message>
+    <message>
+        <source>Apply and load</source>
+        <translation>应用并加载</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>应用</translation>
+    </message>
+    <message>
+        <source>Add LoRA files</source>
+        <translation>添加 LoRA 文件</translation>
+    </message>
+    <message>
+        <source>LoRAs (*.pth *.safetensors *.st)</source>
+        <translation>LoRA (*.pth *.safetensors *.st)</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>LoRAs</source>
+        <translation>LoRA</translation>
+    </message>
+    <message>
+        <source>They change the weights while the model is loaded, in this order. 1 is as trained, 0 switches one off, 2 doubles it. Skein remembers them for this model.</source>
+        <translation>加载模型时按此顺序修改权重。1 为训练时的强度，0 为关闭，2 为加倍。Skein 会为这个模型记住它们。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+</context>
+<context>
+    <name>LoraRow</name>
+    <message>
+        <source>Strength of {0}</source>
+        <translation>{0} 的强度</translation>
+    </message>
+    <message>
+        <source>Apply {0} earlier</source>
+        <translation>更早应用 {0}</translation>
+    </message>
+    <message>
+        <source>Apply {0} later</source>
+        <translation>更晚应用 {0}</translation>
+    </message>
+    <message>
+        <source>Take {0} away</source>
+        <translation>移除 {0}</translation>
+    </message>
+</context>
+<context>
+    <name>LoraRows</name>
+    <message>
+        <source>None yet.</source>
+        <translation>还没有。</translation>
+    </message>
+</context>
+<context>
     <name>MainWindow</name>
     <message>
         <source>Skein&apos;s engine for processors is missing here; PyTorch computes instead.</source>
@@ -859,6 +993,10 @@
         <translation>保存为角色…</translation>
     </message>
     <message>
+        <source>Export state…</source>
+        <translation>导出状态…</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>编辑</translation>
     </message>
@@ -912,18 +1050,6 @@
         <source>release {0}</source>
         <translation>版本 {0}</translation>
     </message>
-    <message>
-        <source>transformers folder</source>
-        <translation>transformers 文件夹</translation>
-    </message>
-    <message>
-        <source>1 other file</source>
-        <translation>另有 1 个文件</translation>
-    </message>
-    <message>
-        <source>{0} other files</source>
-        <translation>另有 {0} 个文件</translation>
-    </message>
 </context>
 <context>
     <name>ModelPicker</name>
@@ -951,8 +1077,8 @@
         <translation>打开模型文件</translation>
     </message>
     <message>
-        <source>Models ({0})</source>
-        <translation>模型 ({0})</translation>
+        <source>Models, LoRAs and states ({0})</source>
+        <translation>模型、LoRA 和状态 ({0})</translation>
     </message>
     <message>
         <source>All files (*)</source>
@@ -1293,8 +1419,24 @@
 <context>
     <name>PersonaDesk</name>
     <message>
+        <source>state</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>{0} is a state for models of {1} layers, {2} wide.</source>
+        <translation>{0} 是适用于 {1} 层、宽度 {2} 的模型的状态。</translation>
+    </message>
+    <message>
+        <source>It has read {0} tokens.</source>
+        <translation>它已读过 {0} 个 token。</translation>
+    </message>
+    <message>
         <source>Saved as persona {0}: a new chat can begin with it</source>
         <translation>已保存为角色“{0}”：新对话可以从它开始</translation>
+    </message>
+    <message>
+        <source>Wrote {0}</source>
+        <translation>已写入 {0}</translation>
     </message>
     <message>
         <source>Deleted the persona {0}</source>
@@ -1326,6 +1468,14 @@
     <message>
         <source>Delete this persona</source>
         <translation>删除此角色</translation>
+    </message>
+    <message>
+        <source>Export this persona…</source>
+        <translation>导出此角色…</translation>
+    </message>
+    <message>
+        <source>Import a state as persona…</source>
+        <translation>将状态导入为角色…</translation>
     </message>
     <message>
         <source>None</source>
@@ -1360,8 +1510,8 @@
         <translation>加载模型后即可看到它的角色。</translation>
     </message>
     <message>
-        <source>None yet for this model. Bring one with “skein states import FILE”, or choose “Save as persona” under a reply.</source>
-        <translation>此模型还没有角色。可用 “skein states import FILE” 导入，或在回复下方选择“保存为角色”。</translation>
+        <source>None yet for this model. Drop a state file on the window, or choose “Save as persona” under a reply.</source>
+        <translation>这个模型还没有。把状态文件拖到窗口上，或在回复下选择“保存为角色”。</translation>
     </message>
 </context>
 <context>
@@ -1491,6 +1641,10 @@
         <translation>卸载 {0}</translation>
     </message>
     <message>
+        <source>LoRAs of {0}</source>
+        <translation>{0} 的 LoRA</translation>
+    </message>
+    <message>
         <source>Show {0} in its folder</source>
         <translation>在文件夹中显示 {0}</translation>
     </message>
@@ -1521,6 +1675,22 @@
     <message>
         <source>release {0}</source>
         <translation>版本 {0}</translation>
+    </message>
+    <message>
+        <source>starts from its own state</source>
+        <translation>从自带的状态开始</translation>
+    </message>
+    <message>
+        <source>With {0}</source>
+        <translation>附加 {0}</translation>
+    </message>
+    <message>
+        <source>Apply to a model…</source>
+        <translation>应用到模型…</translation>
+    </message>
+    <message>
+        <source>Keep as persona…</source>
+        <translation>保存为角色…</translation>
     </message>
     <message>
         <source>Loading… {0} %</source>
@@ -1743,6 +1913,80 @@
     </message>
 </context>
 <context>
+    <name>StateFiles</name>
+    <message>
+        <source>State of Skein (*.safetensors)</source>
+        <translation>Skein 的状态 (*.safetensors)</translation>
+    </message>
+    <message>
+        <source>time_state of RWKV-PEFT and RWKV Runner (*.pth)</source>
+        <translation>RWKV-PEFT 和 RWKV Runner 的 time_state (*.pth)</translation>
+    </message>
+    <message>
+        <source>State of web-rwkv and Ai00 (*.st)</source>
+        <translation>web-rwkv 和 Ai00 的状态 (*.st)</translation>
+    </message>
+    <message>
+        <source>Export state</source>
+        <translation>导出状态</translation>
+    </message>
+    <message>
+        <source>Import states</source>
+        <translation>导入状态</translation>
+    </message>
+    <message>
+        <source>States ({0})</source>
+        <translation>状态 ({0})</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
+    </message>
+</context>
+<context>
+    <name>StatePrompt</name>
+    <message>
+        <source>Keep a state as persona</source>
+        <translation>将状态保存为角色</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Any of its size: none is on this computer</source>
+        <translation>任何同样大小的模型：这台电脑上没有</translation>
+    </message>
+    <message>
+        <source>Keep this state as a persona</source>
+        <translation>将此状态保存为角色</translation>
+    </message>
+    <message>
+        <source>A new chat can then begin with it: Parameters, Persona.</source>
+        <translation>之后新对话可以由它开始：参数、角色。</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>替换</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>There is one of this name already; it would be replaced.</source>
+        <translation>已有同名角色，它将被替换。</translation>
+    </message>
+</context>
+<context>
     <name>StorageSection</name>
     <message>
         <source>Models and storage</source>
@@ -1783,6 +2027,18 @@
     <message>
         <source>Copies of models, laid out for the processor: they load much faster. What is deleted is made again at the next load.</source>
         <translation>为处理器排列好的模型副本，加载快得多。删除后会在下次加载时重新生成。</translation>
+    </message>
+    <message>
+        <source>Room for prepared models</source>
+        <translation>预处理模型空间上限</translation>
+    </message>
+    <message>
+        <source>When it is full, those that were not used for longest go first.</source>
+        <translation>空间满时，最久未使用的会先被删除。</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>无</translation>
     </message>
     <message>
         <source>Add folder…</source>
@@ -1994,6 +2250,41 @@
     <message>
         <source>d MMM yyyy</source>
         <translation>yyyy年M月d日</translation>
+    </message>
+</context>
+<context>
+    <name>VariantChooser</name>
+    <message>
+        <source>{0}   (1 of {1})</source>
+        <translation>{0}   (共 {1} 个)</translation>
+    </message>
+    <message>
+        <source>File of {0}: {1}, one of {2}</source>
+        <translation>{0} 的文件：{1}，共 {2} 个</translation>
+    </message>
+    <message>
+        <source>Files of {0}</source>
+        <translation>{0} 的文件</translation>
+    </message>
+    <message>
+        <source>release {0}</source>
+        <translation>版本 {0}</translation>
+    </message>
+    <message>
+        <source>Others</source>
+        <translation>其他</translation>
+    </message>
+    <message>
+        <source>on this computer</source>
+        <translation>已在这台电脑上</translation>
+    </message>
+    <message>
+        <source>cannot be run</source>
+        <translation>无法运行</translation>
+    </message>
+    <message>
+        <source>suits this computer</source>
+        <translation>适合这台电脑</translation>
     </message>
 </context>
 <context>

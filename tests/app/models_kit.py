@@ -17,6 +17,7 @@ from engine.hardware import Hardware
 from engine.hub.catalogue import Catalogue, Seed
 from engine.hub.connection import Hub
 from engine.hub.download import Download
+from engine.hub.folder_download import FolderDownload
 from engine.hub.library import scan
 from engine.hub.remote_model import RemoteModel, describe
 from engine.plan import choose
@@ -67,7 +68,7 @@ def make_downloads(
         made.append(
             DownloadService(
                 folders.data / "downloads.json",
-                lambda model: Download(model, folders.models, hub=hub, pauses_s=(0.0,)),
+                lambda model: transfer(model, folders.models, hub),
             )
         )
         return made[-1]
@@ -89,6 +90,12 @@ def library(tasks: Tasks, server: HubServer, folders: Folders) -> ModelLibrary:
     catalogue = Catalogue(folders.cache, hub=hub, seed=Seed((REPO,)))
     machine = Machine(lambda: LAPTOP, lambda hardware: hardware, choose, scan)
     return ModelLibrary(catalogue, machine, lambda: [folders.models], tasks)
+
+
+def transfer(model: RemoteModel, folder: Path, hub: Hub) -> Download | FolderDownload:
+    """What brings a model, without waiting between tries."""
+    kind = FolderDownload if model.format == "folder" else Download
+    return kind(model, folder, hub=hub, pauses_s=(0.0,))
 
 
 def remote(file: str = SMALL, repo: str = REPO) -> RemoteModel:

@@ -23,8 +23,17 @@ def ready_row(
     problem: str = "",
     built_in: bool = False,
 ) -> ReadyRow:
-    info = SimpleNamespace(size_bytes=size_bytes, format="pth", parameters=1_530_000_000)
-    local: Any = SimpleNamespace(path=Path("/models") / name, info=info, problem=problem)
+    path = Path("/models") / name
+    info = SimpleNamespace(
+        path=path,
+        name=path.stem,
+        size_bytes=size_bytes,
+        format="pth",
+        weights="bf16",
+        architecture="rwkv7",
+        parameters=1_530_000_000,
+    )
+    local: Any = SimpleNamespace(path=path, info=info, problem=problem, kind="")
     plan = Plan(
         Strategy.parse("cpu bf16"), verdict, (), 120.0, speed, "It fits into 16 GB of memory."
     )

@@ -130,7 +130,7 @@ def test_a_persona_changes_the_reply_and_the_beginning_is_then_fixed(
 
 def test_the_state_of_a_reply_begins_a_new_chat_and_survives_a_restart(start: Start) -> None:
     drive = start()
-    assert "skein states import" in drive.app.chat_page.drawer.persona.note.text()
+    assert "Drop a state file" in drive.app.chat_page.drawer.persona.note.text()
     ask(drive, "I am Ada, remember me")
     stats = drive.app.chat.messages[1].stats
     assert stats is not None

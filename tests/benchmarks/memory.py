@@ -44,9 +44,8 @@ backend.forward([1], backend.new_state())
 backend.forward(list(range(1, 513)), backend.new_state())
 print(json.dumps({"base": base, "after": after, "peak": peak, "weights": backend.resident_bytes,
                   "reading": kilobytes("VmHWM"), "seconds": seconds}))
-writer = getattr(backend, "_writer", None)
-if writer is not None:
-    writer.wait()
+if hasattr(backend, "settle"):
+    backend.settle()
 """
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.application import Application, build
 from engine.hub.catalogue import Catalogue
 from engine.hub.connection import DEFAULT_ENDPOINT
-from engine.hub.remote_model import describe
+from engine.hub.remote_model import RemoteModel, describe
 from engine.store import Store
 
 SIZE = (1180, 780)
@@ -164,7 +164,35 @@ def _remember_catalogue(cache: Path) -> None:
         describe(repo, f"rwkv7-g1d-{size}-20260129-ctx8192.pth", size_bytes=size_bytes)
         for size, size_bytes in sizes.items()
     ]
+    models += [
+        describe(repo, f"rwkv7-g1c-{size}-20251231-ctx8192.pth", size_bytes=size_bytes)
+        for size, size_bytes in list(sizes.items())[:4]
+    ]
+    for size, size_bytes in list(sizes.items())[:5]:
+        models += _copies(size, size_bytes)
+    models.append(
+        describe("BlinkDL/rwkv-6-world", _OLDER, size_bytes=3_199_000_000),
+    )
     Catalogue(cache, DEFAULT_ENDPOINT)._write({repo: models})
+
+
+_OLDER = "RWKV-x060-World-1.6B-v2.1-20240328-ctx4096.pth"
+_BITS = {"F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q4_K_M": 4.9}
+
+
+def _copies(size: str, size_bytes: int) -> list[RemoteModel]:
+    """The same model as others offer it: quantised, and in the Hugging Face layout."""
+    maker = f"shoumenchougou/RWKV7-G1d-{size}-GGUF"
+    quantised = [
+        describe(
+            maker,
+            f"rwkv7-g1d-{size}-20260129-ctx8192-{name}.gguf",
+            size_bytes=int(size_bytes * bits / 16),
+        )
+        for name, bits in _BITS.items()
+    ]
+    folder = describe(f"RWKV/RWKV7-G1d-{size.upper()}-HF", "", size_bytes=size_bytes)
+    return [*quantised, folder]
 
 
 def _fill(path: Path) -> dict[str, int]:

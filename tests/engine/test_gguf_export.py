@@ -1,32 +1,44 @@
 """A checkpoint under llama.cpp's names: every tensor once, in the layout that it reads."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from gguf import GGUFReader
 
 from engine.bench_peers import require_peer
-from engine.checkpoint import open_checkpoint
+from engine.checkpoint.gguf_vocabulary import is_world, written_tokens
+from engine.convert import convert
 from engine.errors import EngineError
-from engine.gguf_export import _escaped, _tensors, export_gguf
+from engine.vocabulary import format_vocabulary, read_vocabulary, world_vocabulary_path
 from tests.tiny import tiny_weights
+
+VOCAB = 320
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gguf") / "tiny.pth"
-    torch.save(tiny_weights(vocab=320, dtype=torch.bfloat16), path)
+    """A model of 320 rows with the first 300 tokens of the World vocabulary."""
+    folder = tmp_path_factory.mktemp("gguf")
+    world = read_vocabulary(world_vocabulary_path())
+    (folder / "vocabulary.txt").write_bytes(format_vocabulary({n: world[n] for n in range(1, 301)}))
+    path = folder / "tiny.pth"
+    torch.save(tiny_weights(vocab=VOCAB, dtype=torch.bfloat16), path)
     return path
 
 
-def test_names_and_layouts(path: Path) -> None:
-    weights = tiny_weights(vocab=320, dtype=torch.bfloat16)
-    with open_checkpoint(path) as checkpoint:
-        names = [name for name, _ in _tensors(checkpoint)]
-        tensors = dict(_tensors(checkpoint))
-    assert len(names) == len(tensors) == len(weights) - 2 * 5 + 3  # mixes fused, stand-ins for v
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Return fp32 tensors as the field's own reader has them, in numpy's order of sizes."""
+    tensors = GGUFReader(path).tensors
+    return {t.name: t.data.reshape([int(n) for n in t.shape[::-1]]) for t in tensors}
+
+
+def test_names_and_layouts(path: Path, tmp_path: Path) -> None:
+    weights = tiny_weights(vocab=VOCAB, dtype=torch.bfloat16)
+    convert(path, tmp_path / "x.gguf", "f32")
+    tensors = read(tmp_path / "x.gguf")
+    assert len(tensors) == len(weights) - 2 * 5 + 3  # mixes fused, stand-ins for v
     assert tensors["blk.1.time_mix_lerp_fused.weight"].shape == (6, 1, 1, 128)
     assert tensors["blk.1.time_mix_v1.weight"].shape == (8, 128)
     assert tensors["blk.0.time_mix_v1.weight"].shape == (24, 128)  # the rank of a
@@ -39,20 +51,35 @@ def test_names_and_layouts(path: Path) -> None:
     assert np.array_equal(tensors["output.weight"], weights["head.weight"].float().numpy())
 
 
-@pytest.mark.parametrize(
-    ("data", "text"), [(b"a 'b'", b"a 'b'"), (b"\\\n\xff", b"\\x5c\\x0a\\xff"), (b"", b"")]
-)
-def test_tokens_are_escaped(data: bytes, text: bytes) -> None:
-    assert _escaped(data) == text
+def test_what_is_quantised_and_what_is_not(path: Path, tmp_path: Path) -> None:
+    convert(path, tmp_path / "x.gguf", "q8_0")
+    reader = GGUFReader(tmp_path / "x.gguf")
+    kinds = {t.name: t.tensor_type.name for t in reader.tensors}
+    assert kinds["token_embd.weight"] == kinds["blk.1.channel_mix_value.weight"] == "Q8_0"
+    assert kinds["blk.1.time_mix_w1.weight"] == kinds["blk.1.time_mix_lerp_fused.weight"] == "F32"
+    assert kinds["blk.1.time_mix_g1.weight"] == "F16"
 
 
-def test_a_missing_package_is_told(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(EngineError, match="gguf") as caught:
-        export_gguf(path, tmp_path / "x.gguf", "BF16")
-    assert "pip install" in caught.value.hint
+def test_facts_are_those_that_llama_cpp_asks_for(path: Path, tmp_path: Path) -> None:
+    made = convert(path, tmp_path / "x.gguf", "bf16")
+    fields = GGUFReader(tmp_path / "x.gguf").fields
+    facts = {key: field.contents() for key, field in fields.items()}
+    assert facts["general.architecture"] == "rwkv7"
+    assert facts["rwkv7.block_count"] == 2
+    assert facts["rwkv7.attention.gate_lora_rank"] == 32
+    assert facts["skein.fingerprint"] == made.fingerprint
+    assert len(facts["tokenizer.ggml.tokens"]) == VOCAB
+    assert facts["tokenizer.ggml.tokens"][0] == "<s>"
+    assert facts["tokenizer.ggml.tokens"][-1] == "[PAD319]"
+    assert "tokenizer.chat_template" not in facts  # not the World vocabulary
+
+
+def test_world_tokens_are_written_as_llama_cpp_writes_them() -> None:
+    world = read_vocabulary(world_vocabulary_path())
+    tokens = written_tokens(world, 65536)
+    assert is_world(world)
+    assert tokens[11] == (b"\\n", 1)
+    assert tokens[65535] == (b"[PAD65535]", 5)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,21 @@ def test_needs_are_those_of_the_weights_and_have_no_length_of_chat():
     assert need.total_bytes == need.weights_bytes + need.state_bytes + need.workspace_bytes
 
 
+def test_deep_embed_needs_no_memory_for_its_tables_and_none_of_our_engine_for_cards():
+    plain, deep = shape("0.1b"), replace(shape("0.1b"), deep=32)
+    assert deep.table_parameters > 4 * plain.parameters
+    small = MACHINES["laptop 4 GB"]
+    assert choose(deep, small).verdict == "fits"
+    (one,) = needs_of(plain, small, Strategy.parse("cpu fp16"))
+    (other,) = needs_of(deep, small, Strategy.parse("cpu fp16"))
+    inner = plain.layers * (1024 * 768 + 32 * (768 + 3072))
+    assert other.weights_bytes - one.weights_bytes == pytest.approx(2 * inner, rel=0.02)
+    for hardware in MACHINES.values():
+        assert choose(deep, hardware).strategy.card_weights not in ("int8", "q4")
+    before, after = (choose(s, small).write_tokens_per_s for s in (plain, deep))
+    assert 0.8 * before < after < before
+
+
 def test_the_embedding_stays_in_main_memory():
     model = shape("7.2b")
     card_need, host = needs_of(model, MACHINES["card 24 GB"], Strategy.parse("cuda fp16"))

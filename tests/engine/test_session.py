@@ -21,6 +21,7 @@ from engine.snapshot import Snapshot
 from engine.state import State
 from engine.store import Node, Store
 from engine.strategy import Strategy
+from tests.older import write_older_pth
 from tests.tiny import write_tiny_pth
 
 FP32 = Strategy.parse("cpu fp32")
@@ -66,15 +67,19 @@ class Desk:
         return self.session.run(turn, self.events.append, cancelled)
 
 
-@pytest.fixture(scope="module", params=["fp32", "int8", "torch"])
+@pytest.fixture(scope="module", params=["fp32", "int8", "torch", "RWKV-4", "RWKV-6"])
 def each_model(
     request: pytest.FixtureRequest, tiny_model: Model, tmp_path_factory: pytest.TempPathFactory
 ) -> Model:
-    """The native engine, the same in int8 (wide enough to be held so), and torch."""
+    """The native engine, the same in int8 (wide enough to be held so), torch, older generations."""
     if request.param == "fp32":
         return tiny_model
     if request.param == "torch":
         return replace(tiny_model, backend=load_backend(tiny_model.info, FP32, native=False))
+    if request.param.startswith("RWKV"):
+        older = tmp_path_factory.mktemp("older") / f"{request.param}-World-tiny.pth"
+        write_older_pth(older, request.param[-1])
+        return load_model(older, Strategy.parse("cpu fp32 @1"), detect(None))
     path = write_tiny_pth(
         tmp_path_factory.mktemp("wide") / "rwkv7-g1d-wide.pth", width=320, vocab=2304
     )

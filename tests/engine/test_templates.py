@@ -29,6 +29,9 @@ TEMPLATES = load_templates()
         ("models/rwkv7-g1h/rwkv7-g1d-1.5b.st", "world"),
         ("rwkv7-g2-1.5b.pth", "g1h"),
         ("RWKV-x070-World-0.4B-v2.9-20250107-ctx4096.pth", "classic"),
+        ("RWKV-x060-World-3B-v2.1-20240417-ctx4096.pth", "classic"),
+        ("RWKV-4-Raven-7B-v12-Eng98%-Other2%-20230521-ctx8192.pth", "raven"),
+        ("RWKV-4-Pile-169M-20220807-8023.pth", "raven"),
         ("my-own-model.pth", "classic"),
         ("", "classic"),
     ],
@@ -83,6 +86,14 @@ def test_classic_and_plain():
     assert plain.opening("") + plain.turn("Once\r\n\r\nupon a ", "off", True) == "Once\n\nupon a"
     assert plain.stops == ()
     assert plain.split_thinking("<think> is text") == Thinking("", "<think> is text", True)
+
+
+def test_raven_prompts():
+    raven = TEMPLATES["raven"]
+    expected = "Be kind.\n\nBob: Hi\n\nAlice: Hello.\n\nBob: Hi\n\nAlice:"
+    first = raven.opening("Be kind.") + raven.turn("Hi", "off", first=True) + raven.reply("Hello.")
+    assert first + raven.turn("Hi", "off", first=False) == expected
+    assert raven.think_modes == ("off",)
 
 
 def test_a_message_that_looks_like_a_template_is_only_text():

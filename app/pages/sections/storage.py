@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
 from app.models.units import size_text
 from app.pages.sections.section import Card, Section
@@ -20,6 +20,7 @@ from engine.folders import Folders
 
 GB = 1_000_000_000
 BUDGETS_GB = (1, 2, 4, 8, 16, 32, 64)
+PACKED_BUDGETS_GB = (4, 8, 16, 32, 64, 128)
 
 
 class StorageSection(Section):
@@ -68,6 +69,9 @@ class StorageSection(Section):
         self._models_size.setObjectName("models_size")
         self._models_size.hide()
         models.column.addWidget(self._models_size)
+        self._add_packed(models)
+
+    def _add_packed(self, models: Card) -> None:
         self._packed_size = label("", "muted")
         self._packed_size.setObjectName("packed_size")
         self._clear = push_button(
@@ -86,6 +90,12 @@ class StorageSection(Section):
                 "What is deleted is made again at the next load."
             ),
             holder,
+        )
+        sizes = [size * GB for size in PACKED_BUDGETS_GB]
+        models.setting(
+            self.tr("Room for prepared models"),
+            self.tr("When it is full, those that were not used for longest go first."),
+            self._budget_box("packed_budget", self.tr("Room for prepared models"), [0, *sizes]),
         )
 
     def _show_more_folders(self) -> None:
@@ -130,24 +140,21 @@ class StorageSection(Section):
             self.tr("Folder of states"),
             self.tr("With its state a chat goes on at once, without being read again."),
         )
-        # The size that stands in the file by hand is a choice too.
-        sizes = sorted({size * GB for size in BUDGETS_GB} | {self._budget()})
-        budget = combo_box(
-            self._settings,
-            "state_budget_bytes",
-            "state_budget",
-            self.tr("Room for states"),
-            [(size, size_text(size)) for size in sizes],
-        )
+        sizes = [size * GB for size in BUDGETS_GB]
         states.setting(
             self.tr("Room for states"),
             self.tr("When it is full, the states that were not used for longest go first."),
-            budget,
+            self._budget_box("state_budget", self.tr("Room for states"), sizes),
         )
         states.add(self._usage())
 
-    def _budget(self) -> int:
-        return self._settings.get("state_budget_bytes")
+    def _budget_box(self, setting: str, name: str, sizes: list[int]) -> QComboBox:
+        """Return the choice of a number of bytes; what stands in the file by hand is one too."""
+        chosen = self._settings.get(f"{setting}_bytes")
+        choices = [
+            (size, size_text(size) if size else self.tr("None")) for size in {*sizes, chosen}
+        ]
+        return combo_box(self._settings, f"{setting}_bytes", setting, name, sorted(choices))
 
     def _usage(self) -> QWidget:
         self._bar = QProgressBar()

@@ -21,7 +21,7 @@ NAME = "rwkv7-g1d-1.5b-20260212-ctx8192"
 
 def loaded(template: str = "world", path: Path = Path(f"/models/{NAME}.pth")) -> Any:
     plan = Plan(Strategy.parse("cpu bf16"), "fits", (), 1.0, 1.0, "")
-    info = SimpleNamespace(name=path.stem, path=path)
+    info = SimpleNamespace(name=path.stem, path=path, architecture="rwkv7", loras=())
     return SimpleNamespace(info=info, plan=plan, backend="torch", template=template)
 
 

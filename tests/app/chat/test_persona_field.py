@@ -23,6 +23,7 @@ class ListingEngine(QObject):
     persona_saved = Signal(str)
     persona_deleted = Signal(str)
     persona_failed = Signal(str, str)
+    state_exported = Signal(object, str)
     model_ready = Signal(object)
     model_ejected = Signal()
 
@@ -129,7 +130,7 @@ def test_one_that_cannot_begin_a_chat_can_be_left(field, engine, name, words):
 def test_an_empty_list_says_how_to_get_one(field, engine):
     engine.load()
     engine.personas_listed.emit(())
-    assert "skein states import FILE" in field.note.text()
+    assert "Drop a state file" in field.note.text()
     assert "Save as persona" in field.note.text()
     assert not field.bin.isEnabled()
 

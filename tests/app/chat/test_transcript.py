@@ -318,7 +318,7 @@ def test_menu_offers_the_same_actions(qtbot, transcript, chat):
     menu = view.findChild(QWidget, "message_menu")
     words = [action.text() for action in menu.actions() if action.text()]
     named = ["Copy", "Copy as Markdown", "Regenerate", "Branch from here", "Delete"]
-    assert words == [*named, "Save as persona…"]
+    assert words == [*named, "Save as persona…", "Export state…"]
     menu.close()
 
 

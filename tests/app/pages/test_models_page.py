@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QLabel,
     QLineEdit,
+    QMenu,
     QMessageBox,
     QProgressBar,
     QPushButton,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from safetensors.numpy import save_file
 
 from app.pages.models_page import ModelsPage
 from app.pages.models_words import catalogue_age, machine_text
@@ -119,7 +121,7 @@ def test_a_failure_stands_on_its_card(qtbot, page, start, downloads, server, fol
 
 def test_free_space_leads_to_what_can_be_deleted(qtbot, page, start, downloads, monkeypatch):
     start()
-    monkeypatch.setattr("engine.hub.download._free_bytes", lambda folder: 1000)
+    monkeypatch.setattr("engine.hub.disk.free_bytes", lambda folder: 1000)
     with qtbot.waitSignal(downloads.failed):
         click(qtbot, page, "download_button", KEY)
     click(qtbot, page, "free_space_button", KEY)
@@ -187,17 +189,62 @@ def test_search_and_filters(qtbot, page, start, server):
     assert len(texts(page, "model_name")) == 2
 
 
-def test_other_files_unfold(qtbot, page, start, server):
-    server.add(REPO, OLD, DATA)
+def menu_words(page, name="variant_menu"):
+    (shown,) = [menu for menu in page.findChildren(QMenu, name) if menu.isVisible()]
+    return shown, [action.text() for action in shown.actions()]
+
+
+def test_one_card_and_its_files_to_choose_from(qtbot, page, start, server):
+    q8, q4 = "rwkv7-g1d-0.1b-Q8_0.gguf", "rwkv7-g1d-0.1b-Q4_K_M.gguf"
+    for name in (OLD, q8, q4):
+        server.add(REPO, name, DATA)
     start()
     assert texts(page, "model_name") == ["RWKV-7 G1 0.1B"]
-    fold = find(page, QToolButton, "more_files_button")
-    assert fold.text() == "1 other file"
-    assert find(page, QWidget, "file_row") is None
-    click(qtbot, page, "more_files_button")
-    assert find(page, QPushButton, "download_button", f"{REPO}/{OLD}") is not None
-    click(qtbot, page, "more_files_button")
-    assert find(page, QWidget, "file_row") is None
+    chooser = find(page, QToolButton, "variant_button")
+    assert "(1 of 4)" in chooser.text()
+    assert "rounded" in texts(page, "variant_reason")[0]
+    click(qtbot, page, "variant_button")
+    shown, words = menu_words(page)
+    assert words[0] == "release g1d · 29 Jan 2026"
+    assert [word.split(" · ")[0] for word in words[1:4]] == [
+        "16-bit .pth",
+        "Q8_0 GGUF",
+        "Q4_K_M GGUF",
+    ]
+    assert words[4] == "release g1c · 1 Nov 2025"
+    shown.actions()[3].trigger()
+    shown.close()
+    key = f"{REPO}/{q4}"
+    assert find(page, QToolButton, "variant_button", key).hasFocus()
+    assert texts(page, "variant_reason") == [""]
+    assert find(page, QPushButton, "download_button", key) is not None
+    assert find(page, QPushButton, "download_button", KEY) is None
+
+
+def test_another_file_that_comes_in_keeps_its_row(qtbot, page, start, server, downloads, tasks):
+    server.add(REPO, OLD, DATA)
+    server.faults.piece_delay_s = 0.01
+    start()
+    downloads.start(page._library.available[1].remote)
+    assert find(page, QWidget, "file_row").property("model_id") == f"{REPO}/{OLD}"
+    with qtbot.waitSignal(downloads.finished):
+        pass
+    qtbot.waitUntil(lambda: not tasks.busy)
+
+
+def test_a_folder_is_downloaded_as_one_model(qtbot, page, start, server, downloads, folders):
+    repo = "fla-hub/rwkv7-0.4B-g1"
+    files = {"config.json": b"{}", "model.safetensors": DATA}
+    for name, data in files.items():
+        server.add(repo, name, data)
+    start()
+    page.look_up(repo)
+    qtbot.waitUntil(lambda: "RWKV-7 G1 0.4B" in texts(page, "model_name"))
+    assert any("Hugging Face folder" in facts for facts in texts(page, "model_facts"))
+    with qtbot.waitSignal(downloads.finished) as done:
+        click(qtbot, page, "download_button", repo)
+    assert done.args[1] == folders.models / "rwkv7-0.4B-g1"
+    assert {f.name: f.read_bytes() for f in done.args[1].iterdir()} == files
 
 
 def test_add_from_address(qtbot, page, start, library, server):
@@ -219,20 +266,43 @@ def test_add_from_address(qtbot, page, start, library, server):
     assert find(page, QLineEdit, "address_field") is None
 
 
-def test_a_dropped_file_is_listed(qtbot, page, start, library, tmp_path):
+def test_an_opened_file_is_listed(qtbot, page, start, library, tmp_path):
     path = write_model(tmp_path / "我的模型.safetensors")
     start()
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)), QUrl.fromLocalFile(str(tmp_path / "a.txt"))])
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    copy = Qt.DropAction.CopyAction
-    enter = QDragEnterEvent(QPoint(5, 5), copy, data, buttons, keys)
-    page.dragEnterEvent(enter)
-    assert enter.isAccepted()
     with qtbot.waitSignals([library.ready_changed, page.file_opened]):
-        page.dropEvent(QDropEvent(QPointF(5, 5), copy, data, buttons, keys))
+        page.open_files([path])
     assert texts(page, "model_name") == ["我的模型"]
     assert find(page, QPushButton, "load_button", str(path)).hasFocus()
+
+
+def test_cards_say_bits_format_and_generation(page, start, folders):
+    write_model(folders.models / "rwkv7-tiny.safetensors")
+    start("ready")
+    assert "fp32 .safetensors" in texts(page, "model_facts")[0]
+    assert texts(page, "generation_badge") == []
+
+
+def test_loras_stand_on_their_model(qtbot, page, start, folders):
+    path = write_model(folders.models / "rwkv7-tiny.safetensors")
+    start("ready")
+    assert texts(page, "model_loras") == []
+    page.ready.set_loras({path.name: "/a/style.pth:0.8\n/a/tone.pth:1"})
+    assert texts(page, "model_loras") == ["With style × 0.8, tone × 1"]
+    with qtbot.waitSignal(page.loras_requested) as asked:
+        click(qtbot, page, "loras_button", str(path))
+    assert asked.args[0] == path
+
+
+def test_a_lora_in_the_folder_is_offered(qtbot, page, start, folders):
+    path = folders.models / "style.safetensors"
+    pair = {"blocks.0.att.key.lora_A": (4, 64), "blocks.0.att.key.lora_B": (64, 4)}
+    save_file({name: np.zeros(size, np.float32) for name, size in pair.items()}, path)
+    start("ready")
+    assert "is a LoRA" in texts(page, "model_facts")[0]
+    assert texts(page, "problem_message") == []
+    with qtbot.waitSignal(page.files_given) as given:
+        click(qtbot, page, "use_button", str(path))
+    assert given.args == [[path]]
 
 
 def test_offline_says_how_old_the_list_is(qtbot, page, start, library, tasks, server):

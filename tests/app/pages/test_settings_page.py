@@ -183,6 +183,15 @@ def test_budget_from_the_file_is_a_choice(qtbot, page, settings):
     assert settings.get("state_budget_bytes") == 16_000_000_000
 
 
+def test_prepared_models_have_a_budget(qtbot, page, settings):
+    page.show_section("storage")
+    box = find(page, "packed_budget", QComboBox)
+    assert box.currentText() == "16 GB"
+    choose_text(qtbot, box, 0)
+    assert box.currentText() == "None"
+    assert settings.get("packed_budget_bytes") == 0
+
+
 def test_folders_are_added_and_removed(qtbot, page, settings, tmp_path):
     page.show_section("storage")
     storage = find(page, "settings_storage")

@@ -14,6 +14,7 @@ from engine.folders import Folders
 from engine.sampling import SamplingParams
 from engine.store import Store
 from engine.strategy import Strategy
+from tests.older import write_older_pth
 from tests.tiny import write_tiny_pth
 
 AUTO = Strategy.parse("auto")
@@ -103,6 +104,19 @@ def test_a_waiting_reply_is_written_with_the_model_that_was_chosen_later(watched
     watched.service.load(two, AUTO)
     watched.wait(watched.ended)
     assert not watched.messages
+    assert watched.store.node(reply).status == "done"
+
+
+@pytest.mark.parametrize("generation", ["4", "6"])
+def test_an_older_generation_answers_like_any_other(
+    watched: Watched, tmp_path: Path, generation: str
+):
+    path = write_older_pth(tmp_path / f"RWKV-{generation}-World-tiny.pth", generation)
+    watched.service.load(path, AUTO)
+    reply = watched.ask(max_tokens=4)
+    watched.wait(watched.ended)
+    assert not watched.messages
+    assert watched.told == [f"ready {path.stem}"]
     assert watched.store.node(reply).status == "done"
 
 

@@ -48,8 +48,18 @@ def test_the_newest_of_the_same_size():
 
 
 def test_only_what_runs_and_is_made_for_chats():
-    names = ["rwkv7-g1d-1.5b-Q8_0.gguf", "rwkv7-g1-othello-1.5b.pth", "rwkv7-g1-novel-1.5b.pth"]
+    names = ["rwkv7b-g1d-1.5b.pth", "rwkv7-g1-othello-1.5b.pth", "rwkv7-g1-novel-1.5b.pth"]
     assert recommended_id(offers(LAPTOP, names)) == ""
+
+
+def test_no_older_generation():
+    assert recommended_id(offers(LAPTOP, ["RWKV-x060-World-1.6B-v2.1.pth"])) == ""
+
+
+def test_of_one_model_the_file_in_which_this_computer_computes():
+    names = ["rwkv7-g1d-1.5b-20260129.pth", "rwkv7-g1d-1.5b-Q8_0.gguf", "rwkv7-g1d-1.5b-Q4_0.gguf"]
+    assert recommended_id(offers(replace(LAPTOP, native="avx2"), names)).endswith(names[1])
+    assert recommended_id(offers(replace(LAPTOP, native=""), names)).endswith(names[0])
 
 
 def test_nothing_without_a_plan():

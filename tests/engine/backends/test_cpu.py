@@ -1,7 +1,12 @@
 """The native backend against the equations, in every type, and however the text is cut."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import torch
@@ -240,6 +245,19 @@ def test_the_measured_number_of_threads_is_remembered(checkpoint: Path, tmp_path
     assert choose(busy=True) == 2
 
 
+def test_measuring_threads_can_be_stopped(checkpoint: Path, tmp_path: Path) -> None:
+    backend = load(checkpoint, "cpu int8 @2")
+    asked = iter([False] * 7)
+    with pytest.raises(Cancelled):
+        choose_threads(
+            *(backend._model, backend._try_step, "int8", tmp_path),
+            is_busy=lambda: False,
+            cancelled=lambda: next(asked, True),
+        )
+    assert not list(tmp_path.iterdir()), "half of a measurement decides nothing"
+    assert step(backend).isfinite().all()
+
+
 @pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [2, 1]), (16, [16, 12, 8, 4, 2, 1])])
 def test_thread_counts_that_are_tried(cores: int, counts: list[int]) -> None:
     assert candidates(cores) == counts
@@ -257,8 +275,8 @@ def step(backend: CpuBackend) -> torch.Tensor:
 def test_what_was_packed_once_is_read_back(checkpoint: Path, tmp_path: Path, weights: str) -> None:
     files = kept(tmp_path)
     first = load(checkpoint, f"cpu {weights} @2", packed=files)
-    assert first._writer is not None
-    first._writer.wait()
+    assert first._kept.is_writing
+    first.settle()
     seen: list[tuple[int, int]] = []
     again = load(
         checkpoint,
@@ -266,21 +284,83 @@ def test_what_was_packed_once_is_read_back(checkpoint: Path, tmp_path: Path, wei
         packed=files,
         progress=lambda done, total: seen.append((done, total)),
     )
-    assert again._writer is None, "it came from the file"
+    assert not again._kept.is_writing, "it came from the file"
     assert seen[-1] == (again.resident_bytes, again.resident_bytes)
     assert torch.equal(step(first), step(again))
     first.close()
     again.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_share_the_pages_of_what_was_packed(checkpoint: Path, tmp_path: Path) -> None:
+    files = kept(tmp_path)
+    first = load(checkpoint, "cpu bf16 @1", packed=files)
+    first.settle()
+    first.close()
+    (path,) = files.folder.iterdir()
+    again = load(checkpoint, "cpu bf16 @1", packed=files)
+    arguments = [sys.executable, "-c", OTHER_PROCESS, str(checkpoint), str(tmp_path / "packed")]
+    with subprocess.Popen(arguments, stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None
+        told = other.stdout.readline()
+        shared, private = mapped_bytes(path)
+        assert shared >= again.resident_bytes
+        assert private == 0
+        other.communicate("end")
+    assert float(told) == float(step(again).sum()), "and compute the same with them"
+    again.close()
+    assert mapped_bytes(path) == (0, 0)
+
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from engine.packed_files import PackedFiles
+from tests.engine.backends.test_cpu import load, step
+files = PackedFiles(Path(sys.argv[2]), least_bytes=1)
+backend = load(Path(sys.argv[1]), "cpu bf16 @1", packed=files)
+assert not backend._kept.is_writing
+print(float(step(backend).sum()), flush=True)
+sys.stdin.read()
+"""
+
+
+def mapped_bytes(path: Path) -> tuple[int, int]:
+    """Return (shared, private) bytes of a file's pages in this process."""
+    _, found, rest = Path("/proc/self/smaps").read_text().partition(str(path))
+    if not found:
+        return 0, 0
+    sizes = dict(re.findall(r"(\w+): +(\d+) kB", rest.partition("VmFlags")[0]))
+    shared = int(sizes["Shared_Clean"]) + int(sizes["Shared_Dirty"])
+    return 1024 * shared, 1024 * (int(sizes["Private_Clean"]) + int(sizes["Private_Dirty"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_load_that_is_stopped_lets_go_of_what_it_mapped(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = kept(tmp_path)
+    first = load(checkpoint, "cpu int8 @1", packed=files)
+    first.settle()
+    (path,) = files.folder.iterdir()
+
+    def stopped(*_args: object, **_more: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr("engine.backends.cpu.choose_threads", stopped)
+    with pytest.raises(Cancelled):
+        load(checkpoint, "cpu int8", packed=files)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+
+
 def test_a_changed_model_file_is_packed_anew(tmp_path: Path) -> None:
     path, files = write(tmp_path / "a.pth"), kept(tmp_path)
     first = load(path, "cpu int8 @1", packed=files)
-    assert first._writer is not None
-    first._writer.wait()
+    assert first._kept.is_writing
+    first.settle()
     write(path, seed=1)
     other = load(path, "cpu int8 @1", packed=files)
-    assert other._writer is not None
+    assert other._kept.is_writing
     other.close()
     assert not torch.equal(step(first), step(load(path, "cpu int8 @1")))
 
@@ -288,14 +368,14 @@ def test_a_changed_model_file_is_packed_anew(tmp_path: Path) -> None:
 def test_a_damaged_file_of_packed_weights_loses_nothing(checkpoint: Path, tmp_path: Path) -> None:
     files = kept(tmp_path)
     first = load(checkpoint, "cpu int8 @2", packed=files)
-    assert first._writer is not None
-    first._writer.wait()
+    assert first._kept.is_writing
+    first.settle()
     (path,) = files.folder.iterdir()
     with path.open("rb+") as file:
-        file.seek(4096)
-        file.write(bytes(path.stat().st_size - 4096))
+        file.seek(-1000, os.SEEK_END)
+        file.write(bytes(1000))
     again = load(checkpoint, "cpu int8 @2", packed=files)
-    assert again._writer is not None, "packed from the model file"
+    assert again._kept.is_writing, "packed from the model file"
     assert torch.equal(step(first), step(again))
     again.close()
 
@@ -309,7 +389,7 @@ def test_ejecting_stops_the_writing(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_fp32_is_not_kept(checkpoint: Path, tmp_path: Path) -> None:
-    assert load(checkpoint, packed=kept(tmp_path))._writer is None
+    assert not load(checkpoint, packed=kept(tmp_path))._kept.is_writing
 
 
 def test_saving_power_takes_half_of_the_cores_at_most(checkpoint: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.backends.cuda import programs_for
 from engine.backends.split import SplitBackend, serves
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, EngineError, UnsupportedStrategy
+from engine.packed_files import PackedFiles
 from engine.strategy import Strategy
 from kernels.cpu.library import find_library
 from kernels.cuda.program import missing
@@ -110,6 +111,21 @@ def test_models_that_are_not_narrow(tmp_path: Path, weights: str, bound: float) 
     steps = torch.stack([backend.forward([token], state) for token in tokens])
     assert deviation(logits, steps) < bound
     backend.close()
+
+
+def test_what_the_processor_packed_is_kept(checkpoint: Path, tmp_path: Path) -> None:
+    files = PackedFiles(tmp_path, least_bytes=1)
+    strategy = "cuda fp16 *2 -> cpu bf16"
+    first = load(checkpoint, strategy, packed=files)
+    first.settle()
+    again = load(checkpoint, strategy, packed=files)
+    assert not again._kept.is_writing, "it came from the file"
+    logits = [one.forward(TOKENS, one.new_state()) for one in (first, again)]
+    assert torch.equal(*logits)
+    other = load(checkpoint, "cuda fp16 *1 -> cpu bf16", packed=files)
+    assert other._kept.is_writing, "another cut is another end"
+    for backend in (first, again, other):
+        backend.close()
 
 
 def test_pieces_are_the_whole(checkpoint: Path, expected, monkeypatch: pytest.MonkeyPatch) -> None:

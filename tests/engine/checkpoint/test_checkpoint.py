@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.checkpoint import Checkpoint, ModelShape, Ranks, inspect, open_checkpoint
+from engine.checkpoint.storage import SourceFiles
 from tests.engine.checkpoint.files import VOCAB, WRITERS, Weights, weights, write, write_pth
 
 SHAPE = ModelShape(2, 128, 512, VOCAB, 64, Ranks(16, 24, 8, 32))
@@ -127,6 +128,22 @@ def test_shared_and_offset_views_of_one_storage(tmp_path: Path):
             assert np.array_equal(checkpoint.read(name), bits(plain[name].contiguous()))
 
 
+def test_transposed_views_are_turned_back(tmp_path: Path):
+    """Scripts that make a .pth of another layout often save loras so."""
+    plain = weights()
+    turned = {
+        name: t.t().contiguous().t() if name.endswith(("w1", "g2", "output.weight")) else t
+        for name, t in plain.items()
+    }
+    assert not turned["blocks.1.att.g2"].is_contiguous()
+    with open_checkpoint(write_pth(tmp_path / "a.pth", turned)) as checkpoint:
+        for name in turned:
+            read = checkpoint.read(name)
+            assert np.array_equal(read, bits(plain[name]).reshape(read.shape)), name
+        same = inspect(write_pth(tmp_path / "b.pth", plain)).fingerprint
+        assert checkpoint.info.fingerprint == same
+
+
 def test_parameters_and_ordered_dicts_are_only_tensors(tmp_path: Path):
     module = torch.nn.Module()
     for name, tensor in weights().items():
@@ -146,13 +163,13 @@ def test_mixed_number_types_are_named(tmp_path: Path):
 def test_inspecting_reads_a_small_part_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write(tmp_path, "pth", weights(vocab=20_000))
     sizes: list[int] = []
-    read = Checkpoint._read_at
+    read = SourceFiles.read_at
 
-    def counted(self: Checkpoint, offset: int, buffer: memoryview) -> None:
+    def counted(self: SourceFiles, number: int, offset: int, buffer: memoryview) -> None:
         sizes.append(len(buffer))
-        read(self, offset, buffer)
+        read(self, number, offset, buffer)
 
-    monkeypatch.setattr(Checkpoint, "_read_at", counted)
+    monkeypatch.setattr(SourceFiles, "read_at", counted)
     inspect(path)
     assert 0 < sum(sizes) < path.stat().st_size / 100
 

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoint import inspect
+from engine.checkpoint import inspect, open_checkpoint
+from engine.convert import convert
+from engine.vocabulary import format_vocabulary, read_vocabulary, world_vocabulary_path
 from tests.engine.checkpoint.files import Weights, weights, write
+from tests.engine.checkpoint.huggingface_files import LAYOUTS, write_folder
 
 CASTS = [torch.bfloat16, torch.float16, torch.float32]
 
@@ -23,6 +26,27 @@ def test_casts_and_forms_do_not_change_it(tmp_path: Path, form: str, dtype: torc
     source["emb.weight"][0, :8] = torch.tensor([1e-30, -1e-30] * 4)  # zero in fp16
     cast = {name: t.to(dtype) for name, t in source.items()}
     assert fingerprint(tmp_path, cast, form) == fingerprint(tmp_path, source)
+
+
+@pytest.mark.parametrize("kind", ["f32", "f16", "bf16", "q8_0"])
+def test_gguf_files_keep_it(tmp_path: Path, kind: str):
+    """Those of 16 bits by their weights, quantised ones of ours by what they say of themselves."""
+    source = write(tmp_path, "pth", weights(vocab=320))
+    world = read_vocabulary(world_vocabulary_path())
+    few = {token: world[token] for token in range(1, 301)}
+    (tmp_path / "vocabulary.txt").write_bytes(format_vocabulary(few))
+    convert(source, tmp_path / "x.gguf", kind)
+    if kind != "q8_0":
+        with open_checkpoint(tmp_path / "x.gguf") as checkpoint:
+            assert not checkpoint.table.fingerprint
+    assert inspect(tmp_path / "x.gguf").fingerprint == inspect(source).fingerprint
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_folders_in_the_hugging_face_layout_have_it(tmp_path: Path, layout: str):
+    made = weights()
+    folder = write_folder(tmp_path / "m", made, layout, shards=2)
+    assert inspect(folder).fingerprint == fingerprint(tmp_path, made)
 
 
 def test_mixed_number_types_do_not_change_it(tmp_path: Path):

@@ -43,6 +43,7 @@ def test_state_bytes_match_the_published_sizes(label: str):
         ModelShape.released("0.1B"),
         ModelShape(2, 128, 500, 300, 64, Ranks(16, 24, 8, 32)),
         ModelShape(1, 64, 256, 300, 32, Ranks(1, 2, 0, 4)),
+        ModelShape(2, 128, 500, 300, 64, Ranks(16, 24, 8, 32), deep=32),
     ],
 )
 def test_parameters_are_the_sum_of_the_expected_tensors(shape: ModelShape):

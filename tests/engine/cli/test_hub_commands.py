@@ -63,6 +63,16 @@ def test_an_address_and_a_folder(server: HubServer, tmp_path: Path):
     assert result.stdout.strip() == str(tmp_path / "here" / OLD)
 
 
+def test_a_repository_in_the_hugging_face_layout(server: HubServer, folders: Folders):
+    files = {"config.json": b"{}", "model.safetensors": bytes(300_000)}
+    for name, data in files.items():
+        server.add("fla-hub/rwkv7-0.1B-g1", name, data)
+    told = json.loads(skein("download", "fla-hub/rwkv7-0.1B-g1", "--json").stdout)
+    folder = folders.models / "rwkv7-0.1B-g1"
+    assert (told["path"], told["size_bytes"]) == (str(folder), 300_002)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
+
+
 def test_what_is_ambiguous_shows_the_choice(server: HubServer):
     error = skein("download", REPO).exception
     assert isinstance(error, EngineError)
@@ -97,6 +107,8 @@ def test_models_on_this_computer(folders: Folders):
     (folders.models / "broken.pth").write_bytes(b"nothing")
     listed = skein("models").stdout
     assert "rwkv7-tiny.pth" in listed
+    assert "RWKV-7" in listed
+    assert "fp32 pth" in listed
     assert "broken.pth" in listed
     told = [m for m in json.loads(skein("models", "--json").stdout) if not m["built_in"]]
     assert told[0]["info"]["shape"]["layers"] == 2

@@ -160,6 +160,7 @@ def test_bench_reports_what_it_measured(tiny_path, capsys) -> None:
     assert report["strategy"] == "cpu fp32"
     assert report["peer"] is None
     assert report["peak_bytes"] > report["resident_bytes"] > report["bytes_per_token"] > 0
+    assert report["first_load_s"] > 0
     for speed in ("load_s", "prefill_tokens_per_s", "decode_tokens_per_s"):
         assert report["ours"][speed] > 0
     read = report["bytes_per_token"] * report["ours"]["decode_tokens_per_s"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.checkpoint.shape import ModelShape
 from engine.errors import DownloadFailed, EngineError
 from engine.hub.catalogue import Catalogue, Search, Seed
 from engine.hub.connection import Hub, endpoint_or_default, use_proxy
@@ -58,17 +59,50 @@ def test_the_hub_is_read(full, tmp_path):
     assert not small.note
 
 
-def test_what_comes_later_says_so(full, tmp_path):
+def test_every_format_that_people_have_is_offered(full, tmp_path):
     models = {m.name: m for m in catalogue(full, tmp_path).refresh()}
-    for name in (
-        "rwkv7-g1d-0.1b-Q8_0.gguf",
-        "RWKV7-G1d-0.1B-HF",
-        "rwkv7a-g1b-0.1b-20250819-ctx4096.pth",
-    ):
-        assert not models[name].supported
-        assert models[name].note
-    assert models["RWKV7-G1d-0.1B-HF"].size_bytes == 8
-    assert models["RWKV7-G1d-0.1B-HF"].format == "folder"
+    assert all(model.supported and not model.note for model in models.values())
+    quantised, folder = models["rwkv7-g1d-0.1b-Q8_0.gguf"], models["RWKV7-G1d-0.1B-HF"]
+    assert (quantised.format, quantised.quantisation, quantised.bits) == ("gguf", "Q8_0", 8)
+    assert (folder.format, folder.size_bytes) == ("folder", 8)
+    deep = models["rwkv7a-g1b-0.1b-20250819-ctx4096.pth"]
+    assert deep.branch == "a"
+    assert deep.shape is not None
+    assert deep.shape.deep == 32
+
+
+@pytest.mark.parametrize(
+    ("file", "supported", "word"),
+    [
+        ("RWKV-x060-World-3B-v2.1-20240417-ctx4096.pth", True, "older generation"),
+        ("RWKV-5-World-0.4B-v2-20231113-ctx4096.pth", True, "older generation"),
+        ("RWKV-x052-World-0.4B-v2-20231113-ctx4096.pth", True, "older generation"),
+        ("RWKV-4-Pile-169M-20220807-8023.pth", True, "older generation"),
+        ("RWKV-x060-World-3B-Q8_0.gguf", False, "its .pth file only"),
+        ("RWKV-3-Pile-169M.pth", False, "RWKV-3 cannot be run"),
+        ("rwkv7a-g1b-0.1b-Q8_0.gguf", False, "its .pth file only"),
+        ("rwkv7b-g1b-0.1b-20250822-ctx4096.pth", False, "RWKV-7b cannot be run"),
+        ("rwkv8-preview-0.1b.pth", False, "RWKV-8 cannot be run"),
+        ("ARWKV-7B-Preview-0.1.gguf", False, "another architecture"),
+        ("QRWKV7-7B.pth", False, "another architecture"),
+        ("rwkv7-g1d-7.2b-Q8_0-00001-of-00002.gguf", False, "several parts"),
+        ("VisualRWKV-v7-0.1b.pth", False, "pictures"),
+    ],
+)
+def test_generations_are_told_apart(file, supported, word):
+    model = describe("someone/models", file)
+    assert (model.supported, word in model.note) == (supported, True), model.note
+    assert model.is_older == ("older" in model.note or "-x060-" in file)
+
+
+def test_bits_by_name_or_by_size():
+    size = ModelShape.released("0.1b").parameters
+    name = "rwkv7-g1d-0.1b-20260129-ctx8192"
+    assert describe(G1, f"{name}.pth", size_bytes=2 * size).bits == 16
+    assert describe(G1, f"{name}.pth", size_bytes=4 * size).bits == 32
+    assert describe(G1, f"{name}-Q4_K_M.gguf", size_bytes=9).bits == 4
+    assert describe(G1, f"{name}.gguf", size_bytes=size * 17 // 16).bits == 8
+    assert describe(G1, "unknown.pth", size_bytes=9).bits == 0
 
 
 def test_it_is_remembered_for_offline(full, tmp_path):
@@ -178,9 +212,8 @@ def test_families_are_in_the_order_of_people(full, tmp_path):
         "RWKV-7 G1 1.5B",
         "RWKV-7 World 0.1B",
     ]
-    assert [model.release for model in families[0].variants][:2] == ["g1d", "g1a"]
-    assert families[0].newest.supported
-    assert not families[-1].supported
+    assert [model.release for model in families[0].variants] == ["g1d"] * 3 + ["g1a"]
+    assert families[0].newest.name == "rwkv7-g1d-0.1b-20260129-ctx8192.pth"
 
 
 def test_a_model_survives_json():
@@ -195,8 +228,15 @@ def test_other_uses_are_named():
         assert word in model.note
 
 
-def test_web_rwkv_files_are_not_taken_for_ours():
-    assert not describe("mollysama/rwkv-mobile-models", "WebRWKV/rwkv7-g1d-0.1b.st").supported
+def test_web_rwkv_files_are_safetensors_too():
+    model = describe("mollysama/rwkv-mobile-models", "WebRWKV/rwkv7-g1d-0.1b.st")
+    assert (model.supported, model.format) == (True, "safetensors")
+
+
+def test_older_generations_come_last():
+    names = ("RWKV-x060-World-3B-v2.1.pth", "rwkv7-g1d-7.2b.pth", "RWKV-x070-World-1.5B-v3.pth")
+    titles = [family.title for family in group(describe(G1, name) for name in names)]
+    assert titles == ["RWKV-7 G1 7.2B", "RWKV-7 World 1.5B", "RWKV-6 World 3B"]
 
 
 def test_parameter_counts():

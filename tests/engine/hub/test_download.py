@@ -109,18 +109,34 @@ def test_it_gives_up_and_keeps_what_came(server, hub, folder):
     assert server.asked("GET", "storage")[0].headers["range"].startswith("bytes=")
 
 
+def stop_at(
+    job: Download, bytes_here: int, stop: threading.Event
+) -> tuple[threading.Thread, list[float]]:
+    """Stop a download once so much of it is on the disk; return who watches, and when it was."""
+    stopped: list[float] = []
+
+    def watch() -> None:
+        deadline = time.monotonic() + 10
+        while job.received < bytes_here and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stopped.append(time.monotonic())
+        stop.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    return watcher, stopped
+
+
 def test_pause_is_quick_even_when_the_line_is_dead(server, hub, folder):
     server.faults = Faults(stall_after=200_000)
     stop = threading.Event()
     job = download(hub, folder)
-    timer = threading.Timer(0.15, stop.set)
-    timer.start()
-    began = time.monotonic()
+    watcher, stopped = stop_at(job, 200_000, stop)
     assert failure(job, stop).kind == "stopped"
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - stopped[0] < 0.8
     assert job.received == 200_000
     assert not (folder / NAME).exists()
-    timer.join()
+    watcher.join()
 
 
 def test_a_new_object_resumes(server, hub, folder):
@@ -290,8 +306,10 @@ def test_a_full_disk_is_seen_first(server, hub, folder):
 def test_only_what_is_missing_needs_room(server, hub, folder):
     server.faults = Faults(stall_after=1_900_000)
     stop = threading.Event()
-    threading.Timer(0.15, stop.set).start()
-    failure(download(hub, folder), stop)
+    job = download(hub, folder)
+    watcher, _ = stop_at(job, 1_900_000, stop)
+    failure(job, stop)
+    watcher.join()
     server.reset()
     run(download(hub, folder, margin_bytes=0, free_bytes=lambda _: 100_003))
 

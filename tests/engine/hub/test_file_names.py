@@ -53,10 +53,30 @@ def test_other_versions_and_branches_are_told_apart():
     assert parse_file_name("llama-3-8b.pth").version == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("RWKV-x060-World-1B6-v2.1-20240328-ctx4096.pth", "RWKV-6 World 1.6B"),
+        ("RWKV-5-World-1B5-v2-20231025-ctx4096.pth", "RWKV-5 World 1.5B"),
+        ("RWKV-4-Pile-169M-20220807-8023.pth", "RWKV-4 Pile 169M"),
+        ("RWKV-4-World-0.1B-v1-20230520-ctx4096.pth", "RWKV-4 World 0.1B"),
+    ],
+)
+def test_older_generations(name, title):
+    assert parse_file_name(name).title == title
+
+
+def test_a_transformer_with_rwkv_in_its_name_is_none():
+    assert parse_file_name("ARWKV-7B-Preview-0.1").version == 0
+    assert parse_file_name("QRWKV6-32B-Instruct").version == 0
+
+
 def test_quantisation_is_not_a_word():
     parsed = parse_file_name("rwkv7-g1e-13.3b-Q4_K_M-better_quantization-20260319.gguf")
     assert (parsed.quantisation, parsed.words) == ("Q4_K_M", ())
     assert parse_file_name("rwkv7-g1a-0.4b-FP16.gguf").quantisation == "FP16"
+    dotted = parse_file_name("rwkv7-g1d-0.1b-20260129-ctx8192.Q5_K_M.gguf")
+    assert (dotted.quantisation, dotted.title) == ("Q5_K_M", "RWKV-7 G1 0.1B")
 
 
 @pytest.mark.parametrize(

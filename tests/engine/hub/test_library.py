@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.folders import Folders
 from engine.hub.library import hub_cache, model_places, scan
 from engine.settings import Settings
-from tests.tiny import write_tiny_pth
+from tests.engine.checkpoint.huggingface_files import write_folder
+from tests.tiny import tiny_weights, write_tiny_pth
 
 
 @pytest.fixture
@@ -81,18 +83,29 @@ def test_the_hubs_cache_is_understood(model, tmp_path):
     assert found.info is not None
 
 
-def test_a_transformers_folder_is_one_model(tmp_path):
-    folder = tmp_path / "rwkv7-0.1B-g1"
-    folder.mkdir()
-    for name in (
-        "config.json",
-        "model-00001-of-00002.safetensors",
-        "model-00002-of-00002.safetensors",
-    ):
-        (folder / name).write_text("{}")
+def test_a_folder_in_the_hugging_face_layout_is_one_model(tmp_path):
+    folder = write_folder(tmp_path / "rwkv7-0.1B-g1", tiny_weights(width=64, vocab=256), shards=2)
     (found,) = scan([tmp_path])
     assert found.path == folder
-    assert "transformers" in found.problem
+    assert found.info is not None
+    assert (found.info.format, found.info.shape.width) == ("huggingface", 64)
+    assert scan([folder]) == [found]
+
+
+def test_such_a_folder_of_another_model_says_so(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (found,) = scan([tmp_path])
+    assert found.info is None
+    assert "llama" in found.problem
+
+
+def test_loras_and_states_are_known_as_such(tmp_path):
+    pair = {"blocks.0.att.key.lora_A": torch.zeros(4, 64)}
+    torch.save(pair | {"blocks.0.att.key.lora_B": torch.zeros(64, 4)}, tmp_path / "a.pth")
+    torch.save({"blocks.0.att.time_state": torch.zeros(1, 64, 64)}, tmp_path / "b.pth")
+    torch.save({"c": torch.zeros(1)}, tmp_path / "c.pth")
+    assert [m.kind for m in scan([tmp_path])] == ["lora", "state", ""]
 
 
 def test_places(folders: Folders, tmp_path):

@@ -26,6 +26,7 @@ void check_set(Result& result, const char* isa) {
     check_blocks(result, isa);
     check_head(result, isa);
     check_model(result, isa);
+    check_deep_model(result, isa);
     std::printf("%-14s %5d compared, %d wrong\n", isa, result.compared - compared,
                 result.wrong - before);
     std::fflush(stdout);
@@ -41,6 +42,7 @@ int main(int count, char** names) {
     for (int i = 0; const char* isa = skn_cpu_available(i); i++)
         if (asked_for(isa, count, names)) check_set(result, isa);
     check_refusals(result);
+    check_deep_refusals(result);
     check_tokenizer(result);
     check_sampler(result);
     check_tempo(result);

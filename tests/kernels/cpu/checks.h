@@ -114,6 +114,8 @@ void check_blocks(Result& result, const char* isa);
 void check_head(Result& result, const char* isa);
 void check_model(Result& result, const char* isa);
 void check_refusals(Result& result);
+void check_deep_model(Result& result, const char* isa);
+void check_deep_refusals(Result& result);
 void check_tokenizer(Result& result);
 void check_sampler(Result& result);
 void check_tempo(Result& result);

@@ -91,7 +91,15 @@ def sizes_of(weights: Mapping[str, torch.Tensor]) -> Sizes:
     vocab, width = weights["emb.weight"].shape
     ffn = weights["blocks.0.ffn.key.weight"].shape[0]
     ranks = [weights[f"blocks.{layers - 1}.att.{letter}1"].shape[1] for letter in "wavg"]
-    return Sizes(layers, width, heads, head_size, ffn, vocab, *ranks)
+    s1 = weights.get("blocks.0.ffn.s1")
+    deep = 0 if s1 is None else s1.shape[1]
+    return Sizes(layers, width, heads, head_size, ffn, vocab, *ranks, deep=deep)
+
+
+def tables(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return DeepEmbed's tables [L, V, n * n], in the weights' own type."""
+    layers = sizes_of(weights).layers
+    return torch.stack([weights[f"blocks.{i}.ffn.s_emb.weight"] for i in range(layers)])
 
 
 def load(weights: Mapping[str, torch.Tensor], weight_type: str, threads: int = 1) -> NativeModel:
@@ -99,10 +107,24 @@ def load(weights: Mapping[str, torch.Tensor], weight_type: str, threads: int = 1
     pool = Pool(library(), threads)
     model = NativeModel(library(), sizes_of(weights), weight_type, pool)
     for name, value in weights.items():
+        if name.endswith("s_emb.weight"):
+            continue
         tensor = value.contiguous()
         model.tensor(name, DTYPES[tensor.dtype], tensor.data_ptr(), tensor.numel())
     model.ready()
+    if sizes_of(weights).deep:
+        give_rows(model, tables(weights))
     return model
+
+
+def give_rows(model: NativeModel, tables: torch.Tensor) -> None:
+    """Let a model have its rows from tables [L, V, n * n]."""
+
+    def read(tokens: Sequence[int], address: int) -> None:
+        rows = tables[:, list(tokens)].contiguous()
+        ctypes.memmove(address, rows.data_ptr(), rows.nbytes)
+
+    model.set_rows(DTYPES[tables.dtype], read)
 
 
 class Adopted(NativeModel):
@@ -117,6 +139,15 @@ class Adopted(NativeModel):
         )
         _Handle.__init__(self, library(), "skn_model_destroy", pointer)
         self._pool, self._data = pool, data
+        self._rows_failure = None
+
+
+def aligned(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a copy that begins where packed weights may."""
+    room = np.zeros(len(data) + 64, np.uint8)
+    kept = room[-room.ctypes.data % 64 :][: len(data)]
+    kept[:] = data
+    return kept
 
 
 def adopt(data: NDArray[np.uint8], sizes: Sizes, weight_type: str) -> NativeModel:

@@ -27,10 +27,12 @@ class PlainModel {
 
     Doubles step(int token, State<double>& state) const {
         const float* row = t_.at("emb.weight").data() + size_t(token) * size_t(s_.width);
-        Doubles x = norm(Doubles(row, row + s_.width), "blocks.0.ln0"), v_first;
+        const Doubles x0 = norm(Doubles(row, row + s_.width), "blocks.0.ln0");
+        Doubles x = x0, v_first;
         for (int i = 0; i < s_.layers; i++) {
             add(x, time_mix(i, norm(x, block(i) + "ln1"), state, v_first));
-            add(x, channel_mix(i, norm(x, block(i) + "ln2"), state));
+            const Doubles h = norm(x, block(i) + "ln2");
+            add(x, channel_mix(i, h, gate(i, token, x0, h), state));
         }
         return times("head.weight", norm(x, "ln_out"), s_.vocab);
     }
@@ -145,12 +147,30 @@ class PlainModel {
                           at(att + "ln_x.bias", from + i) + bonus * v[from + i];
     }
 
-    Doubles channel_mix(int layer, const Doubles& h, State<double>& state) const {
+    // What DeepEmbed scales k with: ones without it.
+    Doubles gate(int layer, int token, const Doubles& x0, const Doubles& h) const {
+        if (!s_.deep) return Doubles(size_t(s_.ffn), 1);
+        const std::string ffn = block(layer) + "ffn.";
+        const size_t n = size_t(s_.deep);
+        Doubles row = times(ffn + "s_emb_x.weight", x0, s_.deep * s_.deep);
+        for (size_t i = 0; i < n * n; i++)
+            row[i] += at(ffn + "s_emb.weight", size_t(token) * n * n + i);
+        const Doubles in = through(ffn + "s1", h);
+        Doubles out(n);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) out[j] += in[i] * row[i * n + j];
+        Doubles gates = through(ffn + "s2", out);
+        for (size_t i = 0; i < gates.size(); i++) gates[i] += at(ffn + "s0", i);
+        return gates;
+    }
+
+    Doubles channel_mix(int layer, const Doubles& h, const Doubles& gates,
+                        State<double>& state) const {
         const std::string ffn = block(layer) + "ffn.";
         double* before = state.ffn_shift.data() + size_t(layer) * h.size();
         Doubles k = times(ffn + "key.weight", mixed(h, before, ffn + "x_k"), s_.ffn);
         std::copy(h.begin(), h.end(), before);
-        for (double& one : k) one = one > 0 ? one * one : 0;
+        for (size_t i = 0; i < k.size(); i++) k[i] = k[i] > 0 ? k[i] * k[i] * gates[i] : 0;
         return times(ffn + "value.weight", k, s_.width);
     }
 

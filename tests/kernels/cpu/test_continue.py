@@ -105,7 +105,7 @@ def test_it_goes_on_where_the_beginning_ended(
 def test_tokens_are_for_whole_models_and_residuals_for_ends(
     library: Library, weights: dict[str, torch.Tensor]
 ) -> None:
-    assert ABI_VERSION == 2
+    assert ABI_VERSION == 3
     end = Run(end_of(library, weights, 1, "fp32"), 2)
     state = [array.ctypes.data for array in (end.att, end.wkv, end.ffn)]
     with pytest.raises(NativeError, match="begins at layer 1"):

@@ -13,6 +13,8 @@ TYPES = ["fp32", "bf16", "fp16", "int8", "q4"]
 TOKENS = [3, 77, 0, 300, 12, 12, 5]
 VOCAB = 333
 NARROW = 256  # kNarrow of model.h
+LORAS = {"w1", "w2", "a1", "a2", "v1", "v2", "g1", "g2", "s1", "s2"}
+AS_LORAS = ("ffn.s_emb_x.weight",)  # held in their type
 
 
 def model_weights(**options) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
@@ -44,11 +46,19 @@ def as_packed(weights: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Te
     table = "fp16" if narrow and kind == "q4" else lora_kind
     out = dict(weights)
     for name, value in weights.items():
-        lora = name[-2:] in ("w1", "w2", "a1", "a2", "v1", "v2", "g1", "g2")
+        lora = name.split(".")[-1] in LORAS
         if value.dim() != 2 or not (lora or name.endswith(".weight")):
             continue
+        if name.endswith("ffn.s_emb.weight"):  # never held
+            continue
         w = (value.T if lora else value).numpy()
-        held = table if name in ("emb.weight", "head.weight") else lora_kind if lora else kind
+        held = (
+            table
+            if name in ("emb.weight", "head.weight")
+            else lora_kind
+            if lora or name.endswith(AS_LORAS)
+            else kind
+        )
         is_value = name.endswith("ffn.value.weight")
         got = native.rounded("portable", held, w, value=is_value)
         out[name] = torch.from_numpy(got.T.copy() if lora else got)
@@ -143,9 +153,7 @@ def test_packed_weights_can_be_adopted(kind: str) -> None:
     data = native.packed(model)
     assert len(data) == model.weights_bytes
     assert len(data) == native.library().packed_bytes(native.sizes_of(WEIGHTS), kind)
-    room = np.zeros(len(data) + 64, np.uint8)
-    kept = room[-room.ctypes.data % 64 :][: len(data)]
-    kept[:] = data
+    kept = native.aligned(data)
     del model, data
     again = native.adopt(kept, native.sizes_of(WEIGHTS), kind)
     state = native.State(native.sizes_of(WEIGHTS))

@@ -1,0 +1,66 @@
+"""The vocabulary of a model that is converted: read for a GGUF, put beside other files.
+
+Knows where each format keeps its vocabulary, not how text is cut into tokens.
+"""
+
+from pathlib import Path
+
+from engine.checkpoint import ModelInfo
+from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
+from engine.checkpoint.info import TOKENIZER_FILE, VOCABULARY_FILE
+from engine.errors import EngineError, UnsupportedModel
+from engine.files import write_atomically
+from engine.vocabulary import (
+    JSON_VOCABULARY,
+    format_vocabulary,
+    read_vocabulary,
+    world_vocabulary_path,
+)
+
+
+def vocabulary_of(info: ModelInfo) -> dict[int, bytes]:
+    """Return id -> bytes of a model whose vocabulary is in the World format.
+
+    Raises UnsupportedModel for a tokenizer.json, DamagedFile, EngineError.
+    """
+    if info.tokenizer == "world":
+        return read_vocabulary(world_vocabulary_path())
+    if info.tokenizer == "gguf":
+        return read_gguf_vocabulary(info.path)
+    if info.tokenizer.endswith(".txt") or info.tokenizer == JSON_VOCABULARY:
+        return read_vocabulary(_beside(info))
+    raise UnsupportedModel(
+        f"{info.name} has the vocabulary {info.tokenizer}, which GGUF files of RWKV cannot hold.",
+        "Convert it to .pth or .safetensors.",
+    )
+
+
+def put_vocabulary_beside(info: ModelInfo, target: Path) -> None:
+    """Write a vocabulary of the model's own beside ``target``, where no other file has its name.
+
+    The World vocabulary is nobody's own, and one that is missing is not written. Raises
+    EngineError when another vocabulary is there, and what ``vocabulary_of`` raises.
+    """
+    if info.tokenizer == "world":
+        return
+    is_json = info.tokenizer.endswith(".json") and info.tokenizer != JSON_VOCABULARY
+    place = target.with_name(TOKENIZER_FILE if is_json else VOCABULARY_FILE)
+    if info.tokenizer != "gguf" and not _beside(info).is_file():
+        return
+    data = _beside(info).read_bytes() if is_json else format_vocabulary(vocabulary_of(info))
+    if not place.exists():
+        write_atomically(place, data)
+    elif place.read_bytes() != data if is_json else _differs(place, info):
+        raise EngineError(
+            f"{place.name} of another model is in the folder {place.absolute().parent.name}.",
+            "Choose another folder: a model looks for its vocabulary beside it.",
+        )
+
+
+def _differs(place: Path, info: ModelInfo) -> bool:
+    return read_vocabulary(place) != vocabulary_of(info)
+
+
+def _beside(info: ModelInfo) -> Path:
+    folder = info.path if info.path.is_dir() else info.path.parent
+    return folder / info.tokenizer
