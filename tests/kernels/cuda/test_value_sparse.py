@@ -72,8 +72,7 @@ def matrix_of(kind: Kind, values: Tensor) -> Matrix:
 
 
 def activation_of(ffn: int, active: float) -> Tensor:
-    x = torch.randn(ffn).square() * (torch.rand(ffn) < active)
-    return x
+    return torch.randn(ffn).square() * (torch.rand(ffn) < active)
 
 
 @pytest.mark.parametrize("kind", KINDS)
