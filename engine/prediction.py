@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.checkpoint.older_shape import OlderShape
 from engine.hardware.facts import Gpu, Hardware
 from engine.needs import (
+    BYTES_PER_WEIGHT,
     find_gpu,
     head_bytes,
     layer_bytes,
@@ -72,7 +73,8 @@ def tokens_per_s(
         is_head = i == shape.layers
         layer = layer_bytes(shape, stage.weights, on_card=on_card)
         size = head_bytes(shape, stage.weights) if is_head else layer
-        write_s += size / speed.bytes_per_s
+        skipped = _skipped_bytes(shape, stage.weights) if on_card and not is_head else 0.0
+        write_s += (size - skipped) / speed.bytes_per_s
         if is_head:  # of a chunk, only the last token needs logits
             read_s += size / speed.bytes_per_s / chunk
             continue
@@ -103,7 +105,7 @@ def speed_of(
     if native:
         return _native_speed(hardware, stage.weights)
     if on_card:
-        return _card_speed(find_gpu(hardware, stage))
+        return _card_speed(find_gpu(hardware, stage), stage.weights)
     if stage.kind == "cpu":
         return _cpu_speed(hardware, stage.weights)
     gpu = find_gpu(hardware, stage)
@@ -202,20 +204,30 @@ def _gpu_speed(gpu: Gpu | None, kind: str, weights: str) -> Speed:
     )
 
 
-# Our engine for cards, from its prototype on an H100 (targets.md, 2): 5 to 6 us a layer and token
-# besides the bytes, seven launches behind each other; chunks at 0.6 of what the tensor cores do.
+# Our engine for cards on an H100 (ARCHITECTURE.md, "Measured on one card"): within a tenth of 11 of
+# 15 figures, the others within a fifth. Launches behind each other take so long a layer besides the
+# bytes; wide models leave out the rows of zeros, four of five at least.
 _CARD_SHARE = 0.88
-_CARD_WRITE_LAYER_S = 6e-6
+_CARD_WRITE_LAYER_S = {"int8": 10e-6, "q4": 13e-6}
+_CARD_WRITE_16_BITS_LAYER_S = 6e-6
+_CARD_SKIPS_FROM_WIDTH, _CARD_SKIPPED = 2048, 0.8
 _CARD_READ_LAYER_S = 0.15e-3
 _CARD_READ_EFFICIENCY = 0.8
 
 
-def _card_speed(gpu: Gpu | None) -> Speed:
+def _skipped_bytes(shape: "ModelShape", weights: str) -> float:
+    """Return the bytes of a layer's value matrix that our engine for cards leaves unread."""
+    if shape.width < _CARD_SKIPS_FROM_WIDTH:
+        return 0.0
+    return _CARD_SKIPPED * shape.width * shape.ffn * BYTES_PER_WEIGHT[weights]
+
+
+def _card_speed(gpu: Gpu | None, weights: str) -> Speed:
     bandwidth = (gpu.bandwidth if gpu else None) or DEFAULT_GPU_BANDWIDTH
     return Speed(
         bandwidth * _CARD_SHARE,
         bandwidth * _FLOPS_PER_BYTE["cuda"] * _CARD_READ_EFFICIENCY,
-        _CARD_WRITE_LAYER_S,
+        _CARD_WRITE_LAYER_S.get(weights, _CARD_WRITE_16_BITS_LAYER_S),
         _CARD_READ_LAYER_S,
     )
 

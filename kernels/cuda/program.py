@@ -35,7 +35,7 @@ __all__ = [
 FOLDER = Path(__file__).parent
 BASE = "device.cuh"
 SHARED_BYTES_OF_ALL = 48 * 1024
-"""Shared memory that a block gets without asking."""
+"""Shared memory that a block gets without asking, static and dynamic."""
 
 
 class LaunchLike(Protocol):
@@ -211,9 +211,9 @@ class Kernel:
         dependent: bool = False,
     ) -> "Launch":
         """See KernelLike. Cards before sm_90 wait for the kernel before, dependent or not."""
-        if shared_bytes > self._allowed_bytes:
+        if shared_bytes and shared_bytes + self.resources[2] > self._allowed_bytes:
             self.card.allow_shared(self.function, shared_bytes)
-            self._allowed_bytes = shared_bytes
+            self._allowed_bytes = shared_bytes + self.resources[2]
         return Launch(
             self,
             three(grid),

@@ -21,7 +21,7 @@ _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
 _MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
-_VERY_WIDE, _FETCHED_KIB = 4096, 8192
+_FETCHED_KIB = ((4096, 8192), (2560, 4096), (0, 0))  # from a width on
 _ADD_THREADS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
@@ -80,7 +80,7 @@ def default_cut(sizes: Sizes, kind: Kind) -> Cut:
     blocks = 256 if kind == "q4" else 80
     parts = min(_MOST_PARTS, max(2, -(-blocks // _tiles(sizes, cut.tile))))
     groups = min(_rounded(-(-sizes.ffn // GROUP // parts), 2), _MOST_GROUPS)
-    fetched = _FETCHED_KIB if sizes.width >= _VERY_WIDE else 0
+    fetched = next(kib for width, kib in _FETCHED_KIB if sizes.width >= width)
     return replace(cut, split=split, groups=groups, in_value=fetched, in_output=fetched)
 
 
