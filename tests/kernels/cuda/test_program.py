@@ -14,7 +14,7 @@ from kernels.cuda import program as programs
 from kernels.cuda.arguments import CudaProblem
 from kernels.cuda.cubins import CubinCache
 from kernels.cuda.driver import Driver
-from kernels.cuda.program import CardPrograms, Program, joined
+from kernels.cuda.program import SHARED_BYTES_OF_ALL, CardPrograms, Program, joined
 
 STREAM = 0x1234_5678_9ABC
 SOURCE = "KERNEL(64) scale(float* x, long long n, float by) { if (threadIdx.x < n) x[0] *= by; }\n"
@@ -117,6 +117,15 @@ def test_much_shared_memory_is_asked_for_once(stub: Stub, source: Path) -> None:
     assert stub.seen.allowed_bytes == 100_000
     kernel.bind(1, 64, [None, 0, 0.0], shared_bytes=60_000)
     assert stub.seen.allowed_bytes == 100_000
+
+
+def test_static_and_dynamic_memory_count_together(stub: Stub, source: Path) -> None:
+    kernel = Program([source], 0).kernel("scale")
+    static = kernel.resources[2]
+    assert static
+    just_too_much = SHARED_BYTES_OF_ALL - static + 1
+    kernel.bind(1, 1, [torch.zeros(4), 0, 0.0], shared_bytes=just_too_much)
+    assert stub.seen.allowed_bytes == just_too_much
 
 
 def test_a_thread_without_a_context_is_lent_the_cards(stub: Stub, source: Path) -> None:
