@@ -22,7 +22,8 @@ from engine.vocabulary import (
     world_vocabulary_path,
 )
 
-_WORLD_ROWS = 65536
+WORLD_ROWS = 65536
+"""Of the embeddings of models with the World vocabulary."""
 _LIMIT_BYTES = 8 << 20
 _LARGE_BYTES = 500_000  # half of the World's file
 _LONGEST_MATCH = "RWKV7LongestMatch"
@@ -36,7 +37,7 @@ def vocabulary_beside(path: Path, rows: int) -> str:
     nothing lies there, the file is named that people can add.
     """
     own = path.with_name(VOCABULARY_FILE)
-    if rows == _WORLD_ROWS:
+    if rows == WORLD_ROWS:
         is_large = own.is_file() and own.stat().st_size > _LARGE_BYTES
         return VOCABULARY_FILE if is_large and not _is_world_text(own) else "world"
     usual = PILE_TOKENIZER_FILE if rows in PILE_VOCABS else TOKENIZER_FILE
@@ -54,7 +55,7 @@ def folder_vocabulary(folder: Path, rows: int) -> str:
     for path in (*sorted(folder.glob("rwkv_vocab_v*.txt")), folder / VOCABULARY_FILE):
         if path.is_file():
             return "world" if _is_world_text(path) else path.name
-    if rows == _WORLD_ROWS:
+    if rows == WORLD_ROWS:
         return _of_world_size(folder)
     if (folder / TOKENIZER_FILE).is_file() and _model_type(folder) != _LONGEST_MATCH:
         return TOKENIZER_FILE
