@@ -22,7 +22,6 @@ from engine.checkpoint.older_names import older_tensors
 from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
 from engine.checkpoint.sniff import check_is_file
-from engine.checkpoint.storage import SourceFiles
 from engine.errors import DamagedFile, UnsupportedModel
 from engine.lora_use import LoraUse as LoraUse
 from engine.lora_use import parse_lora as parse_lora
@@ -62,11 +61,11 @@ class LoraFile:
         """Read the table. Raises DamagedFile, UnsafeFile, UnsupportedModel, OSError."""
         check_is_file(path)
         self.path = path
-        self._files = SourceFiles([path])
+        self._file = TensorFile(path)
         try:
             self._read_table()
         except BaseException:
-            self._files.close()
+            self._file.close()
             raise
 
     def __enter__(self) -> "LoraFile":
@@ -77,11 +76,10 @@ class LoraFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._files.close()
+        self._file.close()
 
     def _read_table(self) -> None:
-        name = self.path.name
-        entries = read_table(self._files.file(0), name, self._files.size_bytes(0)).entries
+        name, entries = self.path.name, dict(self._file.entries)
         _refuse_others(entries, name)
         alpha = entries.pop(ALPHA, None)
         self.pairs, rest = _pairs(entries, name)
