@@ -218,8 +218,14 @@ def _data_offset(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> int:
     )
 
 
-def unsafe(name: str, error: ForbiddenName) -> UnsafeFile:
-    """Return the refusal of a file whose pickle names what is no tensor."""
+def unsafe(name: str, error: ForbiddenName) -> UnsafeFile | UnsupportedModel:
+    """Return the refusal of a file whose pickle names what is no tensor, or an odd kind of one."""
+    if error.args[0].startswith("torch._utils._rebuild_"):  # of 8 bits, sparse, quantised
+        return UnsupportedModel(
+            f"{name} holds tensors in a number type or a form that is not read here; "
+            "bf16, fp16 or fp32 was expected.",
+            "Choose the 16-bit file of this model.",
+        )
     return UnsafeFile(
         f"{name} wants to run code when it is opened (it asks for {error.args[0][:80]}).",
         "Do not use it. Choose a file that holds only weights, best from the model's author.",
