@@ -79,6 +79,8 @@ def read_vocabulary(path: Path) -> dict[int, bytes]:
 
 def _json_entries(raw: bytes, name: str) -> dict[int, bytes]:
     try:
+        if sum(map(raw.count, (b",", b"[", b"{"))) > 2 * _MOST_TOKENS:
+            raise ValueError("it holds more values than a vocabulary")
         return json_vocabulary(json.loads(raw))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(f"The vocabulary {name} makes no sense.") from error
