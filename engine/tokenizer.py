@@ -214,7 +214,7 @@ class JsonTokenizer:
 def _is_byte_level(path: Path) -> bool:
     """Whether the pieces of a tokenizer.json spell bytes as letters."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_text("utf-8"))
         spelt = json.dumps([content.get("decoder"), content.get("pre_tokenizer")])
     except (
         ValueError,

@@ -60,7 +60,7 @@ def read_vocabulary(path: Path) -> dict[int, bytes]:
     except UnicodeDecodeError as error:
         raise DamagedFile(f"The vocabulary {path.name} is not UTF-8 text.") from error
     is_json = path.name == JSON_VOCABULARY
-    tokens = _json_entries(raw, path.name) if is_json else dict(_entries(text, path.name))
+    tokens = _json_entries(text, path.name) if is_json else dict(_entries(text, path.name))
     if max(tokens, default=0) >= _MOST_TOKENS or min(tokens, default=0) < 0:
         raise DamagedFile(
             f"The vocabulary {path.name} has an id below 0 or above {_MOST_TOKENS:,}, as no "
@@ -77,11 +77,11 @@ def read_vocabulary(path: Path) -> dict[int, bytes]:
     return tokens
 
 
-def _json_entries(raw: bytes, name: str) -> dict[int, bytes]:
+def _json_entries(text: str, name: str) -> dict[int, bytes]:
     try:
-        if sum(map(raw.count, (b",", b"[", b"{"))) > 2 * _MOST_TOKENS:
+        if sum(map(text.count, (",", "[", "{"))) > 2 * _MOST_TOKENS:
             raise ValueError("it holds more values than a vocabulary")
-        return json_vocabulary(json.loads(raw))
+        return json_vocabulary(json.loads(text))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(f"The vocabulary {name} makes no sense.") from error
 

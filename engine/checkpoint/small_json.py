@@ -23,7 +23,7 @@ def read_small_json(path: Path, limit_bytes: int, most_values: int) -> dict[str,
     if sum(map(raw.count, (b",", b"[", b"{"))) > most_values:
         raise ValueError("it holds more values than such a file needs")
     try:
-        content = json.loads(raw)
+        content = json.loads(raw.decode("utf-8-sig"))  # bytes might be in any encoding
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     if not isinstance(content, dict) or not _is_shallow(content):

@@ -62,7 +62,8 @@ class Bench:
             for number in range(3):
                 self._read(reader, written(case(reader, number), self._folder / "x"))
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + _ADDRESS_BYTES,) * 2)
+        most = taken + _ADDRESS_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         gc.collect()
         gc.freeze()  # what is there now need not be looked through for every input
         self._guard.install()
