@@ -27,6 +27,7 @@ _LONGEST_NAME = 1024
 _LARGEST_SIZE = 1 << 40
 # What is kept as objects takes many times its bytes: a model of 61 layers has 1,900 tensors.
 _MOST_ENTRIES = 10_000
+_MOST_STRINGS = 1 << 20  # in one array: each is passed over by itself
 _MOST_TEXT_BYTES = 1 << 20  # of all facts together; longer ones are only located
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
@@ -247,6 +248,8 @@ def _array(cursor: _Cursor) -> GgufArray:
     count = cursor.count(size)
     start = cursor.at
     if kind == _STRING:
+        if count > _MOST_STRINGS:
+            raise cursor.damaged(f"an array in it claims {count:,} texts")
         cursor.skip_strings(count)
     else:
         cursor.skip(count * size)

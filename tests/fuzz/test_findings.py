@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 import struct
+import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -225,3 +228,33 @@ def test_a_legacy_state_that_claims_terabytes(tmp_path: Path):
 @pytest.mark.parametrize("source", ["\0", "\ud800", "x" * 9000])
 def test_packed_weights_of_a_source_that_is_no_name(source: str):
     assert not _is_of_use(PackedHeader(packed_key(), (source,), ""), packed_key())
+
+
+# Heads of gigabytes, in files that take no room
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("x.st", struct.pack("<Q", 2_900_000_000) + b"{"),
+        ("x.st", struct.pack("<Q", 99_000_000) + b"{"),
+        ("x.gguf", gguf((b"x", 8, struct.pack("<Q", 2_900_000_000)), tensors=1)),
+        ("x.gguf", gguf((b"x", 9, struct.pack("<IQ", 8, 300_000_000)), tensors=1)),
+        ("x.pth", b"PK\3\4" + bytes(60)),
+    ],
+    ids=["st header", "st header of 99 MB", "gguf text", "gguf array", "pth"],
+)
+def test_heads_of_gigabytes(tmp_path: Path, name: str, start: bytes):
+    path = tmp_path / name
+    path.write_bytes(start)
+    os.truncate(path, 3_000_000_000)
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(EngineError):
+            inspect(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 400_000_000
+    assert time.process_time() - began < 4
