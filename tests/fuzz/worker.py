@@ -122,6 +122,7 @@ def _import_all() -> None:
         "encodings.latin_1",
         "encodings.idna",
         "gguf.quants",
+        "tokenizers",
     ):
         importlib.import_module(name)
 
