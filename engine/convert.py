@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.backends.base import IsCancelled, Progress
     from engine.checkpoint import Checkpoint
     from engine.checkpoint.entries import TensorEntry
-    from engine.lora_files import LoraUse
+    from engine.lora_use import LoraUse
     from engine.weight_files import OutTensor
     from engine.weight_pieces import WeightPieces
 

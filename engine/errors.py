@@ -4,14 +4,23 @@
 The window and the command line show both; nobody ever branches on their text.
 """
 
+_MOST_LETTERS = 2000
+
 
 class EngineError(Exception):
     """Something went wrong that the user should read about."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _shown(message)
+        self.hint = _shown(hint)
+        super().__init__(self.message)
+
+
+def _shown(text: str) -> str:
+    """Return a text that can be printed: names in files may hold halves of characters, or books."""
+    if len(text) > _MOST_LETTERS:
+        text = f"{text[: _MOST_LETTERS // 2]} ... {text[-_MOST_LETTERS // 2 :]}"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class UnsupportedModel(EngineError):

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -22,10 +21,11 @@ from engine.checkpoint.names import Shape, expected_tensors
 from engine.checkpoint.older_names import older_tensors
 from engine.checkpoint.older_shape import OlderShape
 from engine.checkpoint.shape import ModelShape
-from engine.checkpoint.sniff import check_is_file, read_table
+from engine.checkpoint.sniff import check_is_file
 from engine.errors import DamagedFile, UnsupportedModel
 from engine.lora_use import LoraUse as LoraUse
 from engine.lora_use import parse_lora as parse_lora
+from engine.tensor_file import TensorFile
 
 ALPHA = "lora_alpha"
 """A tensor of one element with the scale that the pairs were trained with. Ours; RWKV-PEFT's
@@ -61,7 +61,7 @@ class LoraFile:
         """Read the table. Raises DamagedFile, UnsafeFile, UnsupportedModel, OSError."""
         check_is_file(path)
         self.path = path
-        self._file = cast("BinaryIO", path.open("rb", buffering=0))
+        self._file = TensorFile(path)
         try:
             self._read_table()
         except BaseException:
@@ -79,8 +79,7 @@ class LoraFile:
         self._file.close()
 
     def _read_table(self) -> None:
-        name, size_bytes = self.path.name, self.path.stat().st_size
-        entries = read_table(self._file, name, size_bytes).entries
+        name, entries = self.path.name, dict(self._file.entries)
         _refuse_others(entries, name)
         alpha = entries.pop(ALPHA, None)
         self.pairs, rest = _pairs(entries, name)
@@ -96,10 +95,10 @@ class LoraFile:
         """The scale that it was trained with; None where the file does not tell."""
 
     def _alpha(self, entry: TensorEntry) -> float:
-        values = self.read(replace(entry, shape=(element_count(entry.shape),)))
-        if values.size != 1 or not values[0] > 0:
+        alpha = float(self.read(entry).item()) if element_count(entry.shape) == 1 else 0.0
+        if not alpha > 0:
             raise DamagedFile(f"{self.path.name} is damaged: its {ALPHA} is no positive number.")
-        return float(values[0])
+        return alpha
 
     def scale(self, pair: Pair) -> float:
         """Return alpha / r; 1 where the file does not tell alpha."""
@@ -115,11 +114,7 @@ class LoraFile:
                 f"{self.path.name} holds {entry.name[:80]} as {entry.dtype}; "
                 "bf16, fp16 or fp32 was expected."
             )
-        raw = np.frombuffer(self._bytes(entry), NUMPY_TYPES[entry.dtype]).reshape(entry.shape)
-        if entry.dtype == "bf16":  # the upper half of an fp32
-            values = (raw.astype(np.uint32) << 16).view(np.float32)
-        else:
-            values = raw.astype(np.float32)
+        values = self._file.read(entry)
         if not np.isfinite(values).all():
             raise DamagedFile(
                 f"{self.path.name} holds values that are not numbers (NaN or infinity) in "
@@ -137,7 +132,7 @@ class LoraFile:
         for name in sorted(tensors):
             entry = tensors[name]
             total.update(f"\0{name} {entry.dtype} {entry.shape}\0".encode())
-            total.update(self._bytes(entry))
+            total.update(self._file.raw(entry))
         return total.hexdigest()
 
     def require_fit(self, shape: ModelShape, model_name: str) -> None:
@@ -162,17 +157,6 @@ class LoraFile:
                 f"and the model's is {list(wanted)}.",
                 "Load the model that the LoRA was trained on.",
             )
-
-    def _bytes(self, entry: TensorEntry) -> bytearray:
-        data = bytearray(entry.size_bytes)
-        view, filled = memoryview(data), 0
-        self._file.seek(entry.offset)
-        while filled < len(data):
-            got = self._file.readinto(view[filled:])  # type: ignore[attr-defined]
-            if not got:
-                raise DamagedFile(f"{self.path.name} became shorter while it was read.")
-            filled += got
-        return data
 
 
 def _tensors_of(shape: ModelShape) -> dict[str, Shape]:

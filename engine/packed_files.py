@@ -208,7 +208,7 @@ def _is_of_use(header: PackedHeader, coming: PackedKey) -> bool:
         return False
     try:
         stamp = source_stamp(Path(source) for source in header.sources)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: what is no name of a file
         return False
     return stamp == (key.source_bytes, key.source_time_ns)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine.errors import DamagedFile, EngineError
 from engine.snapshot import Snapshot, load_snapshot, save_snapshot
-from engine.state import read_metadata
+from engine.state import read_metadata, tokens_read
 
 _log = logging.getLogger(__name__)
 
@@ -124,12 +124,13 @@ _OWN_WORDS = {
 
 def _persona(path: Path) -> Persona:
     words = read_metadata(path)
-    if not words.get("tokens_read", "").isdecimal():
+    read = tokens_read(words)
+    if read is None:
         raise DamagedFile(f"{path.name} is not a state file of Skein.")
     return Persona(
         words.get("name") or path.stem,
         words.get("fingerprint", ""),
-        int(words["tokens_read"]),
+        read,
         words.get("created", ""),
         path.stat().st_size,
         path,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["model", "lora", "state", "folder", "refused"]
 _TIME_STATE = ".time_state"
-_DIGITS = 19  # of a count that a person could reach; int() refuses thousands of them
 log = logging.getLogger(__name__)
 
 
@@ -144,15 +143,14 @@ def state_facts(path: Path) -> StateFacts:
     entries = table.entries
     if "wkv" not in entries:
         return StateFacts(_layers_of_others(path, entries))
-    from engine.state import read_metadata
+    from engine.state import read_metadata, tokens_read
 
     words = read_metadata(path)
-    read = words.get("tokens_read", "")
     return StateFacts(
         entries["wkv"].shape,
         words.get("name", ""),
         words.get("fingerprint", ""),
-        int(read) if read.isdecimal() and len(read) < _DIGITS else 0,
+        tokens_read(words) or 0,
     )
 
 

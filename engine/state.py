@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from engine.errors import DamagedFile, StateMismatch
+from engine.errors import DamagedFile, EngineError, StateMismatch, UnsupportedModel
 from engine.files import write_atomically
+from engine.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelShape
+    from engine.checkpoint.entries import TensorEntry
 
 FORMAT_VERSION = "1"
 NOTHING_SUMMED = -1e30
 """The exponent of RWKV-4's sums when nothing was read yet."""
+_MOST_DIGITS = 18
 _STATE_NAMES = ("att_shift", "wkv", "ffn_shift")
 
 
@@ -136,13 +138,14 @@ def load_state(path: Path) -> StateFile:
     FileNotFoundError when there is none.
     """
     try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            # clone: without it every array keeps the whole file mapped
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        with TensorFile(path, state=True) as file:
+            metadata = dict(file.metadata)
+            _require_known(path, metadata, file.entries)
+            tensors = {
+                name: torch.from_numpy(file.read(entry)) for name, entry in file.entries.items()
+            }
+    except UnsupportedModel as error:
         raise _damaged(path) from error
-    _require_known(path, metadata, tensors)
     extras = {
         name.removeprefix("extra."): tensor
         for name, tensor in tensors.items()
@@ -152,7 +155,7 @@ def load_state(path: Path) -> StateFile:
         tensors["att_shift"],
         tensors["wkv"],
         tensors["ffn_shift"],
-        int(metadata["tokens_read"]),
+        tokens_read(metadata) or 0,
     )
     return StateFile(state, metadata, extras)
 
@@ -163,21 +166,27 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises DamagedFile when it is not a safetensors file.
     """
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except SafetensorError as error:
+        with TensorFile(path, state=True) as file:
+            return dict(file.metadata)
+    except EngineError as error:
         raise _damaged(path) from error
 
 
-def _require_known(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+def tokens_read(metadata: Mapping[str, str]) -> int | None:
+    """Return how many tokens a state says it has read; None for what is no such number."""
+    said = metadata.get("tokens_read", "")
+    return int(said) if len(said) <= _MOST_DIGITS and said.isdecimal() else None
+
+
+def _require_known(
+    path: Path, metadata: Mapping[str, str], entries: "Mapping[str, TensorEntry]"
+) -> None:
     if metadata.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
         raise DamagedFile(
             f"{path.name} was saved by a newer Skein.", "Update Skein, then open it again."
         )
-    complete = all(
-        name in tensors and tensors[name].dtype == torch.float32 for name in _STATE_NAMES
-    )
-    if not complete or not metadata.get("tokens_read", "").isdecimal():
+    complete = all(name in entries and entries[name].dtype == "fp32" for name in _STATE_NAMES)
+    if not complete or tokens_read(metadata) is None:
         raise _damaged(path)
 
 

@@ -8,23 +8,21 @@ Knows files and tensors; which model a state is for, only its arrays' sizes can 
 """
 
 import io
-import pickle
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
+from engine.checkpoint.entries import NUMPY_TYPES, TensorEntry, narrowed
+from engine.errors import DamagedFile, EngineError, UnsupportedModel
 from engine.files import write_atomically
 from engine.snapshot import load_snapshot
 from engine.state import State, save_state
+from engine.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelShape
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 StateFormat = Literal["skein", "pth", "web-rwkv"]
 STATE_FORMATS: tuple[StateFormat, ...] = ("skein", "pth", "web-rwkv")
 
-_NAME = re.compile(r"(?:.*\.)?blocks\.(\d+)\.att\.time_state")
+_NAME = re.compile(r"(?:.*\.)?blocks\.(\d{1,6})\.att\.time_state", re.ASCII)
 _FP16_MAX = 65504.0
 
 
@@ -46,10 +44,9 @@ def import_state(path: Path, shape: "ModelShape | None" = None) -> State:
     kind = format_of(path)
     if kind == "skein":
         state = load_snapshot(path)[0].state
-    elif kind == "pth":
-        state = _from_matrices(path, _read_pth(path), transposed=False)
     else:
-        state = _from_matrices(path, _read_safetensors(path), transposed=True)
+        with TensorFile(path, state=True) as file:
+            state = _from_matrices(file, transposed=kind == "web-rwkv")
     if shape is not None:
         state.require_shape(shape)
     return state
@@ -105,12 +102,8 @@ def format_of(path: Path) -> StateFormat:
         return "pth"
     if start[8:9] != b"{":
         raise _no_state(path)
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            names = set(file.keys())
-    except SafetensorError as error:
-        raise _damaged(path) from error
-    return "skein" if "att_shift" in names else "web-rwkv"
+    with TensorFile(path, state=True) as file:
+        return "skein" if "att_shift" in file.entries else "web-rwkv"
 
 
 def _start(path: Path) -> bytes:
@@ -118,77 +111,41 @@ def _start(path: Path) -> bytes:
         return file.read(9)
 
 
-def _read_pth(path: Path) -> dict[str, Tensor]:
-    """Read the time_state tensors of a .pth; weights_only keeps it from running anything."""
-    is_zip = zipfile.is_zipfile(path)
-    if not is_zip and _start(path)[:2] == b"PK":
-        raise _damaged(path)  # the end of the archive, with its contents, is missing
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is odd about a file, we say ourselves
-            # mapped: a file may hold gigabytes of weights beside the state
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    except pickle.UnpicklingError as error:
-        raise UnsafeFile(
-            f"{path.name} holds more than tensors and could run code when it is opened.",
-            "It was not opened. Get the state from a source that you trust.",
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path) from error
-    return _tensors(content)
-
-
-def _tensors(content: Any) -> dict[str, Tensor]:  # noqa: ANN401 - whatever was in the file
-    if not isinstance(content, Mapping):
-        return {}
-    for wrapper in ("state_dict", "model"):
-        if isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-    return {
-        name: value
-        for name, value in content.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if _NAME.fullmatch(name)}  # noqa: SIM118
-    except SafetensorError as error:
-        raise _damaged(path) from error
-
-
-def _from_matrices(path: Path, tensors: Mapping[str, Tensor], *, transposed: bool) -> State:
+def _from_matrices(file: TensorFile, *, transposed: bool) -> State:
     """Build a state with zero shifts from one [H, N, N] matrix per layer."""
-    layers: dict[int, Tensor] = {}
-    for name, tensor in tensors.items():
+    layers: dict[int, TensorEntry] = {}
+    for name, entry in file.entries.items():
         if match := _NAME.fullmatch(name):
-            layers[int(match[1])] = tensor
+            layers[int(match[1])] = narrowed(entry)
     if not layers:
-        raise _no_state(path)
-    wkv = _stacked(path, layers)
-    if transposed:
-        wkv = wkv.transpose(-1, -2).contiguous()
+        raise _no_state(file.path)
+    _require_alike(file.path, layers)
+    wkv = torch.empty(len(layers), *layers[0].shape)
+    for i, matrix in enumerate(wkv):
+        read = torch.from_numpy(file.read(layers[i]))
+        matrix.copy_(read.transpose(-1, -2) if transposed else read)
+        if not bool(matrix.isfinite().all()):
+            raise DamagedFile(
+                f"{file.path.name} holds numbers that are not finite.", "Train it again."
+            )
     heads, n = wkv.shape[1:3]
     shifts = torch.zeros(2, len(layers), heads * n)
     return State(shifts[0].clone(), wkv, shifts[1].clone(), tokens_read=0)
 
 
-def _stacked(path: Path, layers: Mapping[int, Tensor]) -> Tensor:
-    """Return [L, H, N, N] fp32; raise DamagedFile unless the layers are whole and alike."""
-    first = layers[min(layers)]
-    alike = all(tensor.shape == first.shape for tensor in layers.values())
-    square = first.ndim == 3 and first.shape[1] == first.shape[2] and first.numel() > 0
-    if sorted(layers) != list(range(len(layers))) or not alike or not square:
+def _require_alike(path: Path, layers: Mapping[int, TensorEntry]) -> None:
+    """Raise DamagedFile unless all layers are there, alike, and no part of the file serves two."""
+    first = layers.get(0)
+    shape = first.shape if first is not None else ()
+    square = len(shape) == 3 and shape[1] == shape[2] and min(shape) > 0
+    alike = all(e.shape == shape and e.dtype in NUMPY_TYPES for e in layers.values())
+    places = {entry.offset for entry in layers.values()}
+    whole = sorted(layers) == list(range(len(layers))) and len(places) == len(layers)
+    if not (square and alike and whole):
         raise DamagedFile(
             f"{path.name} should hold one time_state [heads, 64, 64] per layer, but does not.",
             "Export or download the state again.",
         )
-    wkv = torch.stack([layers[i].to(torch.float32) for i in range(len(layers))])
-    if not bool(wkv.isfinite().all()):
-        raise DamagedFile(f"{path.name} holds numbers that are not finite.", "Train it again.")
-    return wkv
 
 
 def _pth_bytes(matrices: Mapping[str, Tensor]) -> bytes:
@@ -207,12 +164,6 @@ def _web_rwkv_bytes(matrices: Mapping[str, Tensor]) -> bytes:
             name: matrix.transpose(-1, -2).to(torch.float16).contiguous()
             for name, matrix in matrices.items()
         }
-    )
-
-
-def _damaged(path: Path) -> DamagedFile:
-    return DamagedFile(
-        f"{path.name} is truncated or damaged.", "Copy, export or download the state again."
     )
 
 

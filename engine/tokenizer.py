@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.checkpoint.gguf_vocabulary import read_gguf_vocabulary
 from engine.checkpoint.info import PILE_TOKENIZER_FILE
-from engine.errors import DamagedFile, EngineError, UnsupportedModel
+from engine.checkpoint.small_json import lies_inside
+from engine.errors import DamagedFile, EngineError, UnsafeFile, UnsupportedModel
 from engine.vocabulary import JSON_VOCABULARY, byte_letters, read_vocabulary, world_vocabulary_path
 from kernels.cpu.library import NativeTokenizer, find_library
 
@@ -212,8 +213,16 @@ class JsonTokenizer:
 
 def _is_byte_level(path: Path) -> bool:
     """Whether the pieces of a tokenizer.json spell bytes as letters."""
-    content = json.loads(path.read_bytes())
-    return '"ByteLevel"' in json.dumps([content.get("decoder"), content.get("pre_tokenizer")])
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        spelt = json.dumps([content.get("decoder"), content.get("pre_tokenizer")])
+    except (
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # the library reads more leniently
+        raise DamagedFile(f"The tokenizer {path.name} cannot be read: {error}.") from error
+    return '"ByteLevel"' in spelt
 
 
 def _piece_bytes(vocabulary: dict[str, int], byte_level: bool) -> dict[int, bytes]:
@@ -234,6 +243,11 @@ def load_tokenizer(info: "ModelInfo") -> Tokenizer:
     missing, UnsupportedModel when the model has fewer rows than its vocabulary has ids.
     """
     tokenizer: Tokenizer
+    if info.path.is_dir() and not lies_inside(info.path / info.tokenizer, info.path):
+        raise UnsafeFile(
+            f"{info.tokenizer} in the folder {info.name} is a link to a file outside of it.",
+            "If you made this link, put the file itself there.",
+        )
     folder = info.path if info.path.is_dir() else info.path.parent
     if info.tokenizer == "world":
         tokenizer = WorldTokenizer.load()

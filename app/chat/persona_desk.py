@@ -153,7 +153,13 @@ class PersonaDesk(QObject):
         self.said.emit(self.tr("Saved as persona {0}: a new chat can begin with it").format(name))
 
     def _on_exported(self, path: "Path", lost: str) -> None:
-        self.said.emit(" ".join((self.tr("Wrote {0}").format(path.name) + ".", lost)).strip())
+        words = self.tr("Wrote {0}").format(path.name)
+        if lost:  # in the language of the window, where the engine says it in its own
+            words += ". " + self.tr(
+                "This format holds no token shifts: the first words after this state can differ a "
+                "little."
+            )
+        self.said.emit(words)
 
     def _on_deleted(self, name: str) -> None:
         if name == self._chat.settings.persona and not self._chat.messages:

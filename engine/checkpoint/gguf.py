@@ -8,6 +8,7 @@ package's reader maps the file and decodes all 65536 tokens; here nothing that a
 believed, and arrays are only located.
 """
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ _FIRST_BYTES = 64 << 10
 _MOST_DIMENSIONS = 4
 _LONGEST_NAME = 1024
 _LARGEST_SIZE = 1 << 40
+# What is kept as objects takes many times its bytes: a model of 61 layers has 1,900 tensors.
+_MOST_ENTRIES = 10_000
+_MOST_STRINGS = 1 << 20  # in one array: each is passed over by itself
+_MOST_TEXT_BYTES = 1 << 20  # of all facts together; longer ones are only located
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
     number: struct.Struct("<" + letter)
@@ -71,9 +76,9 @@ class GgufHead:
         return value if isinstance(value, str) else ""
 
     def number(self, key: str) -> float | None:
-        """Return a fact that is a number, or None."""
+        """Return a fact that is a finite number, or None."""
         value = self.facts.get(key)
-        return value if isinstance(value, int | float) else None
+        return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def read_head(
@@ -88,6 +93,8 @@ def read_head(
     cursor = _Cursor(file, name, file_bytes)
     _check_version(cursor)
     tensors, facts = cursor.count(24), cursor.count(13)
+    if max(tensors, facts) > _MOST_ENTRIES:
+        raise cursor.damaged(f"it claims {max(tensors, facts):,} entries")
     found = _facts(cursor, facts, check)
     table = [_tensor(cursor) for _ in range(tensors)]
     return GgufHead(found, _placed(cursor, table, _alignment(cursor, found)))
@@ -114,6 +121,7 @@ class _Cursor:
         self.name = name
         self.file_bytes = file_bytes
         self.at = 0
+        self.text_bytes = 0
         self._file = file
         self._data = bytearray()
         file.seek(0)
@@ -157,9 +165,9 @@ class _Cursor:
             raise cut_short(self.name, self.file_bytes, self.at + value * least_bytes)
         return value
 
-    def string(self, longest: int | None = None) -> str:
+    def name_of_entry(self) -> str:
         size = self.u64()
-        if longest is not None and size > longest:
+        if size > _LONGEST_NAME:
             raise self.damaged(f"a name in it claims {size:,} bytes")
         return self.take(size).decode("utf-8", "replace")
 
@@ -202,7 +210,7 @@ def _facts(
 ) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for _ in range(count):
-        key = cursor.string(_LONGEST_NAME)
+        key = cursor.name_of_entry()
         if key in facts:
             raise cursor.damaged(f"it states {key[:60]} twice")
         value = facts[key] = _fact(cursor, cursor.u32())
@@ -213,13 +221,23 @@ def _facts(
 
 def _fact(cursor: _Cursor, kind: int) -> Fact:
     if kind == _STRING:
-        return cursor.string()
+        return _text(cursor)
     if kind == _ARRAY:
         return _array(cursor)
     if kind not in _SCALARS:
         raise cursor.damaged(f"a fact in it is of the unknown kind {kind}")
     scalar = _SCALARS[kind]
     return scalar.unpack(cursor.take(scalar.size))[0]
+
+
+def _text(cursor: _Cursor) -> str | GgufArray:
+    """Take a text; where there is more of it than any model says, only where it lies."""
+    start, size = cursor.at, cursor.u64()
+    cursor.text_bytes += size
+    if cursor.text_bytes > _MOST_TEXT_BYTES:
+        cursor.skip(size)
+        return GgufArray(_STRING, 1, start, cursor.at - start)
+    return cursor.take(size).decode("utf-8", "replace")
 
 
 def _array(cursor: _Cursor) -> GgufArray:
@@ -230,6 +248,8 @@ def _array(cursor: _Cursor) -> GgufArray:
     count = cursor.count(size)
     start = cursor.at
     if kind == _STRING:
+        if count > _MOST_STRINGS:
+            raise cursor.damaged(f"an array in it claims {count:,} texts")
         cursor.skip_strings(count)
     else:
         cursor.skip(count * size)
@@ -245,7 +265,7 @@ def _alignment(cursor: _Cursor, facts: dict[str, Fact]) -> int:
 
 def _tensor(cursor: _Cursor) -> GgufTensor:
     """Take one line of the table; its offset still counts from where the data begins."""
-    name = cursor.string(_LONGEST_NAME)
+    name = cursor.name_of_entry()
     dimensions = cursor.u32()
     if not 1 <= dimensions <= _MOST_DIMENSIONS:
         raise cursor.damaged(f"its tensor {name[:60]} has {dimensions} dimensions")

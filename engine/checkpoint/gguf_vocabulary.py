@@ -25,7 +25,7 @@ TOKENS, KINDS, MODEL = (
 _WRITTEN = frozenset((1, 4, 6))  # normal, defined by a user, byte: they stand for text
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _SHORT = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_MOST_TOKENS = 1 << 20
+_MOST_TOKENS = 1 << 18
 _WORLD_IDS = range(1, 65530)
 _WORLD_SHA256 = "109c427a9711c47cedc56c9b38725337b83283314f7a1093fb601ad94cb72101"  # as they lie
 _WORLD_BYTES_SHA256 = (
@@ -125,6 +125,8 @@ def _tokens(head: GgufHead, file: BinaryIO, name: str) -> dict[int, bytes]:
             f"{name} brings a vocabulary of the kind “{kind}”, and “rwkv” was expected.",
             "Choose another file of this model; the .pth always serves.",
         )
+    if array.count > _MOST_TOKENS:
+        raise DamagedFile(f"{name} is no sound model: it has {array.count:,} tokens.")
     file.seek(array.offset)
     texts = read_strings(file.read(array.size_bytes), array.count)
     kinds = _kinds(head, file)
@@ -138,7 +140,7 @@ def _tokens(head: GgufHead, file: BinaryIO, name: str) -> dict[int, bytes]:
 def _kinds(head: GgufHead, file: BinaryIO) -> dict[int, int]:
     """Return id -> kind, from an array of 32-bit numbers; {} if the file has none."""
     array = head.facts.get(KINDS)
-    if not isinstance(array, GgufArray) or array.kind not in (4, 5):
+    if not isinstance(array, GgufArray) or array.kind not in (4, 5) or array.count > _MOST_TOKENS:
         return {}
     file.seek(array.offset)
     numbers = memoryview(file.read(array.size_bytes)).cast("i")

@@ -5,7 +5,6 @@ folder is opened, except where the hub's cache keeps the files that its folders 
 Knows folders and the configuration; the tensors' names are ``huggingface_names``' work.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from engine.checkpoint.entries import FileTable, TensorEntry
 from engine.checkpoint.huggingface_names import has_huggingface_names, plain_entries
+from engine.checkpoint.small_json import lies_inside, read_small_json
 from engine.checkpoint.sniff import check_is_file, read_table
 from engine.checkpoint.storage import SourceFiles
 from engine.checkpoint.vocabularies import folder_vocabulary
@@ -27,6 +27,7 @@ _SHARD = re.compile(r"(?:model|pytorch_model)-\d{5}-of-(\d{5})\.(?:safetensors|b
 _CONFIG_BYTES = 1 << 18
 _INDEX_BYTES = 4 << 20
 _MOST_SHARDS = 1000
+_MOST_VALUES = 20_000  # an index of 61 layers has 2,000
 _BLOCK = re.compile(r"blocks\.(\d{1,6})\.", re.ASCII)
 _DOWNLOAD = "Download the folder again, whole."
 
@@ -184,12 +185,10 @@ def _inside(folder: Path, name: str) -> Path:
         )
     if not path.is_file():
         raise DamagedFile(f"The folder {folder.name} is incomplete: {name} is missing.", _DOWNLOAD)
-    real, roots = Path(os.path.realpath(path)), [Path(os.path.realpath(folder))]
-    if folder.parent.name == "snapshots":  # of the hub's cache: its files are links to ../../blobs
-        roots.append(Path(os.path.realpath(folder.parent.parent / "blobs")))
-    if not any(real.is_relative_to(root) for root in roots):
+    if not lies_inside(path, folder):
         raise UnsafeFile(
-            f"{name} in the folder {folder.name} is a link to a file outside of it ({real}).",
+            f"{name} in the folder {folder.name} is a link to a file outside of it "
+            f"({os.path.realpath(path)}).",
             "If you made this link, choose the folder that it leads to.",
         )
     return path
@@ -202,7 +201,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     """Return what config.json says, or {} without one; refuse other architectures by name."""
     if not (folder / CONFIG).exists():
         return {}
-    config = _read_json(_inside(folder, CONFIG), _CONFIG_BYTES)
+    config = _read_json(folder / CONFIG, _CONFIG_BYTES)
     kind = str(config.get("model_type", ""))[:40]
     classes = config.get("architectures")
     label = kind or (str(classes[0])[:40] if isinstance(classes, list) and classes else "")
@@ -270,13 +269,8 @@ def _sizes(entries: Mapping[str, TensorEntry]) -> dict[str, int]:
 def _read_json(path: Path, limit_bytes: int) -> dict[str, Any]:
     """Return the table that a small JSON file holds. Raises DamagedFile."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(limit_bytes + 1)
-        content = json.loads(raw) if len(raw) <= limit_bytes else None
-    except (OSError, ValueError, RecursionError) as error:
+        return read_small_json(_inside(path.parent, path.name), limit_bytes, _MOST_VALUES)
+    except (OSError, ValueError) as error:
         raise DamagedFile(
-            f"{path.name} in {path.parent.name} cannot be read.", _DOWNLOAD
+            f"{path.name} in {path.parent.name} cannot be read as a table.", _DOWNLOAD
         ) from error
-    if not isinstance(content, dict):
-        raise DamagedFile(f"{path.name} in {path.parent.name} is not a table.", _DOWNLOAD)
-    return content

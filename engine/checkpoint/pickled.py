@@ -70,6 +70,8 @@ _ALLOWED = frozenset({_ORDERED_DICT, _TENSOR, _PARAMETER, *_STORAGE_TYPES})
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_<]\w*>?)*", re.ASCII)
 _MOST_OBJECTS = 100_000  # 61 layers have 20,000
+_MOST_DIMENSIONS = 16
+_SIZES = range(-(1 << 63), 1 << 63)  # what torch can count; larger ones take long to multiply
 _MARK = object()
 _STOP, _BINPUT, _LONG_BINPUT, _BINGET = b".qrh"
 _u32 = struct.Struct("<I").unpack_from
@@ -80,11 +82,23 @@ def read_pickle(data: bytes) -> Any:  # noqa: ANN401 - any tree of plain values
 
     Raises BadPickle for what is no such pickle, ForbiddenName for one that wants more.
     """
-    machine = _Machine(data)
+    return read_pickles(data, 1)[0][0]
+
+
+def read_pickles(data: bytes, count: int) -> tuple[list[Any], int]:
+    """Return what each of the first pickles in ``data`` holds, and where the last one ends.
+
+    Raises as ``read_pickle``.
+    """
+    found, at = [], 0
     try:
-        return machine.run()
+        for _ in range(count):
+            machine = _Machine(data, at)
+            found.append(machine.run())
+            at = machine.at
     except (IndexError, struct.error, UnicodeDecodeError, OverflowError) as error:
         raise BadPickle("it ends early or is garbled") from error
+    return found, at
 
 
 class _Machine:
@@ -92,9 +106,9 @@ class _Machine:
 
     __slots__ = ("at", "data", "made", "memo", "stack")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int = 0) -> None:
         self.data = data
-        self.at = 0
+        self.at = at
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.made = 0
@@ -102,7 +116,7 @@ class _Machine:
     def run(self) -> Any:  # noqa: ANN401 - as read_pickle
         """Obey the program to its end. Half of all instructions are the three spelled out here."""
         data, stack, memo, operations = self.data, self.stack, self.memo, _OPERATIONS
-        at = 0
+        at = self.at
         while (code := data[at]) != _STOP:
             if code == _BINPUT:
                 memo[data[at + 1]] = stack[-1]
@@ -121,6 +135,7 @@ class _Machine:
                 at = self.at
             else:
                 raise BadPickle(f"instruction {code:#04x} does not belong in a checkpoint")
+        self.at = at + 1
         return stack.pop()
 
     # Reading the program
@@ -248,6 +263,8 @@ def _persistent(m: _Machine) -> None:
     _, kind, key, _, count = record[:5]
     if type(kind) is not _Name or type(key) is not str or type(count) is not int:
         _garbled()
+    if count not in _SIZES:
+        _garbled()
     dtype = _STORAGE_TYPES.get(kind.text)
     if dtype is None:
         _garbled()
@@ -278,7 +295,9 @@ def _tensor(arguments: tuple[Any, ...]) -> TensorView:
         _garbled()
     if {*map(type, shape), *map(type, strides), type(offset)} != {int}:
         _garbled()
-    if len(shape) != len(strides):
+    if len(shape) != len(strides) or len(shape) > _MOST_DIMENSIONS:
+        _garbled()
+    if not all(size in _SIZES for size in (offset, *shape, *strides)):
         _garbled()
     return TensorView(storage, offset, shape, strides)
 

@@ -33,20 +33,25 @@ _TURNED_LIMIT_BYTES = 64 << 20
 _SMALL_PICKLE_BYTES = 1 << 19
 _SMALL_DIRECTORY_BYTES = 1 << 20
 
+_UNSOUND = (ValueError, OSError, OverflowError, IndexError, struct.error)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MAGIC = b"PK\x03\x04"
 _DOWNLOAD_AGAIN = "Download it again, or copy it again from where it came."
 
 
-def read_pth(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
+Wrappers = tuple[str, ...]
+
+
+def read_pth(file: BinaryIO, name: str, file_bytes: int, wrappers: Wrappers = ()) -> FileTable:
     """Return the table of a zip ``.pth``.
 
+    wrappers: names under which the table may be wrapped; then what is no tensor is passed over.
     Raises DamagedFile, UnsafeFile, or UnsupportedModel when it is no flat table of tensors.
     """
     archive = _open_archive(file, name, file_bytes)
     prefix, members = _members(archive, name)
     root = _root(file, name, members, prefix)
-    views = _views(root, name)
+    views = tensors_of(root, name, wrappers)
     place = _Places(file, name, file_bytes, prefix, members)
     entries = {key: place.entry(key, view) for key, view in views.items()}
     place.check_overlaps()
@@ -61,7 +66,7 @@ def refuse_bare_pickle(data: bytes, name: str) -> EngineError:
     try:
         first = read_pickle(data)
     except ForbiddenName as error:
-        return _unsafe(name, error)
+        return unsafe(name, error)
     except BadPickle:
         first = None
     if first == LEGACY_MAGIC:
@@ -117,7 +122,7 @@ def _open_archive(file: BinaryIO, name: str, file_bytes: int) -> zipfile.ZipFile
     limited: Any = _Limited(file, file_bytes)
     try:
         return zipfile.ZipFile(limited)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError, *_UNSOUND) as error:
         raise DamagedFile(
             f"{name} is cut short or damaged: it begins as a PyTorch checkpoint, but the table "
             f"of contents at its end (byte {file_bytes:,}) is missing or broken.",
@@ -156,20 +161,30 @@ def _root(file: BinaryIO, name: str, members: dict[str, zipfile.ZipInfo], prefix
     try:
         return read_pickle(_member(file, name, members[prefix + "data.pkl"]))
     except ForbiddenName as error:
-        raise _unsafe(name, error) from None
+        raise unsafe(name, error) from None
     except BadPickle as error:
-        raise DamagedFile(
-            f"{name} is damaged: its list of tensors (data.pkl) cannot be read, {error}.",
-            _DOWNLOAD_AGAIN,
-        ) from error
+        raise damaged_pickle(name, error) from error
+
+
+def damaged_pickle(name: str, error: BadPickle) -> DamagedFile:
+    """Return the error for a list of tensors that is none."""
+    return DamagedFile(
+        f"{name} is damaged: its list of tensors (data.pkl) cannot be read, {error}.",
+        _DOWNLOAD_AGAIN,
+    )
+
+
+def pickle_limit(file_bytes: int) -> int:
+    """Return how large the list of tensors of a file of this size may be."""
+    return min(PICKLE_LIMIT_BYTES, max(_SMALL_PICKLE_BYTES, file_bytes >> 5))
 
 
 def _member(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> bytes:
     """Return one small member's bytes, whole and with the right checksum."""
-    limit = min(PICKLE_LIMIT_BYTES, max(_SMALL_PICKLE_BYTES, file.seek(0, os.SEEK_END) >> 5))
+    limit = pickle_limit(file.seek(0, os.SEEK_END))
     if info.file_size > limit:
         raise DamagedFile(
-            f"{name} is damaged or hostile: its part {info.filename} has {info.file_size:,} "
+            f"{name} is damaged or hostile: its part {info.filename[:80]} has {info.file_size:,} "
             f"bytes, and no model of this size needs more than {limit:,}."
         )
     file.seek(_data_offset(file, name, info))
@@ -189,7 +204,8 @@ def _data_offset(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> int:
             f"{name} keeps {info.filename} compressed or encrypted, as PyTorch never does.",
             "Unpack and save it again with torch.save, or choose another file.",
         )
-    file.seek(info.header_offset)
+    inside = 0 <= info.header_offset < file.seek(0, os.SEEK_END)
+    file.seek(info.header_offset if inside else 0, os.SEEK_SET if inside else os.SEEK_END)
     header = file.read(_LOCAL_HEADER.size)
     if len(header) == _LOCAL_HEADER.size:
         magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
@@ -202,9 +218,16 @@ def _data_offset(file: BinaryIO, name: str, info: zipfile.ZipInfo) -> int:
     )
 
 
-def _unsafe(name: str, error: ForbiddenName) -> UnsafeFile:
+def unsafe(name: str, error: ForbiddenName) -> UnsafeFile | UnsupportedModel:
+    """Return the refusal of a file whose pickle names what is no tensor, or an odd kind of one."""
+    if error.args[0].startswith("torch._utils._rebuild_"):  # of 8 bits, sparse, quantised
+        return UnsupportedModel(
+            f"{name} holds tensors in a number type or a form that is not read here; "
+            "bf16, fp16 or fp32 was expected.",
+            "Choose the 16-bit file of this model.",
+        )
     return UnsafeFile(
-        f"{name} wants to run code when it is opened (it asks for {error.args[0]}).",
+        f"{name} wants to run code when it is opened (it asks for {error.args[0][:80]}).",
         "Do not use it. Choose a file that holds only weights, best from the model's author.",
     )
 
@@ -212,8 +235,15 @@ def _unsafe(name: str, error: ForbiddenName) -> UnsafeFile:
 # The tensors
 
 
-def _views(root: object, name: str) -> dict[str, TensorView]:
+def tensors_of(root: object, name: str, wrappers: Wrappers = ()) -> dict[str, TensorView]:
     """Return the tensors by name; refuse what is not a flat dict of them."""
+    if wrappers and isinstance(root, dict):
+        inner = (root[key] for key in wrappers if isinstance(root.get(key), dict))
+        root = {
+            key: value
+            for key, value in next(inner, root).items()
+            if isinstance(key, str) and isinstance(value, TensorView)
+        }
     if not isinstance(root, dict):
         kinds = {TensorView: "one tensor", list: "a list, as saved states do"}
         kind = kinds.get(type(root), "a single value")
@@ -262,28 +292,7 @@ class _Places:
         start = self._storages.get(storage)
         if start is None:
             start = self._storages[storage] = self._storage_offset(storage, item_bytes)
-        count = element_count(view.shape)
-        if (
-            view.offset < 0
-            or min(view.shape, default=0) < 0
-            or view.offset + count > storage.elements
-        ):
-            raise DamagedFile(
-                f"{self._name} is damaged: tensor {key} reaches beyond its data "
-                f"({view.offset} + {count:,} of {storage.elements:,} elements).",
-                _DOWNLOAD_AGAIN,
-            )
-        offset = start + view.offset * item_bytes
-        entry = TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
-        if _is_turned(view) and entry.size_bytes <= _TURNED_LIMIT_BYTES:
-            columns, rows = view.shape
-            return replace(entry, other=Turned(Range(0, offset), rows, columns, item_bytes))
-        if not _is_contiguous(view):
-            raise UnsupportedModel(
-                f"{self._name} keeps tensor {key} in a scattered (non-contiguous) form.",
-                "Save it again with PyTorch after calling .contiguous() on every tensor.",
-            )
-        return entry
+        return tensor_entry(self._name, key, view, start)
 
     def _storage_offset(self, storage: Storage, item_bytes: int) -> int:
         info = self._members.get(f"{self._prefix}data/{storage.key}")
@@ -314,6 +323,32 @@ class _Places:
                     _DOWNLOAD_AGAIN,
                 )
             ends = start + storage.elements * ITEM_BYTES[storage.dtype]
+
+
+def tensor_entry(name: str, key: str, view: TensorView, start: int) -> TensorEntry:
+    """Return where a tensor lies whose storage begins at byte ``start``.
+
+    Raises DamagedFile when it reaches beyond that, UnsupportedModel when it is scattered.
+    """
+    storage, item_bytes = view.storage, ITEM_BYTES[view.storage.dtype]
+    count = element_count(view.shape)
+    if view.offset < 0 or min(view.shape, default=0) < 0 or view.offset + count > storage.elements:
+        raise DamagedFile(
+            f"{name} is damaged: tensor {key[:80]} reaches beyond its data "
+            f"({view.offset} + {count:,} of {storage.elements:,} elements).",
+            _DOWNLOAD_AGAIN,
+        )
+    offset = start + view.offset * item_bytes
+    entry = TensorEntry(key, storage.dtype, view.shape, offset, count * item_bytes)
+    if _is_turned(view) and entry.size_bytes <= _TURNED_LIMIT_BYTES:
+        columns, rows = view.shape
+        return replace(entry, other=Turned(Range(0, offset), rows, columns, item_bytes))
+    if not _is_contiguous(view):
+        raise UnsupportedModel(
+            f"{name} keeps tensor {key[:80]} in a scattered (non-contiguous) form.",
+            "Save it again with PyTorch after calling .contiguous() on every tensor.",
+        )
+    return entry
 
 
 def _is_turned(view: TensorView) -> bool:

@@ -59,10 +59,12 @@ def read_safetensors(file: BinaryIO, name: str, file_bytes: int) -> FileTable:
     if data_start > max(_SMALL_HEADER_BYTES, file_bytes >> 4):
         raise _damaged(name, f"its header of {data_start:,} bytes is out of proportion")
     header = _header(file, name, data_start - 8)
-    header.pop("__metadata__", None)
+    words = header.pop("__metadata__", None) or {}
+    if not isinstance(words, dict) or not all(type(word) is str for word in words.values()):
+        raise _damaged(name, "what it says of itself is not text")
     entries = {key: _entry(key, value, data_start, name) for key, value in header.items()}
     _check_layout(list(entries.values()), name, data_start, file_bytes)
-    return FileTable("safetensors", entries)
+    return FileTable("safetensors", entries, metadata=words)
 
 
 def _length(start: bytes) -> int:

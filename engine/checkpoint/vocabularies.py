@@ -3,7 +3,6 @@
 Knows files of vocabularies; cutting text is ``engine.tokenizer``'s work.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from engine.checkpoint.info import (
     TOKENIZER_FILE,
     VOCABULARY_FILE,
 )
+from engine.checkpoint.small_json import lies_inside, read_small_json
 from engine.errors import EngineError
 from engine.vocabulary import (
     JSON_VOCABULARY,
@@ -22,8 +22,10 @@ from engine.vocabulary import (
     world_vocabulary_path,
 )
 
-_WORLD_ROWS = 65536
+WORLD_ROWS = 65536
+"""Of the embeddings of models with the World vocabulary."""
 _LIMIT_BYTES = 8 << 20
+_MOST_VALUES = 500_000  # pieces and merges of the largest vocabularies
 _LARGE_BYTES = 500_000  # half of the World's file
 _LONGEST_MATCH = "RWKV7LongestMatch"
 
@@ -36,7 +38,7 @@ def vocabulary_beside(path: Path, rows: int) -> str:
     nothing lies there, the file is named that people can add.
     """
     own = path.with_name(VOCABULARY_FILE)
-    if rows == _WORLD_ROWS:
+    if rows == WORLD_ROWS:
         is_large = own.is_file() and own.stat().st_size > _LARGE_BYTES
         return VOCABULARY_FILE if is_large and not _is_world_text(own) else "world"
     usual = PILE_TOKENIZER_FILE if rows in PILE_VOCABS else TOKENIZER_FILE
@@ -52,13 +54,18 @@ def folder_vocabulary(folder: Path, rows: int) -> str:
     if the rows are as many; else tokenizer.json is named, which people can add. Never raises.
     """
     for path in (*sorted(folder.glob("rwkv_vocab_v*.txt")), folder / VOCABULARY_FILE):
-        if path.is_file():
+        if _is_there(path):
             return "world" if _is_world_text(path) else path.name
-    if rows == _WORLD_ROWS:
+    if rows == WORLD_ROWS:
         return _of_world_size(folder)
-    if (folder / TOKENIZER_FILE).is_file() and _model_type(folder) != _LONGEST_MATCH:
+    if _is_there(folder / TOKENIZER_FILE) and _model_type(folder) != _LONGEST_MATCH:
         return TOKENIZER_FILE
-    return JSON_VOCABULARY if (folder / JSON_VOCABULARY).is_file() else TOKENIZER_FILE
+    return JSON_VOCABULARY if _is_there(folder / JSON_VOCABULARY) else TOKENIZER_FILE
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a folder brings a file: not by a link that leads out of it."""
+    return path.is_file() and lies_inside(path, path.parent)
 
 
 def _of_world_size(folder: Path) -> str:
@@ -96,11 +103,11 @@ def _matches(tokens: dict[int, bytes]) -> bool:
 def _listed(folder: Path) -> dict[int, bytes]:
     """Return what vocab.json says where it is one of transformers' Rwkv7Tokenizer, else {}."""
     path = folder / JSON_VOCABULARY
-    if not path.is_file() or _model_type(folder) not in ("", _LONGEST_MATCH):
+    if _model_type(folder) not in ("", _LONGEST_MATCH):
         return {}
     try:
         return json_vocabulary(_json(path))
-    except (ValueError, TypeError):
+    except ValueError:
         return {}
 
 
@@ -111,7 +118,9 @@ def _pieces(folder: Path) -> dict[int, bytes]:
     if not isinstance(vocabulary, dict):
         return {}
     return {
-        token: b"".join(letters.get(letter) or letter.encode() for letter in piece)
+        token: b"".join(
+            letters.get(letter) or letter.encode("utf-8", "replace") for letter in piece
+        )
         for piece, token in vocabulary.items()
         if isinstance(token, int)
     }
@@ -129,9 +138,6 @@ def _model(folder: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     """Return a table, or {} where there is none that can be read."""
     try:
-        if path.stat().st_size > _LIMIT_BYTES:
-            return {}
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return read_small_json(path, _LIMIT_BYTES, _MOST_VALUES) if _is_there(path) else {}
+    except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}

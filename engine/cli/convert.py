@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.loading import LoraOption, interrupted, progress_bar
-from engine.lora_files import parse_lora
+from engine.lora_use import parse_lora
 
 
 def register(app: typer.Typer) -> None:

@@ -16,7 +16,7 @@ from engine.checkpoint import ModelInfo
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hardware import detect
-from engine.lora_files import parse_lora
+from engine.lora_use import parse_lora
 from engine.model import Model, load_backend, load_planned, plan_model
 from engine.strategy import Strategy
 

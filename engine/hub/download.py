@@ -203,6 +203,7 @@ class Download:
                 for piece in stream:
                     if isinstance(piece, bytes):
                         position += file.write(piece[: wanted.size_bytes - position])
+                        file.flush()  # what came in is kept, and counted, whatever comes next
                         watch.meter.show("downloading", position, wanted.size_bytes)
         if part.received < wanted.size_bytes:
             raise Passing(f"The connection was cut while {self.model.name} came in.", disk.KEPT)

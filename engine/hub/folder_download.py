@@ -254,7 +254,7 @@ def wanted_files(listed: Sequence[HubFile]) -> list[HubFile]:
 
     Nothing from folders inside the repository, and nothing that is a program.
     """
-    safe = [f for f in listed if is_safe_path(f.path) and local_name(f.path) == f.path]
+    safe = [f for f in listed if is_safe_path(f.path) and local_name(f.path) == f.path != NOTE]
     safe.sort(key=lambda file: file.path.islower())  # many disks hold only one of a.json, A.json
     safe = list({file.path.lower(): file for file in safe if file.size_bytes}.values())
     if not any(file.path == "config.json" for file in safe):

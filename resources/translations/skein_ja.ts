@@ -1439,6 +1439,10 @@
         <translation>{0} を書き出しました</translation>
     </message>
     <message>
+        <source>This format holds no token shifts: the first words after this state can differ a little.</source>
+        <translation>この形式にはトークンシフトが入りません。このステートの直後の言葉が少し変わることがあります。</translation>
+    </message>
+    <message>
         <source>Deleted the persona {0}</source>
         <translation>ペルソナ「{0}」を削除しました</translation>
     </message>

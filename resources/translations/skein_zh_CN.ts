@@ -1439,6 +1439,10 @@
         <translation>已写入 {0}</translation>
     </message>
     <message>
+        <source>This format holds no token shifts: the first words after this state can differ a little.</source>
+        <translation>此格式不含 token shift：此状态之后的最初几个词可能略有不同。</translation>
+    </message>
+    <message>
         <source>Deleted the persona {0}</source>
         <translation>已删除角色“{0}”</translation>
     </message>

@@ -168,6 +168,40 @@ def test_a_tokenizer_json_goes_along_but_into_no_gguf(tmp_path: Path, source: Pa
         convert(folder / "m.pth", tmp_path / "x.gguf")
 
 
+def large_vocabulary() -> dict[int, bytes]:
+    """As large as World's, and another."""
+    return {**VOCABULARY, **{n: b"%030d" % n for n in range(300, 20000)}}
+
+
+def with_world_rows(folder: Path) -> Path:
+    """Write a model of as many rows as World's, which has another vocabulary beside it."""
+    folder.mkdir()
+    torch.save(tiny_weights(layers=1, width=64, dtype=torch.bfloat16), folder / "own.pth")
+    (folder / "vocabulary.txt").write_bytes(format_vocabulary(large_vocabulary()))
+    return folder / "own.pth"
+
+
+def test_no_neighbour_gets_another_vocabulary(tmp_path: Path) -> None:
+    own = with_world_rows(tmp_path / "own")
+    (tmp_path / "world.pth").write_text("a model of World")
+    with pytest.raises(EngineError, match="would take for theirs"):
+        convert(own, tmp_path / "x.pth")
+    assert not (tmp_path / "vocabulary.txt").exists()
+    (tmp_path / "world.pth").unlink()
+    assert convert(own, tmp_path / "x.pth").tokenizer == "vocabulary.txt"
+
+
+def test_a_vocabulary_that_would_be_lost_is_told(tmp_path: Path) -> None:
+    """A small one beside a model with World's rows is no sign: it may be another model's."""
+    folder = write_folder(tmp_path / "hf", tiny_weights(layers=1, width=64))
+    (folder / "vocabulary.txt").write_bytes(format_vocabulary(VOCABULARY))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UnsupportedModel, match="taken for one of the World"):
+        convert(folder, tmp_path / "out" / "x.pth")
+    assert not any((tmp_path / "out").iterdir())
+    assert convert(folder, tmp_path / "out" / "x.gguf").tokenizer == "gguf"
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "words"),
     [

@@ -102,6 +102,16 @@ def test_without_alpha_the_scale_is_one(base: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(changed, logits(by_hand), rtol=1e-4, atol=1e-4)
 
 
+def test_pairs_that_were_saved_turned_are_turned_back(base: Path, tmp_path: Path) -> None:
+    """As a script leaves them that transposed them and did not make them contiguous."""
+    pairs = lora()
+    turned = {name: value.t().contiguous().t() for name, value in pairs.items()}
+    assert not any(value.is_contiguous() for value in turned.values())
+    changed = logits(base, LoraUse(saved(tmp_path / "turned.pth", turned)))
+    expected = logits(base, LoraUse(saved(tmp_path / "plain.pth", pairs)))
+    torch.testing.assert_close(changed, expected)
+
+
 def test_several_are_added_up(base: Path, tmp_path: Path) -> None:
     first, second = lora(seed=1), lora(rank=2, seed=2, names=("ffn.key",))
     by_hand = merged(merged(WEIGHTS, first, 1.0), second, 0.5)

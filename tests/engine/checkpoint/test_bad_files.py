@@ -437,3 +437,9 @@ def test_a_header_longer_than_the_file(tmp_path: Path):
     content = struct.pack("<Q", 90_000_000) + b'{"a":'
     assert "cut short" in refused(tmp_path / "x.st", content).message
     refused(tmp_path / "x.st", struct.pack("<Q", 1 << 60) + b'{"a":')
+
+
+def test_tensors_of_eight_bits_are_no_attack(tmp_path: Path):
+    torch.save({"emb.weight": torch.zeros(4, 4).to(torch.float8_e4m3fn)}, tmp_path / "x.pth")
+    with pytest.raises(UnsupportedModel, match="number type"):
+        inspect(tmp_path / "x.pth")

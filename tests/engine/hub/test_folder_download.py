@@ -160,7 +160,15 @@ def test_a_repository_without_such_a_model(server, folder):
 
 
 def test_names_from_the_hub_stay_inside(hub, folder):
-    names = ("../a.json", "config.json", "con.json", "a/b.json", "CONFIG.json", "x.safetensors")
+    names = (
+        "../a.json",
+        "config.json",
+        "con.json",
+        "a/b.json",
+        "CONFIG.json",
+        NOTE,
+        "x.safetensors",
+    )
     files = [HubFile(name, 5, "", "c") for name in names]
     assert [file.path for file in wanted_files(files)] == ["config.json", "x.safetensors"]
 
