@@ -295,7 +295,8 @@ class Step:
 
     def _norm_key(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.ffn_shift[i]
-        arguments = [self._residual(i), *layer.ln2, layer.x_k, shift, self._scratch.normed]
+        residual, normed = self._residual(i), self._scratch.normed
+        arguments: list[object] = [residual, *layer.ln2, layer.x_k, shift, normed]
         return self._norm("norm_key", arguments)
 
     def _norm_head(self) -> list[LaunchLike]:

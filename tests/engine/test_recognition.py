@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from engine.checkpoint import inspect
 from engine.recognition import recognise
 from engine.state import State, save_state
-from engine.state_formats import export_state
+from engine.state_formats import StateFormat, export_state
 from tests.tiny import write_tiny_pth
 
 
@@ -25,14 +25,14 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_pth(folder / "rwkv7-wide.pth", width=128, vocab=512)
 
 
-def lora(path: Path, rows: int = 64, **more: torch.Tensor) -> Path:
+def lora(path: Path, rows: int = 64, more: dict[str, torch.Tensor] | None = None) -> Path:
     pairs = {
         "blocks.0.att.key.lora_A": torch.zeros(4, rows),
         "blocks.0.att.key.lora_B": torch.zeros(rows, 4),
         "blocks.1.ffn.key.lora_A": torch.zeros(8, rows),
         "blocks.1.ffn.key.lora_B": torch.zeros(4 * rows, 8),
     }
-    torch.save(pairs | more, path)
+    torch.save(pairs | (more or {}), path)
     return path
 
 
@@ -43,7 +43,7 @@ def test_a_model(model):
 
 
 def test_a_lora_and_the_models_that_it_fits(model, wide, tmp_path):
-    path = lora(tmp_path / "style.pth", **{"blocks.0.ln1.weight": torch.ones(64)})
+    path = lora(tmp_path / "style.pth", more={"blocks.0.ln1.weight": torch.ones(64)})
     found = recognise(path, [inspect(wide), inspect(model)])
     assert found.kind == "lora"
     assert found.lora is not None
@@ -64,7 +64,8 @@ def test_states_of_every_program(model, wide, tmp_path):
     info = inspect(model)
     state = State.zeros(info.shape)
     state.wkv.normal_()
-    for name, form in (("a.pth", "pth"), ("b.st", "web-rwkv"), ("c.safetensors", "skein")):
+    forms: dict[str, StateFormat] = {"a.pth": "pth", "b.st": "web-rwkv", "c.safetensors": "skein"}
+    for name, form in forms.items():
         export_state(tmp_path / name, state, form)
         found = recognise(tmp_path / name, [inspect(wide), info])
         assert found.kind == "state", name
