@@ -1,0 +1,1 @@
+"""What ``installers/build.py`` is made of: one noun a module, standard library only."""
