@@ -71,6 +71,19 @@ class DownloadFailed(EngineError):
         self.kind = kind
 
 
+class PackFailed(EngineError):
+    """A GPU pack could not be fetched, tried out or removed; what ran before still runs.
+
+    ``kind`` is that of a DownloadFailed, or one of: address (no index to ask), unsafe (a wheel
+    that would write elsewhere), test (it does not work on this computer), unfit (for another
+    Python or PyTorch).
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "offline") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+
 class StoreError(EngineError):
     """The chats on disk could not be read or written."""
 

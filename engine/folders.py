@@ -51,6 +51,11 @@ class Folders:
         return self.cache / "packed"
 
     @property
+    def packs(self) -> Path:
+        """GPU packs: PyTorch for NVIDIA cards."""
+        return self.data / "packs"
+
+    @property
     def states(self) -> Path:
         """One file per saved state."""
         return self.data / "states"

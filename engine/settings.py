@@ -34,6 +34,7 @@ class Settings:
 
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
+    pack_index: where a GPU pack's wheels are, "" = where the pack or this Python's pip says.
     packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
     loras: by model file name, one a line with its strength, as ``engine.lora_use`` reads them.
@@ -58,6 +59,7 @@ class Settings:
     state_budget_bytes: int = 4_000_000_000
     packed_budget_bytes: int = 16_000_000_000
     hub_endpoint: str = ""
+    pack_index: str = ""
     proxy: str = ""
     offline: bool = False
     strategy: str = "auto"
@@ -109,8 +111,26 @@ _RULES = {
     "state_budget_bytes": _between(0, 2**50),
     "packed_budget_bytes": _between(0, 2**50),
     "hub_endpoint": _ADDRESS,
+    "pack_index": _ADDRESS,
     "proxy": _ADDRESS,
 }
+_STARTING = (
+    "theme",
+    "text_scale",
+    "sidebar_open",
+    "drawer_open",
+    "window_geometry",
+    "last_conversation",
+    "last_model",
+    "load_last_model",
+    "strategy",
+    "strategies",
+    "loras",
+    "power_saving",
+)
+"""What decides how a start looks and what it runs. All else stays in a safe start, too: where
+chats' states and models lie and how much room they have, the network, what was answered.
+"""
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 _DEFAULTS = Settings()
 
@@ -176,6 +196,11 @@ class SettingsFile:
 def load(path: Path) -> Settings:
     """Return the settings in a file; never raises."""
     return SettingsFile(path).load()
+
+
+def safe(settings: Settings) -> Settings:
+    """Return the settings of a safe start: nothing that a start may have ended by."""
+    return dataclasses.replace(settings, **{name: getattr(_DEFAULTS, name) for name in _STARTING})
 
 
 def problem_with(name: str, value: object) -> str:

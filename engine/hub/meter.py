@@ -9,7 +9,9 @@ from typing import Literal
 _REPORT_S = 0.1
 _WINDOW_S = 5.0
 
-Phase = Literal["starting", "downloading", "verifying"]
+Phase = Literal[
+    "starting", "looking", "downloading", "verifying", "unpacking", "testing", "switching"
+]
 
 
 @dataclass(frozen=True, slots=True)
