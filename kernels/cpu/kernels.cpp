@@ -12,7 +12,8 @@
 #include <sys/auxv.h>
 #elif defined(SKN_NEON) && defined(__APPLE__)
 #include <sys/sysctl.h>
-#elif defined(SKN_NEON) && defined(_WIN32)
+#endif
+#if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #endif
@@ -169,9 +170,28 @@ const Kernels* available_kernels(int index) {
     return nullptr;
 }
 
+#if defined(_WIN32)
+
+// The system's variables: a C library of our own has a copy that is made once, when it is loaded.
+const char* wanted_set() {
+    thread_local char name[64];
+    const DWORD length = GetEnvironmentVariableA("SKEIN_CPU", name, sizeof name);
+    if (length >= sizeof name) return "(a long name)";
+    return length ? name : "";
+}
+
+#else
+
+const char* wanted_set() {
+    const char* name = std::getenv("SKEIN_CPU");
+    return name ? name : "";
+}
+
+#endif
+
 const Kernels* choose_kernels(const char* name) {
-    if (!name || !*name) name = std::getenv("SKEIN_CPU");
-    if (!name || !*name) return available_kernels(0);
+    if (!name || !*name) name = wanted_set();
+    if (!*name) return available_kernels(0);
     for (int i = 0;; i++) {
         const Kernels* one = available_kernels(i);
         if (!one || std::strcmp(one->name, name) == 0) return one;

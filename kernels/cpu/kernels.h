@@ -163,8 +163,10 @@ extern const Kernels* const kNeon;
 extern const Kernels* const kNeonDotprod;
 extern const Kernels* const kNeonI8mm;
 
+// What SKEIN_CPU asks for; "" when it asks for nothing.
+const char* wanted_set();
 // The table of that name, if this machine can run it; null otherwise. null or "": the best, or what
-// SKEIN_CPU asks for.
+// wanted_set() says.
 const Kernels* choose_kernels(const char* name);
 // Those that can run here, best first; null past the end.
 const Kernels* available_kernels(int index);

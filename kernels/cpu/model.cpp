@@ -412,7 +412,7 @@ int make(const skn_shape* shape, int type, skn_pool* pool, const uint8_t* borrow
     model->kernels = choose_kernels(nullptr);
     if (!model->kernels)
         return fail(SKN_UNSUPPORTED, "SKEIN_CPU asks for '%s', which this machine or this library "
-                                     "does not have", std::getenv("SKEIN_CPU"));
+                                     "does not have", wanted_set());
     if (!lay_out(*shape, type, nullptr, model->weights))
         return fail(SKN_UNSUPPORTED, "No model of this shape and type %d can run here", type);
     if (!borrowed) {
@@ -482,7 +482,7 @@ const char* skn_cpu(void) {
     const Kernels* kernels = choose_kernels(nullptr);
     if (kernels) return kernels->name;
     fail(SKN_UNSUPPORTED, "SKEIN_CPU asks for '%s', which this machine or this library does not "
-                          "have", std::getenv("SKEIN_CPU"));
+                          "have", wanted_set());
     return nullptr;
 }
 

@@ -105,7 +105,9 @@ struct Decoder;  // decode.cpp: buffers and plan of skn_decode
 struct Blocks;   // prefill.cpp: buffers of skn_prefill and skn_decode_batch, made when first needed
 
 int fail(int code, const char* format, ...)
-#if defined(__GNUC__)
+#if defined(__MINGW32__)
+    __attribute__((format(gnu_printf, 2, 3)))
+#elif defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;

@@ -1,0 +1,1 @@
+"""What makes Skein's installer for Windows, and the small programs in it."""
