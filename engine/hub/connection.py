@@ -7,7 +7,7 @@ token.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ def use_proxy(address: str) -> None:
     huggingface-hub keeps one HTTP client per process, so this holds for all hubs at once.
     Raises EngineError when the address is none.
     """
-    hub = _library()
+    hub = hub_library()
     from huggingface_hub.utils import get_session
 
     standard = get_session()
@@ -90,7 +90,7 @@ class Hub:
 
     def files(self, repo: str, revision: str = "") -> list[HubFile]:
         """Return every file of a repository at one commit. Raises DownloadFailed, EngineError."""
-        hub = _library()
+        hub = hub_library()
         try:
             api = hub.HfApi(endpoint=self.endpoint, token=self._token or False, library_name=_APP)
             info = api.model_info(
@@ -122,7 +122,7 @@ class Hub:
 
     def file(self, repo: str, path: str, revision: str = "main") -> HubFile:
         """Return what the hub says about one file now, with the commit that it belongs to."""
-        hub = _library()
+        hub = hub_library()
         try:
             facts = hub.get_hf_file_metadata(
                 self._address(repo, path, revision),
@@ -142,33 +142,51 @@ class Hub:
         A server that does not know ranges starts at 0 and says so in Opened. Raises
         DownloadFailed when the hub refuses or the connection breaks.
         """
-        from huggingface_hub.utils import get_session, hf_raise_for_status
+        from huggingface_hub.utils import hf_raise_for_status
 
-        headers = self._headers() | {"Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
         url = self._address(repo, path, revision)
         try:
-            with get_session().stream(
-                "GET", url, headers=headers, timeout=self._timeout_s, follow_redirects=True
-            ) as answer:
-                hf_raise_for_status(answer)
-                yield _opened(answer.status_code, answer.headers)
-                yield from answer.iter_bytes()
+            yield from stream(url, self._headers(), start, self._timeout_s, hf_raise_for_status)
         except Exception as error:
             raise translate(error, f"{repo}/{path}", self.endpoint) from error
 
     def _address(self, repo: str, path: str, revision: str) -> str:
-        return _library().hf_hub_url(repo, path, revision=revision, endpoint=self.endpoint)
+        return hub_library().hf_hub_url(repo, path, revision=revision, endpoint=self.endpoint)
 
     def _headers(self) -> dict[str, str]:
-        _library()
+        hub_library()
         from huggingface_hub.utils import build_hf_headers
 
         return build_hf_headers(token=self._token or False, library_name=_APP)
 
 
-def _library() -> Any:  # noqa: ANN401
+def stream(
+    url: str,
+    headers: Mapping[str, str],
+    start: int,
+    timeout_s: float,
+    check: Callable[[Any], object],
+) -> Iterator[Opened | bytes]:
+    """Yield Opened, then what lies at ``url`` from byte ``start`` on, in pieces as they arrive.
+
+    ``check`` looks at the answer before and raises when it is a refusal; what the HTTP library
+    raises comes through as it is.
+    """
+    hub_library()
+    from huggingface_hub.utils import get_session
+
+    asked = {**headers, "Accept-Encoding": "identity"}
+    if start:
+        asked["Range"] = f"bytes={start}-"
+    with get_session().stream(
+        "GET", url, headers=asked, timeout=timeout_s, follow_redirects=True
+    ) as answer:
+        check(answer)
+        yield _opened(answer.status_code, answer.headers)
+        yield from answer.iter_bytes()
+
+
+def hub_library() -> Any:  # noqa: ANN401
     """Import huggingface-hub with telemetry off and without its progress bars."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")

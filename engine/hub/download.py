@@ -9,11 +9,8 @@ through them mirrors, proxies and tokens.
 Knows one file and one folder; not which model is wanted, nor what the window shows.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DownloadFailed
@@ -23,21 +20,11 @@ from engine.hub.failures import Passing
 from engine.hub.file_names import is_safe_path, local_name
 from engine.hub.meter import DownloadProgress, Meter
 from engine.hub.partial import PartFile, Wanted
-from engine.hub.pump import Stopped, pump, wait_for
+from engine.hub.pump import Stopped, wait_for
+from engine.hub.receiver import PAUSES_S, Source, Watch, pause_after, receive, sha256_of
 from engine.hub.remote_model import RemoteModel
 
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 TRIES_TO_ASK = 2
-_LONGEST_WAIT_S = 20.0
-_HASH_BYTES = 4 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told of the progress, and who may stop it."""
-
-    meter: Meter
-    stop: threading.Event
 
 
 class Download:
@@ -176,37 +163,11 @@ class Download:
             disk.require_space(self.model.name, self.folder, missing, free, self._margin_bytes)
 
     def _receive(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
-        """Fetch what is missing, over as many connections as it takes."""
-        failures = 0
-        while part.received < wanted.size_bytes:
-            before = part.received
-            try:
-                self._receive_once(part, wanted, watch)
-            except Passing as error:
-                failures = 1 if part.received > before else failures + 1
-                pause_after(error, failures, self._pauses_s, watch.stop)
-
-    def _receive_once(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
-        start = part.received
-
-        def source() -> Iterator[Opened | bytes]:
+        def open_at(start: int) -> Iterator[Opened | bytes]:
             return self._hub.read(wanted.repo, wanted.file, wanted.revision, start)
 
-        with closing(pump(source, watch.stop)) as stream:
-            opened = next(stream)
-            if not isinstance(opened, Opened) or opened.start not in (0, start):
-                raise Passing("The hub sent another part than was asked for.", disk.KEPT, "server")
-            # A server that knows no ranges begins again at 0, and so must the file.
-            with part.path.open("r+b" if opened.start else "wb") as file:
-                position = file.seek(opened.start)
-                watch.meter.show("downloading", position, wanted.size_bytes)
-                for piece in stream:
-                    if isinstance(piece, bytes):
-                        position += file.write(piece[: wanted.size_bytes - position])
-                        file.flush()  # what came in is kept, and counted, whatever comes next
-                        watch.meter.show("downloading", position, wanted.size_bytes)
-        if part.received < wanted.size_bytes:
-            raise Passing(f"The connection was cut while {self.model.name} came in.", disk.KEPT)
+        source = Source(self.model.name, open_at, self._pauses_s)
+        receive(source, part, wanted.size_bytes, watch)
 
     def _verify(self, part: PartFile, wanted: Wanted, watch: Watch) -> None:
         if wanted.sha256 and sha256_of(part.path, watch) != wanted.sha256:
@@ -219,31 +180,7 @@ class Download:
             )
 
 
-def pause_after(
-    error: Passing, failures: int, pauses_s: Sequence[float], stop: threading.Event
-) -> None:
-    """Wait before the next try; raise the error when there shall be none, Stopped on a stop."""
-    asked_s = error.wait_s or 0.0
-    if failures > len(pauses_s) or asked_s > _LONGEST_WAIT_S:
-        raise error
-    if stop.wait(max(asked_s, pauses_s[failures - 1])):
-        raise Stopped
-
-
 def _is_there(target: Path, wanted: Wanted, watch: Watch) -> bool:
     if not target.is_file() or target.stat().st_size != wanted.size_bytes:
         return False
     return not wanted.sha256 or sha256_of(target, watch) == wanted.sha256
-
-
-def sha256_of(path: Path, watch: Watch) -> str:
-    """Return the SHA-256 of what lies on the disk, reporting the phase "verifying"."""
-    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb", buffering=0) as file:
-        while data := file.read(_HASH_BYTES):
-            if watch.stop.is_set():
-                raise Stopped
-            digest.update(data)
-            done += len(data)
-            watch.meter.show("verifying", done, total)
-    return digest.hexdigest()

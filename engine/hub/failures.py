@@ -11,6 +11,8 @@ _TOKEN_HINT = (
     "Open the repository's page in a browser, accept its terms if it asks for that, and enter a "
     "Hugging Face token that may read it in Settings."
 )
+_LIMIT_HINT = " A Hugging Face token in Settings raises the limit."
+_MIRROR_HINT = "Choose another address in Settings, or try again later."
 _NETWORK_HINT = "Check the connection, or choose a mirror or a proxy in Settings."
 # Transport exceptions of the HTTP library that huggingface-hub brings, most specific first.
 _REASONS = {
@@ -55,7 +57,27 @@ def translate(error: Exception, subject: str, endpoint: str) -> EngineError:
     response: Any = getattr(error, "response", None)
     if response is not None:
         return _from_answer(error, response, subject, host)
+    return no_connection(error, host)
+
+
+def no_connection(error: Exception, host: str) -> Passing:
+    """Return what a broken or refused connection means to a person."""
     return Passing(f"No connection to {host}: {_reason(error)}.", _NETWORK_HINT)
+
+
+def refusal(status: int, headers: Mapping[str, str], subject: str, host: str) -> DownloadFailed:
+    """Return what a web server that knows no accounts means by a status other than success."""
+    if status in (401, 403):
+        return DownloadFailed(f"{host} refuses access to {subject}.", _NETWORK_HINT, "refused")
+    if status in (404, 410):
+        return DownloadFailed(f"{subject} does not exist on {host}.", _MIRROR_HINT, "missing")
+    if status == 429:
+        return _busy(headers, host, "")
+    if status == 408 or status >= 500:
+        return _troubled(status, host)
+    return DownloadFailed(
+        f"{host} answered with error {status} when asked for {subject}.", _MIRROR_HINT, "missing"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -103,13 +125,9 @@ def _from_status(status: int, response: Any, subject: str, host: str) -> Downloa
             f"{subject} does not exist on {host}.", "Check the spelling of its name.", "missing"
         )
     if status == 429:
-        return _busy(response.headers, host)
+        return _busy(response.headers, host, _LIMIT_HINT)
     if status == 408 or status >= 500:
-        return Passing(
-            f"{host} has trouble of its own (error {status}).",
-            "Try again in a few minutes, or choose a mirror in Settings.",
-            "server",
-        )
+        return _troubled(status, host)
     return DownloadFailed(
         f"{host} answered with error {status} when asked for {subject}.",
         "Refresh the list of models and try again.",
@@ -117,11 +135,19 @@ def _from_status(status: int, response: Any, subject: str, host: str) -> Downloa
     )
 
 
-def _busy(headers: Mapping[str, str], host: str) -> DownloadFailed:
+def _troubled(status: int, host: str) -> Passing:
+    return Passing(
+        f"{host} has trouble of its own (error {status}).",
+        "Try again in a few minutes, or choose a mirror in Settings.",
+        "server",
+    )
+
+
+def _busy(headers: Mapping[str, str], host: str, more: str) -> DownloadFailed:
     wait_s = wait_asked(headers)
     when = f"in {_duration(wait_s)}" if wait_s is not None else "in a few minutes"
     message = f"{host} has had too many requests from this address."
-    hint = f"Try again {when}. A Hugging Face token in Settings raises the limit."
+    hint = f"Try again {when}.{more}"
     if wait_s is None:
         return DownloadFailed(message, hint, "busy")
     return Passing(message, hint, "busy", wait_s)

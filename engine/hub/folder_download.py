@@ -17,19 +17,13 @@ from engine.errors import DownloadFailed
 from engine.files import write_atomically
 from engine.hub import disk
 from engine.hub.connection import Hub, HubFile
-from engine.hub.download import (
-    PAUSES_S,
-    TRIES_TO_ASK,
-    Download,
-    Watch,
-    pause_after,
-    sha256_of,
-)
+from engine.hub.download import TRIES_TO_ASK, Download
 from engine.hub.failures import Passing
 from engine.hub.file_names import is_safe_path, local_name
-from engine.hub.meter import DownloadProgress, Meter
+from engine.hub.meter import DownloadProgress, Meter, on_top
 from engine.hub.partial import PART
 from engine.hub.pump import Stopped, wait_for
+from engine.hub.receiver import PAUSES_S, Watch, pause_after, sha256_of
 from engine.hub.remote_model import RemoteModel
 
 NOTE = "skein-download.json"
@@ -185,7 +179,7 @@ class FolderDownload:
                     free_bytes=self._free_bytes,
                     pauses_s=self._pauses_s,
                 )
-                part.run(_shown(meter, before, total, file.size_bytes), stop)
+                part.run(on_top(meter, before, total, file.size_bytes), stop)
                 workplace.keep(file)
             before += file.size_bytes
             meter.show("downloading", before, total)
@@ -278,20 +272,6 @@ def _model_of(model: RemoteModel, file: HubFile) -> RemoteModel:
         size_bytes=file.size_bytes,
         sha256=file.sha256,
     )
-
-
-def _shown(
-    meter: Meter, before: int, total: int, size_bytes: int
-) -> Callable[[DownloadProgress], None]:
-    """Return what counts one file's progress on top of the files before it."""
-
-    def show(part: DownloadProgress) -> None:
-        if part.phase == "verifying":
-            meter.show("verifying", before + size_bytes, total)
-        else:
-            meter.show("downloading", before + part.received, total)
-
-    return show
 
 
 def _workplace_of(target: Path) -> Path:

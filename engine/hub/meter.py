@@ -55,3 +55,17 @@ class Meter:
     def _speed(self) -> float:
         (began, first), (now, last) = self._seen[0], self._seen[-1]
         return (last - first) / (now - began) if now > began else 0.0
+
+
+def on_top(
+    meter: Meter, before: int, total: int, size_bytes: int
+) -> Callable[[DownloadProgress], None]:
+    """Return what counts one file's progress on top of the files before it, of ``total`` bytes."""
+
+    def show(part: DownloadProgress) -> None:
+        if part.phase == "verifying":
+            meter.show("verifying", before + size_bytes, total)
+        else:
+            meter.show("downloading", before + part.received, total)
+
+    return show

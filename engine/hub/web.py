@@ -1,0 +1,108 @@
+"""Files of any web server, by the same client, proxy and certificates as those of the hub.
+
+Knows addresses and answers. Sends no token and nothing about the user.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.errors import DownloadFailed, EngineError
+from engine.hub.connection import Opened, hub_library, stream
+from engine.hub.failures import no_connection, refusal, translate
+
+_HEADERS = {"User-Agent": "skein"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A short answer: its bytes, its media type, and the address that it came from at last."""
+
+    data: bytes
+    media_type: str
+    address: str
+
+
+class Web:
+    """Web servers; every method may block for up to ``timeout_s`` without an answer.
+
+    https_only: refuse to be sent on to an address without encryption.
+    """
+
+    def __init__(self, timeout_s: float = 15.0, *, https_only: bool = False) -> None:
+        self._timeout_s = timeout_s
+        self._https_only = https_only
+
+    def page(self, address: str, accept: str, most_bytes: int) -> Page:
+        """Return what lies at an address. Raises DownloadFailed, also when it is larger."""
+        headers, seen = {**_HEADERS, "Accept": accept}, _Seen()
+        data = bytearray()
+        for piece in self._read(address, 0, headers, seen):
+            if isinstance(piece, bytes):
+                data += piece
+                if len(data) > most_bytes:
+                    raise DownloadFailed(
+                        f"{_host(address)} sent more than {most_bytes} bytes for {_name(address)}.",
+                        "Choose another address in Settings.",
+                        kind="server",
+                    )
+        return Page(bytes(data), seen.media_type, seen.address)
+
+    def read(self, address: str, start: int) -> Iterator[Opened | bytes]:
+        """Yield Opened, then the bytes from ``start`` on. Raises DownloadFailed."""
+        return self._read(address, start, _HEADERS, _Seen())
+
+    def _read(
+        self, address: str, start: int, headers: Mapping[str, str], seen: "_Seen"
+    ) -> Iterator[Opened | bytes]:
+        def check(answer: Any) -> None:  # noqa: ANN401
+            seen.note(answer)
+            hops = [str(hop.url) for hop in (*answer.history, answer)]
+            if self._https_only and any(urlsplit(hop).scheme != "https" for hop in hops):
+                raise DownloadFailed(
+                    f"{_host(address)} sends one on to an address without encryption.",
+                    "Nothing was fetched from there.",
+                    kind="refused",
+                )
+            if not answer.is_success:
+                raise refusal(
+                    answer.status_code, answer.headers, _name(address), _host(seen.address)
+                )
+
+        hub_library()
+        try:
+            yield from stream(address, headers, start, self._timeout_s, check)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise _translated(error, address) from error
+
+
+class _Seen:
+    """What the answer's head said."""
+
+    def __init__(self) -> None:
+        self.media_type = ""
+        self.address = ""
+
+    def note(self, answer: Any) -> None:  # noqa: ANN401
+        self.media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.address = str(answer.url)
+
+
+def _translated(error: Exception, address: str) -> EngineError:
+    """Return the failure to raise; an environment that forbids the network says so."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    if isinstance(error, OfflineModeIsEnabled):
+        return translate(error, _name(address), address)
+    return no_connection(error, _host(address))
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).netloc.rpartition("@")[2] or address
+
+
+def _name(address: str) -> str:
+    return urlsplit(address).path.rstrip("/").rpartition("/")[2] or _host(address)
