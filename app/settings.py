@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.settings import Settings, SettingsFile
+from engine.settings import Settings, SettingsFile, safe
 
 log = logging.getLogger(__name__)
 SAVE_DELAY_MS = 300
@@ -25,10 +25,13 @@ class SettingsStore(QObject):
     failed = Signal(str, str)
     """A sentence and a hint: the settings could not be saved."""
 
-    def __init__(self, path: Path, parent: QObject | None = None) -> None:
+    def __init__(self, path: Path, parent: QObject | None = None, *, is_safe: bool = False) -> None:
+        """is_safe: use those of a safe start, and write nothing until ``keep``."""
         super().__init__(parent)
         self._file = SettingsFile(path)
-        self.values: Settings = self._file.load()
+        self._is_written = not is_safe
+        found = self._file.load()
+        self.values: Settings = safe(found) if is_safe else found
         self._timer = QTimer(self, singleShot=True, interval=SAVE_DELAY_MS)
         self._timer.timeout.connect(self.flush)
 
@@ -44,12 +47,19 @@ class SettingsStore(QObject):
         self._timer.start()
         self.changed.emit(name)
 
+    def keep(self) -> bool:
+        """Write the settings of a safe start in place of the others, and all later changes."""
+        self._is_written = True
+        return self.flush()
+
     def flush(self) -> bool:
         """Write what is not yet on disk; return whether all of it is there now.
 
-        A failure is logged and told, never raised.
+        A failure is logged and told, never raised. In a safe start nothing is written.
         """
         self._timer.stop()
+        if not self._is_written:
+            return False
         try:
             self._file.save(self.values)
         except OSError as error:
