@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from engine.archive import StateArchive
     from engine.checkpoint import ModelInfo
+    from engine.hardware import Hardware
     from engine.lora_use import LoraUse
     from engine.model import Model
     from engine.plan import Plan
@@ -73,6 +74,7 @@ class LoadedModel:
 class EngineService(QObject):
     """Loads models and writes replies on the engine thread; tells the window by signals."""
 
+    started = Signal()  # torch is imported, jobs are done from now on
     model_loading = Signal(object, float)  # path, fraction in [0, 1]
     model_ready = Signal(object)  # LoadedModel
     model_ejected = Signal()
@@ -96,9 +98,15 @@ class EngineService(QObject):
         store: "Store",
         state_budget_bytes: int,
         parent: QObject | None = None,
+        *,
+        processor_only: bool = False,
     ) -> None:
-        """Prepare the thread; ``start`` runs it. states, cache: folders."""
+        """Prepare the thread; ``start`` runs it. states, cache: folders.
+
+        processor_only: no card is looked for, nor used.
+        """
         super().__init__(parent)
+        self._processor_only = processor_only
         self._states = states
         self._cache = cache
         self._store = store
@@ -207,6 +215,7 @@ class EngineService(QObject):
             self._archive_in_use()
         except EngineError as error:  # whoever asks for something is told
             log.error("%s %s", error.message, error.hint)
+        self.started.emit()
         while (job := self._jobs.take()) is not None:
             try:
                 self._do(job)
@@ -341,7 +350,6 @@ class EngineService(QObject):
 
     def _attempt(self, job: Load) -> "Model | Exception":
         """Return the model, or why there is none: without frames, which hold what was loaded."""
-        from engine.hardware import detect
         from engine.model import plan_model, release_cached_memory
         from engine.room import fits_beside, without
 
@@ -349,7 +357,7 @@ class EngineService(QObject):
             _stop_if(job.cancel.is_set())
             self._archive_in_use()
             self.model_loading.emit(job.path, 0.0)
-            hardware = detect(self._cache)
+            hardware = self._hardware()
             held = self._model.plan.needs if self._model else ()
             info, plan = plan_model(job.path, job.strategy, without(hardware, held), job.loras)
             _stop_if(job.cancel.is_set())
@@ -363,6 +371,11 @@ class EngineService(QObject):
             error = without_frames(error)
             release_cached_memory()
             return error
+
+    def _hardware(self) -> "Hardware":
+        from engine.hardware import detect
+
+        return detect(self._cache, processor_only=self._processor_only)
 
     def _load_planned(
         self, path: Path, info: "ModelInfo", plan: "Plan", cancelled: "Callable[[], bool]"
@@ -386,12 +399,11 @@ class EngineService(QObject):
         """Load the model again that had to make room, unless something else is wanted by now."""
         if self._former is None or self._is_outdated():
             return
-        from engine.hardware import detect
         from engine.model import plan_model
 
         job = self._former
         try:
-            info, plan = plan_model(job.path, job.strategy, detect(self._cache), job.loras)
+            info, plan = plan_model(job.path, job.strategy, self._hardware(), job.loras)
             self._adopt(self._load_planned(job.path, info, plan, self._is_outdated))
         except Cancelled:
             return

@@ -61,7 +61,7 @@ class Machine:
     scan: "Callable[[Sequence[Path]], list[LocalModel]]"
 
 
-def this_machine(cache: Path) -> Machine:
+def this_machine(cache: Path, *, processor_only: bool = False) -> Machine:
     """Return the computer that the app runs on; ``cache`` is the folder of measurements.
 
     The window is up before the engine is imported: that happens where it is first asked, and
@@ -72,7 +72,7 @@ def this_machine(cache: Path) -> Machine:
         from engine import plan  # noqa: F401 - so that choose() need not on the GUI thread
         from engine.hardware import detect
 
-        return detect(cache)
+        return detect(cache, processor_only=processor_only)
 
     def measure(found: "Hardware") -> "Hardware":
         from engine.bandwidth import measured

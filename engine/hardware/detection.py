@@ -17,11 +17,12 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-def detect(cache: Path | None = None) -> Hardware:
+def detect(cache: Path | None = None, *, processor_only: bool = False) -> Hardware:
     """Return what this computer has, in well under 300 ms, without torch. Never raises.
 
     cache: the folder in which an earlier measurement of the memory's bandwidth may lie; without
-    one, ``ram_bandwidth`` is None until ``bandwidth.measured`` fills it.
+    one, ``ram_bandwidth`` is None until ``bandwidth.measured`` fills it. processor_only: cards
+    and their drivers are not asked.
     """
     build = _try(torch_build.read_build, "")
     cpu_name, sets = _try(processor.name_and_sets, (platform.machine() or "unknown", ()))
@@ -36,7 +37,7 @@ def detect(cache: Path | None = None) -> Hardware:
         ram_total=ram_total,
         ram_free=ram_free,
         ram_bandwidth=None,
-        gpus=_gpus(build, cpu_name, ram_total, ram_free),
+        gpus=() if processor_only else _gpus(build, cpu_name, ram_total, ram_free),
         torch_build=build,
         native=_try(_native, ""),
         cuda_engine="+cu" in build,  # which brings the compiler that our kernels need
