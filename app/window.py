@@ -108,8 +108,8 @@ class MainWindow(QMainWindow):
         self.sidebar.new_chat_requested.connect(self._on_new_chat)
         self.sidebar.chat_chosen.connect(self._on_chat_chosen)
         self._conversations.deleted.connect(self._on_deleted)
-        self._conversations.failed.connect(self._on_failed)
-        self._settings.failed.connect(self._on_failed)
+        self._conversations.failed.connect(self.show_failure)
+        self._settings.failed.connect(self.show_failure)
         self.notice.closed.connect(self._notice_frame.hide)
         self._crashed.connect(self._on_crashed)
         for command_id, action in self.shortcuts.actions.items():
@@ -156,6 +156,10 @@ class MainWindow(QMainWindow):
         """Show a banner over the page, until it is closed."""
         self._notice_frame.show()
         self.notice.show_notice(message, hint, tone=tone, actions=actions)
+
+    def show_failure(self, message: str, hint: str) -> None:
+        """Show a banner about something that went wrong."""
+        self.show_notice(message, hint, tone="danger")
 
     def miss_cpu_engine(self) -> None:
         """Say that this installation lacks the native engine, and what to do."""
@@ -253,7 +257,7 @@ class MainWindow(QMainWindow):
         try:
             return self._find_chats(text)
         except StoreError as error:
-            self._on_failed(error.message, error.hint)
+            self.show_failure(error.message, error.hint)
             return []
 
     def _open_keys(self) -> None:
@@ -266,9 +270,6 @@ class MainWindow(QMainWindow):
             self.tr("Deleted “{0}”").format(_shortened(title)),
             lambda: self._conversations.restore(conversation),
         )
-
-    def _on_failed(self, message: str, hint: str) -> None:
-        self.show_notice(message, hint, tone="danger")
 
     def _on_crashed(self, report: str) -> None:
         self.show_notice(

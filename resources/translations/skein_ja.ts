@@ -80,61 +80,6 @@
     </message>
 </context>
 <context>
-    <name>Application</name>
-    <message>
-        <source>Models of {0} are listed now: {1}</source>
-        <translation>{0} のモデルを一覧に加えました: {1}</translation>
-    </message>
-    <message>
-        <source>Downloaded {0}</source>
-        <translation>{0} をダウンロードしました</translation>
-    </message>
-    <message>
-        <source>Load</source>
-        <translation>読み込む</translation>
-    </message>
-    <message>
-        <source>The next message begins a new branch</source>
-        <translation>次のメッセージから新しい分岐になります</translation>
-    </message>
-    <message>
-        <source>Go back</source>
-        <translation>元に戻る</translation>
-    </message>
-    <message>
-        <source>Deleted</source>
-        <translation>削除しました</translation>
-    </message>
-    <message>
-        <source>The language changes when Skein starts again</source>
-        <translation>言語は Skein の再起動後に変わります</translation>
-    </message>
-    <message>
-        <source>Holds from the next load on</source>
-        <translation>次回の読み込みから有効になります</translation>
-    </message>
-    <message>
-        <source>Load again</source>
-        <translation>読み込み直す</translation>
-    </message>
-    <message>
-        <source>The folder cannot be moved while a model is downloaded.</source>
-        <translation>モデルのダウンロード中はフォルダを移動できません。</translation>
-    </message>
-    <message>
-        <source>Wait for the download or pause it, then try again.</source>
-        <translation>ダウンロードの完了を待つか一時停止してから、もう一度お試しください。</translation>
-    </message>
-    <message>
-        <source>Moving: {0} %</source>
-        <translation>移動中: {0}%</translation>
-    </message>
-    <message>
-        <source>Moved to {0}</source>
-        <translation>{0} に移動しました</translation>
-    </message>
-</context>
-<context>
     <name>Attachments</name>
     <message>
         <source>{0} is larger than {1} MB.</source>
@@ -169,6 +114,21 @@
     <message>
         <source>New title</source>
         <translation>新しいタイトル</translation>
+    </message>
+</context>
+<context>
+    <name>ChatDesk</name>
+    <message>
+        <source>The next message begins a new branch</source>
+        <translation>次のメッセージから新しい分岐になります</translation>
+    </message>
+    <message>
+        <source>Go back</source>
+        <translation>元に戻る</translation>
+    </message>
+    <message>
+        <source>Deleted</source>
+        <translation>削除しました</translation>
     </message>
 </context>
 <context>
@@ -465,6 +425,17 @@
     <message>
         <source>Loaded</source>
         <translation>読み込み済み</translation>
+    </message>
+</context>
+<context>
+    <name>DownloadDesk</name>
+    <message>
+        <source>Downloaded {0}</source>
+        <translation>{0} をダウンロードしました</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>読み込む</translation>
     </message>
 </context>
 <context>
@@ -1049,6 +1020,21 @@
     <message>
         <source>release {0}</source>
         <translation>リリース {0}</translation>
+    </message>
+</context>
+<context>
+    <name>ModelDesk</name>
+    <message>
+        <source>Models of {0} are listed now: {1}</source>
+        <translation>{0} のモデルを一覧に加えました: {1}</translation>
+    </message>
+    <message>
+        <source>Holds from the next load on</source>
+        <translation>次回の読み込みから有効になります</translation>
+    </message>
+    <message>
+        <source>Load again</source>
+        <translation>読み込み直す</translation>
     </message>
 </context>
 <context>
@@ -1738,6 +1724,72 @@
     <message>
         <source>stopped</source>
         <translation>停止</translation>
+    </message>
+</context>
+<context>
+    <name>SafeStartDialog</name>
+    <message>
+        <source>Show report</source>
+        <translation type="unfinished">レポートを表示</translation>
+    </message>
+    <message>
+        <source>Start as usual</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start safely</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The last start did not finish</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein ended while it loaded {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein ended before its window was ready.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A safe start computes on the processor, without a GPU pack, with default settings that are not saved, and loads no model by itself. Chats and models stay as they are.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Crash report</source>
+        <translation type="unfinished">クラッシュレポート</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation type="unfinished">コピー</translation>
+    </message>
+    <message>
+        <source>Hide report</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>SettingsDesk</name>
+    <message>
+        <source>The language changes when Skein starts again</source>
+        <translation>言語は Skein の再起動後に変わります</translation>
+    </message>
+    <message>
+        <source>The folder cannot be moved while a model is downloaded.</source>
+        <translation>モデルのダウンロード中はフォルダを移動できません。</translation>
+    </message>
+    <message>
+        <source>Wait for the download or pause it, then try again.</source>
+        <translation>ダウンロードの完了を待つか一時停止してから、もう一度お試しください。</translation>
+    </message>
+    <message>
+        <source>Moving: {0} %</source>
+        <translation>移動中: {0}%</translation>
+    </message>
+    <message>
+        <source>Moved to {0}</source>
+        <translation>{0} に移動しました</translation>
     </message>
 </context>
 <context>

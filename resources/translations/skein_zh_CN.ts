@@ -80,61 +80,6 @@
     </message>
 </context>
 <context>
-    <name>Application</name>
-    <message>
-        <source>Models of {0} are listed now: {1}</source>
-        <translation>现在列出了 {0} 中的模型：{1} 个</translation>
-    </message>
-    <message>
-        <source>Downloaded {0}</source>
-        <translation>已下载 {0}</translation>
-    </message>
-    <message>
-        <source>Load</source>
-        <translation>加载</translation>
-    </message>
-    <message>
-        <source>The next message begins a new branch</source>
-        <translation>下一条消息将开始新的分支</translation>
-    </message>
-    <message>
-        <source>Go back</source>
-        <translation>返回</translation>
-    </message>
-    <message>
-        <source>Deleted</source>
-        <translation>已删除</translation>
-    </message>
-    <message>
-        <source>The language changes when Skein starts again</source>
-        <translation>重新启动 Skein 后切换语言</translation>
-    </message>
-    <message>
-        <source>Holds from the next load on</source>
-        <translation>下次加载时生效</translation>
-    </message>
-    <message>
-        <source>Load again</source>
-        <translation>重新加载</translation>
-    </message>
-    <message>
-        <source>The folder cannot be moved while a model is downloaded.</source>
-        <translation>正在下载模型时无法移动文件夹。</translation>
-    </message>
-    <message>
-        <source>Wait for the download or pause it, then try again.</source>
-        <translation>请等待下载完成或先暂停下载，然后重试。</translation>
-    </message>
-    <message>
-        <source>Moving: {0} %</source>
-        <translation>正在移动：{0}%</translation>
-    </message>
-    <message>
-        <source>Moved to {0}</source>
-        <translation>已移动到 {0}</translation>
-    </message>
-</context>
-<context>
     <name>Attachments</name>
     <message>
         <source>{0} is larger than {1} MB.</source>
@@ -169,6 +114,21 @@
     <message>
         <source>New title</source>
         <translation>新标题</translation>
+    </message>
+</context>
+<context>
+    <name>ChatDesk</name>
+    <message>
+        <source>The next message begins a new branch</source>
+        <translation>下一条消息将开始新的分支</translation>
+    </message>
+    <message>
+        <source>Go back</source>
+        <translation>返回</translation>
+    </message>
+    <message>
+        <source>Deleted</source>
+        <translation>已删除</translation>
     </message>
 </context>
 <context>
@@ -465,6 +425,17 @@
     <message>
         <source>Loaded</source>
         <translation>已加载</translation>
+    </message>
+</context>
+<context>
+    <name>DownloadDesk</name>
+    <message>
+        <source>Downloaded {0}</source>
+        <translation>已下载 {0}</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
     </message>
 </context>
 <context>
@@ -1049,6 +1020,21 @@
     <message>
         <source>release {0}</source>
         <translation>版本 {0}</translation>
+    </message>
+</context>
+<context>
+    <name>ModelDesk</name>
+    <message>
+        <source>Models of {0} are listed now: {1}</source>
+        <translation>现在列出了 {0} 中的模型：{1} 个</translation>
+    </message>
+    <message>
+        <source>Holds from the next load on</source>
+        <translation>下次加载时生效</translation>
+    </message>
+    <message>
+        <source>Load again</source>
+        <translation>重新加载</translation>
     </message>
 </context>
 <context>
@@ -1738,6 +1724,72 @@
     <message>
         <source>stopped</source>
         <translation>已停止</translation>
+    </message>
+</context>
+<context>
+    <name>SafeStartDialog</name>
+    <message>
+        <source>Show report</source>
+        <translation type="unfinished">查看报告</translation>
+    </message>
+    <message>
+        <source>Start as usual</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start safely</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The last start did not finish</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein ended while it loaded {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein ended before its window was ready.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A safe start computes on the processor, without a GPU pack, with default settings that are not saved, and loads no model by itself. Chats and models stay as they are.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Crash report</source>
+        <translation type="unfinished">崩溃报告</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation type="unfinished">复制</translation>
+    </message>
+    <message>
+        <source>Hide report</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>SettingsDesk</name>
+    <message>
+        <source>The language changes when Skein starts again</source>
+        <translation>重新启动 Skein 后切换语言</translation>
+    </message>
+    <message>
+        <source>The folder cannot be moved while a model is downloaded.</source>
+        <translation>正在下载模型时无法移动文件夹。</translation>
+    </message>
+    <message>
+        <source>Wait for the download or pause it, then try again.</source>
+        <translation>请等待下载完成或先暂停下载，然后重试。</translation>
+    </message>
+    <message>
+        <source>Moving: {0} %</source>
+        <translation>正在移动：{0}%</translation>
+    </message>
+    <message>
+        <source>Moved to {0}</source>
+        <translation>已移动到 {0}</translation>
     </message>
 </context>
 <context>
