@@ -84,6 +84,20 @@ class PackFailed(EngineError):
         self.kind = kind
 
 
+class UpdateFailed(EngineError):
+    """No update could be looked for, fetched or laid ready; the version that runs is untouched.
+
+    ``kind`` is that of a DownloadFailed, or one of: closed (this copy is not Skein's to update),
+    insecure (an address without https), signature, expired, older (than what runs, or than what
+    was offered before), format (not understood), target (not made for this system), system (this
+    system is too old for it).
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "offline") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+
 class StoreError(EngineError):
     """The chats on disk could not be read or written."""
 

@@ -56,6 +56,11 @@ class Folders:
         return self.data / "packs"
 
     @property
+    def updates(self) -> Path:
+        """What comes in of a newer version, until it is laid ready."""
+        return self.cache / "updates"
+
+    @property
     def states(self) -> Path:
         """One file per saved state."""
         return self.data / "states"

@@ -3,7 +3,7 @@
 Knows addresses and answers. Sends no token and nothing about the user.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from engine.hub.connection import Opened, hub_library, stream
 from engine.hub.failures import no_connection, refusal, translate
 
 _HEADERS = {"User-Agent": "skein"}
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Page:
 class Web:
     """Web servers; every method may block for up to ``timeout_s`` without an answer.
 
-    https_only: refuse to be sent on to an address without encryption.
+    https_only: refuse addresses without encryption, also when sent on to one; those of this very
+    machine (127.0.0.1, localhost) are allowed to who begins there.
     """
 
     def __init__(self, timeout_s: float = 15.0, *, https_only: bool = False) -> None:
@@ -58,18 +60,15 @@ class Web:
     ) -> Iterator[Opened | bytes]:
         def check(answer: Any) -> None:  # noqa: ANN401
             seen.note(answer)
-            hops = [str(hop.url) for hop in (*answer.history, answer)]
-            if self._https_only and any(urlsplit(hop).scheme != "https" for hop in hops):
-                raise DownloadFailed(
-                    f"{_host(address)} sends one on to an address without encryption.",
-                    "Nothing was fetched from there.",
-                    kind="refused",
-                )
+            if self._https_only:
+                _require_encrypted(address, [str(hop.url) for hop in (*answer.history, answer)])
             if not answer.is_success:
                 raise refusal(
                     answer.status_code, answer.headers, _name(address), _host(seen.address)
                 )
 
+        if self._https_only:
+            _require_encrypted(address, [])
         hub_library()
         try:
             yield from stream(address, headers, start, self._timeout_s, check)
@@ -77,6 +76,21 @@ class Web:
             raise
         except Exception as error:
             raise _translated(error, address) from error
+
+
+def _require_encrypted(address: str, hops: Sequence[str]) -> None:
+    """Raise DownloadFailed (kind "insecure") unless all addresses are https, or of this machine."""
+    allowed = ("https",) if urlsplit(address).scheme == "https" else ("https", "http")
+    for hop in (address, *hops):
+        parts = urlsplit(hop)
+        if parts.scheme == "https" and parts.hostname:
+            continue
+        if parts.scheme not in allowed or parts.hostname not in _THIS_MACHINE:
+            raise DownloadFailed(
+                f"{_host(hop)[:200]} is asked without encryption, so nothing was taken from there.",
+                "Only addresses that begin with https:// are used for updates.",
+                kind="insecure",
+            )
 
 
 class _Seen:

@@ -177,7 +177,7 @@ def test_paths_that_leave_their_folder_or_are_no_file_somewhere(path):
 
 def test_versions_in_their_order():
     order = ["0.1.0", "0.2.0a1", "0.2.0b1", "0.2.0rc1", "0.2.0rc2", "0.2.0", "0.2.1", "0.10", "1.0"]
-    assert sorted(order[::-1], key=version_key) == order
+    assert sorted(order[4:] + order[:4], key=version_key) == order
     assert version_key("0.2") == version_key("0.2.0")
     for text in ("1", "v1.0", "1.0-x", "1.0/..", "1.0\n", "١.٢", "1." + "9" * 50):
         with pytest.raises(ValueError, match="version"):
