@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import EngineError
+from engine.errors import DamagedFile, EngineError
 from engine.personas import Persona, Personas
 from engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from engine.store import CheckpointRow, Store
@@ -163,7 +163,13 @@ class StateArchive:
             self._memory.clear()
 
     def path_of(self, row: CheckpointRow) -> Path:
-        """Return the file of a row."""
+        """Return the file of a row.
+
+        Raises DamagedFile when the row names none that the archive has made: what lies elsewhere
+        is neither read nor deleted, whatever a damaged or foreign database says.
+        """
+        if not _OWN_FILE.fullmatch(row.file):
+            raise DamagedFile(f"The chats name {row.file!r}, which is no saved state.")
         return self._folder / row.file
 
     def close(self) -> None:
@@ -302,7 +308,7 @@ class StateArchive:
     def _delete_file(self, row: CheckpointRow) -> None:
         try:
             self.path_of(row).unlink(missing_ok=True)
-        except OSError as error:  # in use (Windows): the next sweep gets it
+        except (OSError, DamagedFile) as error:  # in use (Windows): the next sweep gets it
             _log.info("%s stays for now: %s", row.file, error)
 
     def _evict(self, budget_bytes: int) -> int:

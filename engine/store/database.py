@@ -133,6 +133,8 @@ class Database:
 
     def _refuse_newer(self) -> None:
         version = self._version()
+        if version < 0:
+            raise sqlite3.DatabaseError(f"format {version}")
         if version > len(self._migrations):
             raise StoreError(
                 f"The chats in {self.path.name} were written by a newer Skein "
@@ -170,12 +172,13 @@ class Database:
         """Turn what SQLite raises into a sentence for the user."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._explain(error) from error
 
-    def _explain(self, error: sqlite3.Error) -> StoreError:
+    def _explain(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the family
-        found_by_check = type(error) is sqlite3.DatabaseError and not code
+        # A UnicodeDecodeError: SQLite's own message quotes a schema that is no text any more.
+        found_by_check = type(error) in (sqlite3.DatabaseError, UnicodeDecodeError) and not code
         if code in _BROKEN or found_by_check:
             with contextlib.suppress(OSError):
                 self._suspect_mark.touch()

@@ -48,13 +48,16 @@ _COLUMN_NAMES = (
 _COLUMNS = ", ".join(_COLUMN_NAMES)
 _NODE_COLUMNS = ", ".join(f"node.{name}" for name in _COLUMN_NAMES)
 
+# A parent is older than what follows it, so its id is smaller: said in each of these, since a
+# damaged file in which two messages follow each other would be gone round for ever.
 # The last child of the last child ... below each of some nodes; depth is the length of the way.
 _LEAF = """
     WITH RECURSIVE way(id, depth) AS (
         SELECT ?, 0
         UNION ALL
         SELECT (SELECT max(child.id) FROM node AS child
-                WHERE child.parent = way.id AND child.deleted IS NULL), depth + 1
+                WHERE child.parent = way.id AND child.id > way.id AND child.deleted IS NULL),
+            depth + 1
         FROM way WHERE way.id IS NOT NULL
     )
     SELECT id FROM way WHERE id IS NOT NULL ORDER BY depth DESC LIMIT 1
@@ -64,6 +67,7 @@ _SUBTREE = """
         SELECT ?
         UNION ALL
         SELECT node.id FROM node JOIN subtree ON node.parent = subtree.id
+        WHERE node.id > subtree.id
     )
 """
 
@@ -164,7 +168,7 @@ class Nodes:
             "WITH RECURSIVE way(id, depth) AS ("
             " SELECT ?, 0 UNION ALL"
             " SELECT node.parent, depth + 1 FROM node JOIN way ON node.id = way.id"
-            " WHERE node.parent IS NOT NULL)"
+            " WHERE node.parent < node.id)"
             f" SELECT {_NODE_COLUMNS} FROM way JOIN node ON node.id = way.id ORDER BY depth DESC",
             (node,),
         )

@@ -25,7 +25,9 @@ def pack_tokens(tokens: Iterable[int]) -> bytes:
 
 
 def unpack_tokens(blob: bytes) -> tuple[int, ...]:
-    """Return the ids that ``pack_tokens`` packed."""
+    """Return the ids that ``pack_tokens`` packed; none when these are not its bytes."""
+    if len(blob) % 4:
+        return ()
     numbers = array("I")
     numbers.frombytes(blob)
     if sys.byteorder == "big":
@@ -44,7 +46,7 @@ def from_json(text: str) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

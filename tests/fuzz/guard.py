@@ -17,6 +17,8 @@ _REFUSED = (
     "ctypes.", "socket.", "urllib.", "os.truncate", "os.rename", "os.link", "os.symlink",
     "os.mkdir", "os.chmod", "os.chown", "shutil.",
 )  # fmt: skip
+_OWNERS_PATHS = {"os.mkdir": 1, "os.rename": 2}
+"""What an owner may do in its folder, and how many of the arguments are paths."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -32,15 +34,20 @@ class Guard:
         """What was refused while armed."""
         self._folder = ""
         self._armed = False
+        self._owned = False
 
     def install(self) -> None:
         """Add the hook to this process."""
         sys.addaudithook(self._hook)
 
     @contextmanager
-    def armed(self, folder: Path) -> Iterator[None]:
-        """Refuse everything but reading; in ``folder`` a reader may delete what it owns."""
-        self.found, self._folder, self._armed = [], str(folder), True
+    def armed(self, folder: Path, *, owned: bool = False) -> Iterator[None]:
+        """Refuse everything but reading; in ``folder`` a reader may delete what it owns.
+
+        owned: the folder is the reader's own; in it, it may write and rename, too.
+        """
+        self.found, self._folder, self._armed = [], os.path.realpath(folder), True
+        self._owned = owned
         try:
             yield
         finally:
@@ -53,10 +60,19 @@ class Guard:
 
     def _is_refused(self, event: str, arguments: tuple[object, ...]) -> bool:
         if event == "open":
-            return _is_write(arguments)
+            return _is_write(arguments) and not (self._owned and self._is_inside(arguments[0]))
         if event in ("os.remove", "os.rmdir"):
-            return not os.fsdecode(str(arguments[0])).startswith(self._folder)
+            return not self._is_inside(arguments[0])
+        if self._owned and event in _OWNERS_PATHS:
+            return not all(map(self._is_inside, arguments[: _OWNERS_PATHS[event]]))
         return event.startswith(_REFUSED)
+
+    def _is_inside(self, path: object) -> bool:
+        """Whether a path lies in the folder, wherever its links and ``..`` lead."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return False
+        where = os.path.realpath(os.path.dirname(os.fsdecode(path)))
+        return (where + os.sep).startswith(self._folder + os.sep)
 
 
 def _is_write(arguments: tuple[object, ...]) -> bool:

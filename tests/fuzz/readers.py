@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from engine.archive import StateArchive
 from engine.checkpoint import Checkpoint, ModelInfo, open_checkpoint
 from engine.checkpoint.info import ModelInfo as Info
 from engine.checkpoint.shape import ModelShape, Ranks
@@ -24,8 +25,9 @@ from engine.snapshot import load_snapshot
 from engine.state import read_metadata
 from engine.state_files import open_for
 from engine.state_formats import format_of, import_state
+from engine.store import Conversation, Store
 from engine.tokenizer import JsonTokenizer, WorldTokenizer, load_tokenizer
-from tests.fuzz.seeds import VOCAB, WIDTH, packed_key
+from tests.fuzz.seeds import CHATS, VOCAB, WIDTH, packed_key, place
 
 SHAPE = ModelShape(2, WIDTH, 4 * WIDTH, VOCAB, 64, Ranks(8, 8, 8, 8))
 _READ_BYTES = 1 << 20
@@ -125,6 +127,44 @@ def persona(path: Path) -> None:
     load_snapshot(path / "checkpoint")
 
 
+def archive(path: Path) -> None:
+    """Open chats, read and search them, find their states and tidy up, as at a start."""
+    store = Store.open(path / CHATS)
+    try:
+        for step in (Store.recover, _read_chats, _tidied):
+            _tried(step, store)
+        kept = StateArchive(path / "states", store)
+        try:
+            for limit in (None, 0):
+                kept.find(*place(), at_most=limit)
+            for step in (StateArchive.usage, lambda kept: kept.prune(0), StateArchive.flush):
+                _tried(step, kept)
+        finally:
+            kept.close()
+    finally:
+        store.close()
+
+
+def _read_chats(store: Store) -> None:
+    store.search("word")
+    for chat in store.conversations()[:20]:
+        _tried(lambda chat: _read_chat(store, chat), chat)
+
+
+def _read_chat(store: Store, chat: Conversation) -> None:
+    nodes = store.children(chat.id, None)[:20]
+    if chat.current_node is not None:
+        nodes = store.path_to(chat.current_node)
+    store.sibling_ids(nodes)
+    for node in nodes:
+        store.leaf_below(node.id)
+
+
+def _tidied(store: Store) -> None:
+    store.purge_deleted(2.0)
+    store.tidy()
+
+
 def vocabulary(path: Path) -> None:
     """Read a vocabulary and use it."""
     made = JsonTokenizer(path) if path.name == "tokenizer.json" else WorldTokenizer.load(path)
@@ -141,31 +181,43 @@ READERS: dict[str, Callable[[Path], None]] = {
     "packed": packed,
     "persona": persona,
     "vocabulary": vocabulary,
+    "archive": archive,
 }
+OWNERS = ("archive",)
+"""Readers whose folder is their own, to write in."""
 
 
 class Hidden(Exception):
-    """``recognise`` met an error that it had not expected, and only logged it."""
+    """The engine met an error that it had not expected, and only logged it."""
 
 
-class _Raise(logging.Handler):
+class _Unexpected(logging.Handler):
+    """Keeps the first error that was logged with its traceback, on whatever thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: BaseException | None = None
+
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            raise Hidden from record.exc_info[1]
+        error = record.exc_info[1] if record.exc_info else None
+        if self.first is None and not isinstance(error, EngineError):
+            self.first = error
 
 
 def attempt(reader: str, path: Path) -> str:
     """Read one input; return "value" or the name of the refusal. Raises what is a crash."""
-    handler = _Raise()
+    handler, outcome = _Unexpected(), "value"
     logging.getLogger("engine").addHandler(handler)
     try:
         READERS[reader](path)
     except EngineError as error:
         _require_readable(error)
-        return type(error).__name__
+        outcome = type(error).__name__
     finally:
         logging.getLogger("engine").removeHandler(handler)
-    return "value"
+    if handler.first is not None:
+        raise Hidden from handler.first
+    return outcome
 
 
 def _require_readable(error: EngineError) -> None:

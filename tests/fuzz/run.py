@@ -1,7 +1,8 @@
 """``python -m tests.fuzz.run --seconds 60 [--only gguf] [--number 1234]``: fuzz every reader.
 
 Each input is read in a child process under a guard (``worker``). Prints per reader how many were
-tried, how many of them were values, how many crashed, the slowest and the largest.
+tried, how many of them were values, how many crashed, the slowest, and how far the largest went
+beyond twice its size.
 """
 
 import argparse
@@ -28,6 +29,8 @@ class Tally:
     crashes: list[Outcome] = field(default_factory=list)
     slowest: Outcome | None = None
     largest: Outcome | None = None
+    over_twice: int = 0
+    """Inputs that took more than twice their size and what reading nothing takes."""
 
     def add(self, one: Outcome) -> None:
         """Count one."""
@@ -37,8 +40,9 @@ class Tally:
             self.crashes.append(one)
         if self.slowest is None or one.seconds > self.slowest.seconds:
             self.slowest = one
-        if self.largest is None or one.grown_bytes > self.largest.grown_bytes:
+        if self.largest is None or one.beyond_bytes > self.largest.beyond_bytes:
             self.largest = one
+        self.over_twice += one.beyond_bytes > 0
 
     def __str__(self) -> str:
         assert self.slowest is not None
@@ -46,9 +50,10 @@ class Tally:
         values = self.outcomes["value"]
         return (
             f"{self.tried:7,} inputs, {values:6,} values, {len(self.crashes)} crashes, "
-            f"slowest {self.slowest.seconds:.2f} s (number {self.slowest.number}), largest "
-            f"{self.largest.grown_bytes / 1e6:.1f} MB for {self.largest.size_bytes / 1e6:.2f} MB "
-            f"(number {self.largest.number})"
+            f"slowest {self.slowest.seconds:.2f} s (number {self.slowest.number}); memory over "
+            f"{self.largest.empty_bytes / 1e6:.2f} MB + twice the file {self.over_twice:,} times, "
+            f"most {self.largest.beyond_bytes / 1e6:.2f} MB for {self.largest.size_bytes / 1e6:.2f}"
+            f" MB (number {self.largest.number})"
         )
 
 

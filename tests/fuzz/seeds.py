@@ -3,9 +3,11 @@
 import hashlib
 import io
 import json
+import sqlite3
 import struct
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -15,11 +17,13 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 from safetensors.torch import save
 
+from engine.archive import Place
 from engine.packed_format import PackedHeader, PackedKey, checksum_of, header_bytes
 from engine.sampling import SamplerState
 from engine.snapshot import Snapshot, save_snapshot
 from engine.state import State
 from engine.state_formats import export_state
+from engine.store import Store
 from engine.vocabulary import format_vocabulary
 from tests.engine.checkpoint.huggingface_files import write_folder
 from tests.gguf_files import in_blocks, write_gguf
@@ -28,6 +32,7 @@ from tests.tiny import tiny_weights
 
 Files = dict[str, bytes]
 WIDTH, VOCAB = 64, 320
+CHATS = "chats.sqlite"
 PACKED = bytes(range(256)) * 64
 
 
@@ -211,6 +216,36 @@ def _persona() -> list[Files]:
     return [{"personas/ada-00000000.safetensors": _own_state(), "checkpoint": _own_state()}]
 
 
+def place() -> Place:
+    """Return where the archive's seed keeps its state."""
+    return Place(2, "k" * 64, "f" * 32)
+
+
+def _chats(path: Path) -> None:
+    """Write a chat of a question and a reply with its state; the same bytes each time."""
+    state = path / "states" / f"checkpoint-{'a' * 32}.safetensors"
+    state.parent.mkdir(parents=True)
+    words = {"kind": "checkpoint", "node": "2", "key": place().key, "position": "3"}
+    save_snapshot(state, snapshot(), words | {"fingerprint": place().fingerprint})
+    store = Store(path / CHATS)
+    chat = store.create_conversation("A word", {"think": "off"}).id
+    question = store.add_node(chat, None, "user", "Some words, 几个字")
+    store.add_node(chat, question.id, "assistant", "A reply", status="writing")
+    store.update_node(2, tokens=(1, 2, 3), stats={"seconds": 1.5})
+    store.checkpoints.add(*place()[:2], 3, place().fingerprint, state.name, state.stat().st_size)
+    store.close()
+    with closing(sqlite3.connect(path / CHATS, isolation_level=None)) as database:
+        database.execute("UPDATE conversation SET created=1, updated=1")
+        database.execute("UPDATE node SET created=1")
+        database.execute("UPDATE checkpoint SET last_used=1")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _archive() -> list[Files]:
+    tree = _tree(_chats)
+    return [{name: tree[name] for name in (CHATS, f"states/checkpoint-{'a' * 32}.safetensors")}]
+
+
 def _vocabulary() -> list[Files]:
     return [
         {"vocabulary.txt": format_vocabulary(small_vocabulary())},
@@ -229,6 +264,7 @@ _MAKERS: dict[str, Callable[[], list[Files]]] = {
     "packed": _packed,
     "persona": _persona,
     "vocabulary": _vocabulary,
+    "archive": _archive,
 }
 
 

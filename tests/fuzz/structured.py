@@ -3,14 +3,16 @@
 import io
 import json
 import re
+import sqlite3
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 from tests.fuzz.case import Case, Content, Link, Pipe
 from tests.fuzz.lying_gguf import gguf, gguf_many, gguf_more
 from tests.fuzz.mutate import Rng, number, odd, odd_json
-from tests.fuzz.seeds import packed_header, packed_said, seeds
+from tests.fuzz.seeds import CHATS, packed_header, packed_said, seeds
 
 _WHEN = (2020, 1, 1, 0, 0, 0)
 PICKLE_PIECES = (
@@ -29,7 +31,7 @@ Make = Callable[[Rng], tuple[dict[str, Content], str]]
 def structured(reader: str, rng: Rng) -> Case:
     """Return an input for a reader."""
     files, kind = rng.choice(_MAKERS[reader])(rng)
-    main = "" if reader in ("folder", "packed", "persona") else next(iter(files))
+    main = "" if reader in ("folder", "packed", "persona", "archive") else next(iter(files))
     return Case(files, main, (kind,))
 
 
@@ -299,6 +301,62 @@ def _personas(rng: Rng) -> tuple[dict[str, Content], str]:
     return files, "persona header"
 
 
+_ROWS = (
+    ("checkpoint", "file", ("../x", "/etc/passwd", "", ".", "..", "a/b", "a\0b", "x" * 5000)),
+    ("checkpoint", "position", (-1, 0, 2**62, -(2**63))),
+    ("checkpoint", "size_bytes", (-1, 2**62, 2**63 - 1)),
+    ("checkpoint", "last_used", (float("inf"), -1e300)),
+    ("checkpoint", "node", (1, 7)),
+    ("node", "parent", (1, 2, 7)),
+    ("node", "tokens", (b"", b"\xff", b"\xff" * 4001)),
+    ("node", "stats", ("", "[]", "1e999", "[" * 5000, '{"a":', "null")),
+    ("node", "text", ("", "\0", "word " * 20_000)),
+    ("node", "created", (float("inf"), -1e300)),
+    ("node", "deleted", (1, 7)),
+    ("conversation", "settings", ("", "[]", "1e999", "[" * 5000, '{"a":', "null")),
+    ("conversation", "current_node", (None, 1, 7)),
+    ("conversation", "updated", (float("inf"), -1e300)),
+)
+_STATEMENTS = (
+    "PRAGMA user_version=0", "PRAGMA user_version=9", "PRAGMA user_version=-1",
+    "DROP TABLE checkpoint", "DROP TABLE node_words", "DROP TRIGGER node_removed",
+    "ALTER TABLE node RENAME COLUMN stats TO other", "ALTER TABLE checkpoint ADD COLUMN more",
+    "CREATE TRIGGER x AFTER UPDATE ON node BEGIN UPDATE node SET text=text||text; END",
+    "INSERT INTO node_words(node_words) VALUES ('delete-all')", "DELETE FROM node",
+    "UPDATE conversation SET deleted=1", "PRAGMA page_size=512; VACUUM",
+)  # fmt: skip
+
+
+def _rows(rng: Rng) -> tuple[dict[str, Content], str]:
+    """Chats whose rows say what no Skein has written."""
+    files = pick("archive", rng)
+    whole = files[CHATS]
+    assert isinstance(whole, bytes)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.deserialize(whole[:18] + b"\1\1" + whole[20:])  # not in WAL mode, for this
+        for _ in range(rng.choice((1, 1, 3))):
+            table, column, values = rng.choice(_ROWS)
+            with suppress(sqlite3.Error):  # another change has taken what this one needs
+                if rng.random() < 0.3:
+                    database.executescript(rng.choice(_STATEMENTS))
+                else:
+                    database.execute(f"UPDATE {table} SET {column}=?", (rng.choice(values),))
+        files[CHATS] = database.serialize()
+    if rng.random() < 0.2:
+        files[CHATS + ".suspect"] = b""
+    return files, "rows"
+
+
+def _kept(rng: Rng) -> tuple[dict[str, Content], str]:
+    """A kept state whose header lies, or that is none."""
+    files = pick("archive", rng)
+    name = next(name for name in files if name != CHATS)
+    data = files[name]
+    assert isinstance(data, bytes)
+    files[name] = rng.choice((Link("/dev/zero"), Link("."), Pipe(), *[header_lies(data, rng)] * 9))
+    return files, "kept state"
+
+
 def _words(rng: Rng) -> tuple[dict[str, Content], str]:
     """Lines of a vocabulary that are no lines of one."""
     files = dict(seeds("vocabulary")[0])
@@ -334,4 +392,5 @@ _MAKERS: dict[str, tuple[Make, ...]] = {
     "packed": (_packed,),
     "persona": (_personas,),
     "vocabulary": (_words, _letters),
+    "archive": (_rows, _rows, _kept),
 }

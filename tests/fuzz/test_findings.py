@@ -3,10 +3,12 @@
 import json
 import math
 import os
+import sqlite3
 import struct
 import time
 import tracemalloc
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,13 @@ from engine.packed_files import _is_of_use
 from engine.packed_format import PackedHeader
 from engine.snapshot import load_snapshot
 from engine.state_formats import import_state
+from engine.store import DamagedStore, Store
 from engine.tokenizer import _is_byte_level, load_tokenizer
 from engine.vocabulary import parse_literal, read_vocabulary
 from tests.fuzz.case import Case, Content, Link, Pipe, written
+from tests.fuzz.readers import attempt
 from tests.fuzz.seeds import (
+    CHATS,
     packed_key,
     pth,
     seeds,
@@ -228,6 +233,75 @@ def test_a_legacy_state_that_claims_terabytes(tmp_path: Path):
 @pytest.mark.parametrize("source", ["\0", "\ud800", "x" * 9000])
 def test_packed_weights_of_a_source_that_is_no_name(source: str):
     assert not _is_of_use(PackedHeader(packed_key(), (source,), ""), packed_key())
+
+
+# Kept states and chats
+
+
+def chats(tmp_path: Path, *statements: str) -> Path:
+    path = written(Case(dict(seeds("archive")[0]), ""), tmp_path / "x")
+    with closing(sqlite3.connect(path / CHATS, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+    return path
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_row_that_names_a_file_elsewhere_neither_reads_nor_deletes_it(
+    tmp_path: Path, absolute: bool
+):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("mine")
+    named = str(letter) if absolute else "../../letter.txt"
+    path = chats(tmp_path, f"UPDATE checkpoint SET file='{named}', size_bytes=1 << 40")
+    assert attempt("archive", path) == "value"
+    assert letter.read_text() == "mine"
+    with closing(sqlite3.connect(path / CHATS)) as database:
+        assert database.execute("SELECT count(*) FROM checkpoint").fetchone()[0] == 0
+
+
+def test_messages_that_follow_each_other_in_a_circle(tmp_path: Path):
+    path = chats(tmp_path, "UPDATE node SET parent=2 WHERE id=1")
+    store = Store.open(path / CHATS)
+    try:
+        assert [node.id for node in store.path_to(2)] == [1, 2]
+        assert store.leaf_below(1) == 2
+        store.restore_node(store.delete_node(1))
+        assert store.leaf_below(2) == 2
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("change", ["tokens=x'010203'", f"stats='{'[' * 5000}'"])
+def test_columns_that_hold_no_tokens_and_no_json(tmp_path: Path, change: str):
+    store = Store.open(chats(tmp_path, f"UPDATE node SET {change}") / CHATS)
+    try:
+        node = store.node(2)
+        assert (node.text, node.tokens if "tokens" in change else node.stats) == (
+            "A reply",
+            () if "tokens" in change else {},
+        )
+    finally:
+        store.close()
+
+
+def test_chats_of_a_format_below_nothing_are_kept_aside(tmp_path: Path):
+    path = chats(tmp_path, "PRAGMA user_version=-1")
+    store = Store.open(path / CHATS)
+    try:
+        assert "damaged" in store.notice
+        assert len(list(path.glob("chats.damaged-*.sqlite"))) == 1
+    finally:
+        store.close()
+
+
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path):
+    path = chats(tmp_path)
+    data = (path / CHATS).read_bytes()
+    place = data.index(b"CREATE TABLE node")
+    (path / CHATS).write_bytes(data[:place] + b"\xac\xac" + data[place + 2 :])
+    with pytest.raises(DamagedStore):
+        Store(path / CHATS)
 
 
 # Heads of gigabytes, in files that take no room

@@ -184,4 +184,4 @@ def test_nothing_is_executed_and_nothing_grows(tmp_path: Path):
         [*program, "--first", "40"], cwd=root, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "108 inputs in all" in done.stdout
+    assert "120 inputs in all" in done.stdout
