@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLay
 from app.command_palette import CommandPalette
 from app.crash import CrashLog
 from app.models.conversations import ConversationModel
+from app.notices import Notices
 from app.settings import SettingsStore
 from app.shortcuts import Shortcuts
 from app.sidebar import Sidebar
@@ -84,12 +85,12 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self._notice_frame = QWidget()
-        banner = QVBoxLayout(self._notice_frame)
+        frame = QWidget()
+        banner = QVBoxLayout(frame)
         banner.setContentsMargins(16, 12, 16, 4)
         banner.addWidget(self.notice)
-        self._notice_frame.hide()
-        column.addWidget(self._notice_frame)
+        self.notices = Notices(self.notice, frame)
+        column.addWidget(frame)
         column.addWidget(self._stack, 1)
         for page in self.pages.values():
             self._stack.addWidget(page)
@@ -110,7 +111,6 @@ class MainWindow(QMainWindow):
         self._conversations.deleted.connect(self._on_deleted)
         self._conversations.failed.connect(self.show_failure)
         self._settings.failed.connect(self.show_failure)
-        self.notice.closed.connect(self._notice_frame.hide)
         self._crashed.connect(self._on_crashed)
         for command_id, action in self.shortcuts.actions.items():
             action.triggered.connect(
@@ -153,9 +153,8 @@ class MainWindow(QMainWindow):
         tone: str = "info",
         actions: tuple[tuple[str, Callable[[], None]], ...] = (),
     ) -> None:
-        """Show a banner over the page, until it is closed."""
-        self._notice_frame.show()
-        self.notice.show_notice(message, hint, tone=tone, actions=actions)
+        """Show a banner over the page, until it is closed; ``notices`` says which goes first."""
+        self.notices.show(message, hint, tone=tone, actions=actions)
 
     def show_failure(self, message: str, hint: str) -> None:
         """Show a banner about something that went wrong."""
