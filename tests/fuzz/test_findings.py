@@ -298,8 +298,9 @@ def test_chats_of_a_format_below_nothing_are_kept_aside(tmp_path: Path):
 def test_a_schema_that_is_no_text_is_damage(tmp_path: Path):
     path = chats(tmp_path)
     data = (path / CHATS).read_bytes()
-    place = data.index(b"CREATE TABLE node")
-    (path / CHATS).write_bytes(data[:place] + b"\xac\xac" + data[place + 2 :])
+    place = data.index(b"tablenodenode") + len("table")
+    made = data[:place] + b"\xac" + data[place + 1 :]
+    (path / CHATS).write_bytes(made.replace(b"CREATE TABLE node (", b"CREATE TABLE node ;"))
     with pytest.raises(DamagedStore):
         Store(path / CHATS)
 
