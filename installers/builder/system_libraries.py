@@ -1,0 +1,119 @@
+"""Libraries of the build machine that go into a Linux tree, and those that stay the system's.
+
+What a desktop always has, or must have in its own version (drivers load libstdc++ and expat), is
+on the list below. All else that a file of the tree needs is copied into one folder and found by
+``$ORIGIN``. patchelf writes run paths.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from installers.builder.elf import Elf, elf_files, read_elf
+from installers.builder.failure import BuildFailed
+
+SYSTEM = frozenset(
+    {
+        # glibc
+        *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"),
+        *("libutil.so.1", "libresolv.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
+        # shared with graphics drivers, which are newer than we are
+        *("libstdc++.so.6", "libgcc_s.so.1", "libexpat.so.1", "libz.so.1", "libzstd.so.1"),
+        *("libEGL.so.1", "libGL.so.1", "libdrm.so.2", "libgbm.so.1"),
+        *("libwayland-client.so.0", "libwayland-egl.so.1", "libwayland-server.so.0"),
+        *("libX11.so.6", "libX11-xcb.so.1", "libXau.so.6", "libXdmcp.so.6", "libxcb.so.1"),
+        *(f"libxcb-{n}.so.0" for n in ("dri2", "dri3", "glx", "present", "randr", "shm", "xfixes")),
+        "libxcb-sync.so.1",
+        # how a system finds and draws its fonts
+        *("libfontconfig.so.1", "libfreetype.so.6"),
+        # links the init system's library where there is one
+        "libdbus-1.so.3",
+    }
+)
+FOLDER = "lib/system"
+"""Where copies lie, below python/."""
+
+
+@dataclass(frozen=True, slots=True)
+class Libraries:
+    """copied: soname -> where it came from. left: sonames that the user's system must have."""
+
+    copied: dict[str, Path]
+    left: tuple[str, ...]
+
+
+def copy_libraries(python: Path) -> Libraries:
+    """Copy what is missing into a tree's ``python`` folder and make all of it find itself.
+
+    Raises BuildFailed when this machine lacks a library, patchelf or ldconfig.
+    """
+    if shutil.which("patchelf") is None:
+        raise BuildFailed("patchelf is missing: install it.")
+    files = [read_elf(path) for path in elf_files(python)]
+    own: dict[str, set[Path]] = {}
+    for file in files:
+        own.setdefault(file.soname, set()).add(file.path.parent)
+        own.setdefault(file.path.name, set()).add(file.path.parent)
+    copied, left = _closure(files, own, python / FOLDER)
+    for path in elf_files(python):
+        _set_run_path(read_elf(path), python, own, copied)
+    return Libraries(copied, tuple(sorted(left)))
+
+
+def _closure(
+    files: Iterable[Elf], own: dict[str, set[Path]], folder: Path
+) -> tuple[dict[str, Path], set[str]]:
+    """Copy, and what the copies need, until nothing is missing."""
+    there = _known_to_loader()
+    copied: dict[str, Path] = {}
+    left: set[str] = set()
+    waiting = [(file.path, name) for file in files for name in file.needed]
+    while waiting:
+        asker, name = waiting.pop()
+        if name in SYSTEM:
+            left.add(name)
+        if name in SYSTEM or name in own or name in copied:
+            continue
+        if name not in there:
+            raise BuildFailed(f"{asker} needs {name}, which this machine does not have.")
+        copied[name] = there[name]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(there[name], folder / name)
+        waiting += [(folder / name, inner) for inner in read_elf(there[name]).needed]
+    return copied, left
+
+
+def _known_to_loader() -> dict[str, Path]:
+    """Return this machine's libraries by soname, as ld.so's cache has them."""
+    program = shutil.which("ldconfig") or "/sbin/ldconfig"
+    answer = subprocess.run([program, "-p"], capture_output=True, text=True, check=True)
+    found: dict[str, Path] = {}
+    for line in answer.stdout.splitlines()[1:]:
+        name, _, place = line.strip().partition(" => ")
+        if place and "64" in name.partition(" ")[2]:
+            found.setdefault(name.split(" ")[0], Path(os.path.realpath(place)))
+    return found
+
+
+def _set_run_path(
+    file: Elf, python: Path, own: dict[str, set[Path]], copied: dict[str, Path]
+) -> None:
+    """Make a file find copies, and what else of the tree it needs; drop paths of the builder."""
+    here = file.path.parent
+    kept = [part for part in file.search if part.startswith("$ORIGIN")]
+    wanted = list(kept)
+    if any(name in copied for name in file.needed):
+        wanted.append(_origin(here, python / FOLDER))
+    if any(name.startswith("libpython3") for name in file.needed):
+        wanted.append(_origin(here, python / "lib"))
+    if tuple(wanted) != file.search:
+        paths = ":".join(dict.fromkeys(wanted))
+        subprocess.run(["patchelf", "--set-rpath", paths, str(file.path)], check=True)
+
+
+def _origin(here: Path, folder: Path) -> str:
+    relative = os.path.relpath(folder, here)
+    return "$ORIGIN" if relative == "." else f"$ORIGIN/{relative}"

@@ -1,0 +1,62 @@
+"""Packages: the project's own wheel with the native library, and the locked ones.
+
+pip does the work: that of the Python the tree was copied from, told to install into the tree.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+from installers.builder.failure import BuildFailed
+
+PROJECT = Path(__file__).parents[2]
+_QUIET = ("--quiet", "--disable-pip-version-check", "--no-input")
+
+
+def project_wheel(python: Path, work: Path) -> Path:
+    """Build the project's wheel in ``work`` and return it.
+
+    Raises BuildFailed when pip fails, or when the wheel came out without the native library (no
+    compiler): that would be a program that computes slowly for everybody.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    _pip(python, "wheel", "--no-deps", "--wheel-dir", str(work), str(PROJECT))
+    (wheel,) = work.glob("skein-*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        if not any("skein_cpu." in name for name in content.namelist()):
+            raise BuildFailed("The wheel has no native library: is there a C++ compiler?")
+    return wheel
+
+
+def install(python: Path, tree_python: Path, lock: Path, wheel: Path) -> None:
+    """Install the locked packages, each with its SHA-256, and the project into a tree's Python."""
+    if not lock.is_file():
+        raise BuildFailed(f"{lock} is missing: run installers/lock.py.")
+    into = ("--python", str(tree_python))
+    plain = ("--no-deps", "--no-compile", "--no-warn-script-location", "--only-binary", ":all:")
+    _pip(python, *into, "install", *plain, "--require-hashes", "-r", str(lock))
+    _pip(python, *into, "install", *plain, str(wheel))
+
+
+def tidy(site: Path) -> None:
+    """Remove what pip leaves: the wheel's address in this machine, programs with its paths."""
+    for path in site.glob("*.dist-info/direct_url.json"):
+        path.unlink()
+    for name in ("bin", "Scripts"):
+        shutil.rmtree(site / name, ignore_errors=True)
+
+
+def torch_version(python: Path) -> str:
+    """Return torch's version as installed in a tree ("2.13.0+cpu")."""
+    ask = "import importlib.metadata as m, json; print(json.dumps(m.version('torch')))"
+    answer = subprocess.run([str(python), "-I", "-c", ask], capture_output=True, check=True)
+    return json.loads(answer.stdout)
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    words = [str(python), "-m", "pip", *arguments, *_QUIET]
+    if subprocess.call(words, env={**os.environ, "PYTHONNOUSERSITE": "1"}) != 0:
+        raise BuildFailed(f"pip failed (see above): {' '.join(arguments)}")
