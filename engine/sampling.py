@@ -7,6 +7,7 @@ token. Knows nothing of models, text or why a reply ends.
 """
 
 import json
+from collections import deque
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Sampler:
         self._masked = _ids([*unused, *params.banned], vocab_size)
         self._generator = np.random.PCG64(params.seed)
         self._rng = np.random.Generator(self._generator)
-        self._peeked: float | None = None  # drawn from the generator, but not yet used up
+        self._peeked: deque[float] = deque()  # drawn from the generator, but not yet used up
         self._numbers = 0  # that were used up
         self._library: Library | None = find_library() if native else None
         self._scratch = _Scratch(vocab_size)
@@ -191,21 +192,19 @@ class Sampler:
     def _random(self) -> float:
         """Return the next random number, which is used up then."""
         self._numbers += 1
-        if self._peeked is None:
-            return self._rng.random()
-        number, self._peeked = self._peeked, None
-        return number
+        return self._peeked.popleft() if self._peeked else self._rng.random()
 
-    def peek(self) -> float:
+    def peek(self, later: int = 0) -> float:
         """Return the random number of the next draw (0 if greedy) without using it up.
 
-        For who draws elsewhere: ``replay`` the token afterwards, then it is used up.
+        For who draws elsewhere: ``replay`` the token afterwards, then it is used up. later: so many
+        draws after the next one.
         """
         if self._is_greedy:
             return 0.0
-        if self._peeked is None:
-            self._peeked = self._rng.random()
-        return self._peeked
+        while len(self._peeked) <= later:
+            self._peeked.append(self._rng.random())
+        return self._peeked[later]
 
     def accept(self, token: int) -> None:
         """Let all counts decay, then count a token that was drawn, here or elsewhere."""
@@ -241,7 +240,7 @@ class Sampler:
         Tokens are only ever added, and the generator (PCG64) is wound back: one step a number.
         """
         now = copy(self._generator)
-        if back := self._numbers - mark.numbers + (self._peeked is not None):
+        if back := self._numbers - mark.numbers + len(self._peeked):
             now.advance(_PERIOD - back)
         ids = self._ids[: len(mark.counts)].copy()
         return SamplerState(ids, mark.counts, json.dumps(now.state))
@@ -260,7 +259,7 @@ class Sampler:
             self._rng.bit_generator.state = json.loads(state.rng_json)
         except (ValueError, TypeError, KeyError) as error:
             raise EngineError("The saved state of the sampler is damaged.") from error
-        self._peeked = None
+        self._peeked.clear()
         spare = np.zeros(64, np.int64)
         self._ids = np.concatenate([ids, spare])
         self._counts = np.concatenate([counts, spare.astype(np.float32)])

@@ -3,7 +3,7 @@
 Knows steps, graphs and the card's sampler; who draws is ``card_writer``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class CardDraws:
-    """One reply's sampler, and graphs that take a step and draw the next token."""
+    """One reply's sampler, and graphs that take one of several steps and draw the next token."""
 
     def __init__(
         self,
         programs: "Programs",
         graphs: "Graphs",
-        step: Callable[[], object],
+        steps: Sequence[Callable[[], object]],
         logits: Tensor,
         token: Tensor,
         cut: SamplerCut | None = None,
     ) -> None:
-        """step: reads int32 token [1] and leaves logits fp32 [V], which lie where they are.
+        """steps: each reads int32 token [1] and leaves logits fp32 [V], which lie where they are.
 
-        Recording runs it: on nobody's state. Raises CudaProblem, torch.OutOfMemoryError.
+        Recording runs them: on nobody's state. Raises CudaProblem, torch.OutOfMemoryError.
         """
         device = programs.device
         draws = DeviceSampler(programs, logits.numel(), 1, 1, device, cut=cut)
@@ -47,15 +47,20 @@ class CardDraws:
             for launch in launches[greedy]:
                 launch.run()
 
-        def step_and_draw(greedy: bool) -> None:
+        def step_and_draw(step: Callable[[], object], greedy: bool) -> None:
             step()
             draw(greedy)
 
         self._draw = draw
-        self._step_and_draw = {  # no row is there yet: what is recorded draws nothing
-            greedy: graphs.captured(lambda greedy=greedy: step_and_draw(greedy))
-            for greedy in (False, True)
-        }
+        self._step_and_draw = [  # no row is there yet: what is recorded draws nothing
+            {
+                greedy: graphs.captured(
+                    lambda step=step, greedy=greedy: step_and_draw(step, greedy)
+                )
+                for greedy in (False, True)
+            }
+            for step in steps
+        ]
         slots.zero_()
 
     def fit(self, sampler: "Sampler") -> CardSampler:
@@ -69,9 +74,9 @@ class CardDraws:
             found.uncounted = sampler.uncounted
         return found
 
-    def step_and_draw(self, greedy: bool) -> None:
-        """Take a step, then draw the token that the next one reads."""
-        self._step_and_draw[greedy]()
+    def step_and_draw(self, which: int, greedy: bool) -> None:
+        """Take one of the steps, then draw the token that the next one reads."""
+        self._step_and_draw[which][greedy]()
 
     def draw(self, greedy: bool) -> None:
         """Draw from the logits that lie ready."""

@@ -1,11 +1,13 @@
 """Writing on a card: each step draws its token there, and the host reads one number for it.
 
+Steps run one ahead of the host, which so has a whole step's time for what it does with a token.
 The host's ``Sampler`` stays the truth: it hands out the random numbers and counts what was drawn,
 so that seeds, saving and resuming are what they are with any backend. Knows the backend's step and
 the card's sampler; knows nothing of text.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,7 +46,7 @@ class Steps(Protocol):
 
     @property
     def writes(self) -> int:
-        """How often a token was put where steps read it, other than by a draw."""
+        """Grows whenever a token or a state is put where steps work, other than by a step."""
         ...
 
     def card_sampler(self, sampler: "Sampler") -> CardSampler:
@@ -56,7 +58,19 @@ class Steps(Protocol):
         ...
 
     def step_and_draw(self, greedy: bool) -> None:
-        """Read the token that lies ready, then draw the next one in its place."""
+        """Read the token that lies ready, then draw the next one in its place.
+
+        From the state that was placed, or from what the step before it left. A placed state stays
+        what it is, so that a step can be taken that was not wanted, but not two.
+        """
+        ...
+
+    def lies_here(self, state: "State") -> bool:
+        """Tell whether a state lies where steps work."""
+        ...
+
+    def advance(self, state: "State") -> None:
+        """Let a state be what the step from it left, one token on."""
         ...
 
     def draw_again(self, greedy: bool) -> None:
@@ -78,7 +92,8 @@ class CardWriter:
         self._drawing: Tensor | None = None  # the logits from which the card is drawing
         self._kept: Callable[[], int] | None = None  # what it drew before another reply came
         self._ready: int | None = None  # the token that lies where the next step reads it
-        self._writes = -1  # of others to that place, when it was drawn
+        self._ahead: Tensor | None = None  # the logits of a step that has read that token already
+        self._writes = -1  # of others to what steps work on, when a step was launched last
         self._is_greedy = False
 
     def draw(self, logits: Tensor) -> int:
@@ -95,23 +110,50 @@ class CardWriter:
         return token
 
     def read(self, token: int, state: "State") -> Tensor:
-        """See ``Writer``. The next token is being drawn when this returns."""
+        """See ``Writer``. The next token is being drawn when this returns, and read already.
+
+        The step that reads it is launched before anybody here knows it: so the card never waits for
+        the host. Should that token turn out to end the reply, the state has not read it: steps
+        leave the state that they began with.
+        """
         with self._steps.explained():
-            if not self._is_owner or self._drawing is not None:
-                self._load()
-            with torch.inference_mode(False):
-                drawing = torch.empty_like(self._steps.logits)  # what can fail does so before
-        assert self._card is not None
+            logits = self._read_ahead(token, state)
+            if logits is None:
+                logits = self._read_now(token, state)
+            self._steps.advance(state)
+            self._drawing, self._ready = logits, None
+        with suppress(torch.OutOfMemoryError):  # then the next one is read when it is known
+            self._ahead = self._launch(1)
+        return logits
+
+    def _read_ahead(self, token: int, state: "State") -> Tensor | None:
+        """Return the logits of the step that has read the token already, if one has."""
+        logits, self._ahead = self._ahead, None
+        if logits is None:
+            return None
+        is_same = token == self._ready and self._writes == self._steps.writes
+        if self._is_owner and is_same and self._steps.lies_here(state):
+            return logits
+        self._card = None  # it has drawn a token too many: told anew what was drawn
+        return None
+
+    def _read_now(self, token: int, state: "State") -> Tensor:
+        if not self._is_owner or self._drawing is not None:
+            self._load()
         lies_ready = token == self._ready and self._writes == self._steps.writes
         self._steps.place(None if lies_ready else token, state)
-        self._card.device.give(_SLOT, self._sampler.peek())
+        return self._launch(0)
+
+    def _launch(self, later: int) -> Tensor:
+        """Start a step and its draw, ``later`` draws after the next one; return its logits."""
+        assert self._card is not None
+        with torch.inference_mode(False):
+            logits = torch.empty_like(self._steps.logits)  # what can fail does so first
+        self._card.device.give(_SLOT, self._sampler.peek(later))
         self._steps.step_and_draw(self._is_greedy)
         self._writes = self._steps.writes
-        state.tokens_read += 1
-        self._ready = None
         with torch.inference_mode(False):
-            self._drawing = drawing.copy_(self._steps.logits)
-        return drawing
+            return logits.copy_(self._steps.logits)
 
     def give_up(self) -> None:
         """Let go of the card's sampler: another reply needs it. What is being drawn is kept."""
@@ -122,7 +164,7 @@ class CardWriter:
                 self._kept = _raiser(error)
             else:
                 self._kept = lambda: token
-        self._ready = None
+        self._ready = self._ahead = None
 
     @property
     def _is_owner(self) -> bool:
@@ -152,7 +194,7 @@ class CardWriter:
         card = self._steps.card_sampler(self._sampler)
         if card.owner is not None:
             card.owner.give_up()
-        self._drawing = self._kept = None
+        self._drawing = self._kept = self._ahead = None
         self._card, card.owner = card, self
         counts = self._sampler.counts
         drawing = _drawing_of(self._sampler)

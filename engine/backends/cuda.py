@@ -34,6 +34,7 @@ from kernels.cuda.prefill import Prefill
 from kernels.cuda.prefill_layers import States
 from kernels.cuda.program import CardPrograms, CubinCache, CudaProblem, Programs, missing
 from kernels.cuda.quantize import Quantizer
+from kernels.cuda.sampler import SamplerCut
 from kernels.cuda.step import Cut, Step, StepBuffers, default_cut
 from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType
 
@@ -83,6 +84,7 @@ class CudaBackend:
         self._closed = False
         self._closing = closing
         self._writes = 0
+        self._at = 0  # the slot of the state that the next step reads; it writes the other one
         with self._here(), torch.inference_mode(False), torch.no_grad():
             self._weights = self._load(source, by_input)
             self._prepare(cache)
@@ -108,32 +110,44 @@ class CudaBackend:
     def _prepare(self, cache: "Path | None") -> None:
         """Take memory, choose shapes, record a step: what can fail does so here."""
         shape, device = self.info.shape, self._device
-        self._slots = StateSlots(shape, device, 1)
+        self._slots = StateSlots(shape, device, 2)
         self._token = torch.zeros(1, dtype=torch.int32, device=device)
         self._logits = torch.zeros(shape.vocab, dtype=torch.float32, device=device)
-        places = (self._slots.att_shift[0], self._slots.wkv[0], self._slots.ffn_shift[0])
-        buffers = StepBuffers(self._token, *places, self._logits)
-        cut = chosen_cut(self._weights, self._programs, buffers, cache)
-        processors = None if device.type == "cuda" else 4
-        self._step = self._new_step(buffers, cut, processors)
+        slots = self._slots
+        here, there = (
+            StepBuffers(self._token, *places, self._logits)
+            for places in zip(slots.att_shift, slots.wkv, slots.ffn_shift, strict=True)
+        )
+        cut = chosen_cut(self._weights, self._programs, here, cache)
+        self._steps = self._new_steps(cut, here, there)
         states = States(self._slots.att_shift, self._slots.wkv, self._slots.ffn_shift)
         self._prefill = Prefill(self._weights, self._programs, self._graphs, states)
         self._rows = RowsOnCard(shape, self._weights, self._programs, self._graphs)
-        self._step_graph = self._graphs.captured(self._step.run)
-        self._draws = CardDraws(
-            self._programs, self._graphs, self._step.run, self._logits, self._token
-        )
+        self._step_graphs = [self._graphs.captured(step.run) for step in self._steps]
+        self._draws = self.new_draws()
 
-    def _new_step(self, buffers: StepBuffers, cut: Cut, processors: int | None) -> Step:
-        """Return a step cut so, or as usual where that cut, measured once, no longer works."""
+    def _new_steps(self, cut: Cut, here: StepBuffers, there: StepBuffers) -> list[Step]:
+        """Return the step from here to there, and that back.
+
+        As usual where the cut, measured once, no longer works.
+        """
         usual = default_cut(self._weights.sizes, self._weights.kind)
         try:
-            return Step(self._weights, self._programs, buffers, cut, processors=processors)
+            return [self._new_step(cut, here, there), self._new_step(cut, there, here)]
         except CudaProblem:
             if cut == usual:
                 raise
             _log.exception("%s no longer works", cut)
-            return Step(self._weights, self._programs, buffers, usual, processors=processors)
+            return [self._new_step(usual, here, there), self._new_step(usual, there, here)]
+
+    def _new_step(self, cut: Cut, buffers: StepBuffers, after: StepBuffers) -> Step:
+        processors = None if self._device.type == "cuda" else 4
+        return Step(self._weights, self._programs, buffers, cut, after=after, processors=processors)
+
+    def new_draws(self, cut: SamplerCut | None = None) -> CardDraws:
+        """Compile and record steps with draws. cut: how these are cut, which changes no result."""
+        steps = [step.run for step in self._steps]
+        return CardDraws(self._programs, self._graphs, steps, self._logits, self._token, cut)
 
     @property
     def resident_bytes(self) -> int:
@@ -149,7 +163,7 @@ class CudaBackend:
     @property
     def tuning(self) -> object:
         """How the products of a step are cut."""
-        return self._step.cut
+        return self._steps[0].cut
 
     def new_state(self) -> State:
         """Return the zero state, on the card."""
@@ -166,7 +180,7 @@ class CudaBackend:
         self._closed = True
         self._slots.release()
         self._rows.close()
-        del self._weights, self._step, self._prefill, self._rows, self._slots, self._step_graph
+        del self._weights, self._steps, self._prefill, self._rows, self._slots, self._step_graphs
         del self._draws
         give_back(self._device)
         if self._closing is not None:
@@ -191,8 +205,8 @@ class CudaBackend:
             if len(tokens) > 1:
                 return self._read(tokens, state, all_logits, progress, cancelled)
             self.place(tokens[0], state)
-            self._step_graph()
-            state.tokens_read += 1
+            self._step_graphs[self._at]()
+            self.advance(state)
             logits = self._own(self._logits)
         if progress:
             progress(1, 1)
@@ -231,20 +245,33 @@ class CudaBackend:
     @property
     def writes(self) -> int:
         """See ``card_writer.Steps``."""
-        return self._writes
+        return self._writes + self._slots.writes
 
     def place(self, token: int | None, state: State) -> None:
         """See ``card_writer.Steps``."""
         with self.explained():
-            self._slots.take([state])
+            (self._at,) = self._slots.take([state])
+            self._slots.vacate(1 - self._at)
+        self._writes += 1
         if token is not None:
-            self._writes += 1
             self._token.fill_(token)
 
     def step_and_draw(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
         with self._here():
-            self._draws.step_and_draw(greedy)
+            self._draws.step_and_draw(self._at, greedy)
+        self._at = 1 - self._at
+
+    def lies_here(self, state: State) -> bool:
+        """See ``card_writer.Steps``."""
+        return self._slots.slot_of(state) == 1 - self._at
+
+    def advance(self, state: State) -> None:
+        """See ``card_writer.Steps``."""
+        lies = self._slots.slot_of(state)
+        assert lies is not None
+        self._slots.hop(state, 1 - lies)
+        state.tokens_read += 1
 
     def draw_again(self, greedy: bool) -> None:
         """See ``card_writer.Steps``."""
@@ -258,7 +285,7 @@ class CudaBackend:
     def step_replay(self, state: State) -> Callable[[], None]:
         """Return what reads the same token again and again: for measuring."""
         self.place(1, state)
-        return self._step_graph
+        return self._step_graphs[self._at]
 
     def rows_replay(self, rows: int) -> Callable[[], None]:
         """Return what repeats the last step of so many rows: for measuring."""
@@ -274,6 +301,7 @@ class CudaBackend:
         progress: Progress | None,
         cancelled: IsCancelled | None,
     ) -> Tensor:
+        self._writes += 1
         with self.explained():
             (slot,) = self._slots.take([state])
             before = state.clone()

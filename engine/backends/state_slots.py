@@ -44,7 +44,7 @@ class StateSlots:
 
         Who lies in one already stays there.
         """
-        taken = {i: state for state in states if (i := self._slot_of(state)) is not None}
+        taken = {i: state for state in states if (i := self.slot_of(state)) is not None}
         free = iter([i for i in range(len(self)) if i not in taken])
         here = {id(state): i for i, state in taken.items()}
         return [here[id(s)] if id(s) in here else self._move_in(s, next(free)) for s in states]
@@ -52,9 +52,25 @@ class StateSlots:
     def release(self) -> None:
         """Give every state memory of its own: the slots may be written over."""
         for i in range(len(self)):
-            self._move_out(i)
+            self.vacate(i)
 
-    def _slot_of(self, state: State) -> int | None:
+    def vacate(self, slot: int) -> None:
+        """Give who lies in a slot memory of its own: the slot may be written over."""
+        if self._owners[slot] is not None:
+            self._move_out(slot)
+
+    def hop(self, state: State, slot: int) -> None:
+        """Let a state be what lies in another slot, which is nobody's: nothing is copied."""
+        self._settle(state, slot)
+
+    @property
+    def writes(self) -> int:
+        """Grows whenever torch writes into a slot; what kernels write is not counted."""
+        parts = (self.att_shift, self.wkv, self.ffn_shift)
+        return sum(part._version for part in parts)  # noqa: SLF001 - torch's own counter
+
+    def slot_of(self, state: State) -> int | None:
+        """Return where a state lies, or None if that is not here."""
         slot = self._homes.get(id(state))
         if slot is None or (owner := self._owners[slot]) is None or owner() is not state:
             return None
@@ -66,15 +82,19 @@ class StateSlots:
     def _move_in(self, state: State, slot: int) -> int:
         self._move_out(slot)
         place = self._places[slot]
-        read = state.tokens_read
         place.copy_from(state)
-        for name, tensor in place.tensors().items():
-            setattr(state, name, tensor)
-        state.tokens_read = read
+        self._settle(state, slot)
+        return slot
+
+    def _settle(self, state: State, slot: int) -> None:
+        before = self._homes.get(id(state))
+        if before is not None and (owner := self._owners[before]) and owner() is state:
+            self._owners[before] = None
+        place = self._places[slot]
+        state.att_shift, state.wkv, state.ffn_shift = place.att_shift, place.wkv, place.ffn_shift
         self._owners[slot] = ref(state)
         self._homes = {home: i for home, i in self._homes.items() if i != slot}
         self._homes[id(state)] = slot
-        return slot
 
     def _move_out(self, slot: int) -> None:
         owner = self._owners[slot]

@@ -85,13 +85,13 @@ struct alignas(16) Keys {
 };
 
 // Blocks [H][RECUR_SPLIT]. layer: 0 makes v_first. hidden: [2][RANKS] of 16 bits. vectors [10][D]:
-// w0, a0, v0, k_k, k_a, r_k, ln_x's weight and bias, ln1's weight and bias. state [H][64][64].
-// read [3][D]: what the state says (y), and A and B of (y - mean) / deviation * A + B, which is what
+// w0, a0, v0, k_k, k_a, r_k, ln_x's weight and bias, ln1's weight and bias. state [H][64][64] becomes
+// `after`, which may be the same. read [3][D]: what the state says (y), and A and B of (y - mean) / deviation * A + B, which is what
 // the output matrix is to be given. shift [D] becomes what `normed` says.
 extern "C" __global__ void __launch_bounds__(RECUR_THREADS, Loras::TURNS > 5 ? 2 : 3)
     recur(long long layer, const float* rkv, const u8* hidden, const u8* w2, const u8* a2,
           const u8* v2, const u8* g2, const float* vectors, const float* normed, float* shift,
-          float* state, float* v_first, float* read) {
+          const float* state, float* after, float* v_first, float* read) {
   __shared__ float lora_sums[Loras::UNITS][16];
   __shared__ Keys keys;
   const int t = threadIdx.x;
@@ -102,11 +102,11 @@ extern "C" __global__ void __launch_bounds__(RECUR_THREADS, Loras::TURNS > 5 ? 2
   const int channel = head + key, value = head + row + mine;
   Loras loras = {{w2, a2, v2, g2}, head, head + row};
   loras.start();
-  float* at = state + (static_cast<u64>(value) * 64 + lane * ROW_KEYS);
+  const int at = value * 64 + lane * ROW_KEYS;
   float s[ROW_KEYS];
 #pragma unroll
   for (int i = 0; i < ROW_KEYS; i += 4) {
-    const float4 four = load_written4(at + i);
+    const float4 four = load_written4(state + at + i);
     s[i] = four.x, s[i + 1] = four.y, s[i + 2] = four.z, s[i + 3] = four.w;
   }
   const float base = of_key < 2 ? vectors[of_key * D + channel] : 0.0f;
@@ -179,7 +179,7 @@ extern "C" __global__ void __launch_bounds__(RECUR_THREADS, Loras::TURNS > 5 ? 2
   }
 #pragma unroll
   for (int i = 0; i < ROW_KEYS; i += 4)
-    reinterpret_cast<float4*>(at + i)[0] = make_float4(s[i], s[i + 1], s[i + 2], s[i + 3]);
+    reinterpret_cast<float4*>(after + at + i)[0] = make_float4(s[i], s[i + 1], s[i + 2], s[i + 3]);
 #pragma unroll
   for (int step = ROW_LANES / 2; step; step >>= 1) {
     y += __shfl_xor_sync(ALL_LANES, y, step);

@@ -178,14 +178,17 @@ class Step:
         buffers: StepBuffers,
         cut: Cut | None = None,
         *,
+        after: StepBuffers | None = None,
         processors: int | None = None,
         skip: bool = True,
     ) -> None:
-        """processors: SMs of the card, asked for if None. skip: zeros are left out where they can
-        be. Raises CudaProblem when the kernels cannot be compiled.
+        """after: into which of its arrays the advanced state is written; None: over the one before.
+        processors: SMs of the card, asked for if None. skip: zeros are left out where they can be.
+        Raises CudaProblem when the kernels cannot be compiled.
         """
         self._weights = weights
         self._buffers = buffers
+        self._after = after or buffers
         self._sparse = weights.layers[0].value.by_input
         self.cut = cut or default_cut(weights.sizes, weights.kind)
         if self._sparse:
@@ -215,7 +218,7 @@ class Step:
             self._launches.append(self._add_value())
 
     def run(self) -> None:
-        """Read the token in the buffers: advance the state there and write the logits."""
+        """Read the token in the buffers: advance the state and write the logits."""
         for launch in self._launches:
             launch.run()
 
@@ -341,14 +344,15 @@ class Step:
             rows += step
 
     def _recur(self, layer: LayerWeights, i: int) -> LaunchLike:
-        scratch, buffers = self._scratch, self._buffers
+        scratch, after = self._scratch, self._after
         return self._bind(
             "recur",
             self._weights.sizes.heads * self.cut.recur_split,
             _RECUR_THREADS,
             [
                 *(i, scratch.rkv, scratch.hidden, *layer.lora_out, layer.vectors, scratch.normed),
-                *(buffers.att_shift[i], buffers.wkv[i], scratch.v_first, scratch.read),
+                *(after.att_shift[i], self._buffers.wkv[i], after.wkv[i]),
+                *(scratch.v_first, scratch.read),
             ],
         )
 
@@ -377,7 +381,7 @@ class Step:
 
     def _value(self, layer: LayerWeights, i: int) -> LaunchLike:
         sizes, scratch, matrix = self._weights.sizes, self._scratch, layer.value
-        shift = [scratch.normed, layer.ln2[0], layer.ln2[1], self._buffers.ffn_shift[i]]
+        shift = [scratch.normed, layer.ln2[0], layer.ln2[1], self._after.ffn_shift[i]]
         arguments: list[object] = [matrix.data, matrix.scales, scratch.activation]
         ahead = self._ahead.window((i + 1) * self._each, self.cut.in_value << 10)
         if self._sparse:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine.backends.card_draws import CardDraws
 from engine.backends.cuda import graphs_of
 from engine.sampling import Sampler
 from engine.sampling_params import SamplingParams
@@ -71,10 +70,7 @@ def _in_step(run: "Run", size: str, peaked: bool) -> None:
         logits = backend.forward(prompt, backend.new_state())
         alone = device_ms(backend.step_replay(state), 60, 10)
         for cut in CUTS if ON_CARD else CUTS[4:5]:
-            backend._draws = CardDraws(
-                *(programs(), graphs_of(programs().device), backend._step.run),
-                *(backend._logits, backend._token, cut),
-            )
+            backend._draws = backend.new_draws(cut)
             added = {}
             for way, params in IN_STEP.items():
                 # Measuring draws what nobody takes.

@@ -32,7 +32,7 @@ class Chain:
         self.logits = torch.zeros(VOCAB)
         self._token = torch.zeros(1, dtype=torch.int32)
         self._draws = CardDraws(
-            EmulatedPrograms(), NoGraphs(), self._step, self.logits, self._token
+            EmulatedPrograms(), NoGraphs(), [self._step], self.logits, self._token
         )
 
     def _step(self) -> None:
@@ -47,10 +47,16 @@ class Chain:
             self._token.fill_(token)
 
     def step_and_draw(self, greedy: bool) -> None:
-        self._draws.step_and_draw(greedy)
+        self._draws.step_and_draw(0, greedy)
 
     def draw_again(self, greedy: bool) -> None:
         self._draws.draw(greedy)
+
+    def lies_here(self, state: State) -> bool:
+        return True
+
+    def advance(self, state: State) -> None:
+        state.tokens_read += 1
 
     def explained(self) -> AbstractContextManager[None]:
         return Explained("tiny", Strategy.parse("cuda fp16"))

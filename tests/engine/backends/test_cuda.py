@@ -1,13 +1,14 @@
 """The engine for cards, run by the emulator: against the equations, however the text is cut."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from weakref import ref
 
 import pytest
 import torch
 
+from engine.backends.base import HostWriter, Writer
 from engine.backends.card_source import FileSource
 from engine.backends.cuda import CudaBackend, serves, sizes_of
 from engine.backends.graphs import NoGraphs
@@ -252,19 +253,77 @@ def test_a_reply_is_written_as_by_hand(backend: CudaBackend, params: SamplingPar
     assert state.tokens_read == by_hand.tokens_read
 
 
-def test_another_chat_between_draw_and_read_changes_nothing(backend: CudaBackend) -> None:
-    def written(between: bool) -> list[int]:
+def another_steps(backend: CudaBackend, _state: State, other: State) -> None:
+    backend.forward([7], other)
+
+
+def another_reads(backend: CudaBackend, _state: State, other: State) -> None:
+    backend.forward([7, 8, 9], other)
+
+
+def it_reads_more(backend: CudaBackend, state: State, _other: State) -> None:
+    backend.forward([7], state)
+
+
+def it_is_a_row(backend: CudaBackend, state: State, other: State) -> None:
+    backend.forward_batch([[5], [6]], [state, other])
+
+
+def it_is_written(_backend: CudaBackend, state: State, _other: State) -> None:
+    state.wkv.mul_(0.5)
+
+
+def it_is_exchanged(_backend: CudaBackend, state: State, _other: State) -> None:
+    state.ffn_shift = state.ffn_shift * 0.5
+
+
+def it_is_looked_at(_backend: CudaBackend, state: State, _other: State) -> None:
+    state.clone()
+
+
+BETWEEN = [
+    *(another_steps, another_reads, it_reads_more, it_is_a_row),
+    *(it_is_written, it_is_exchanged, it_is_looked_at),
+]
+
+
+@pytest.mark.parametrize("draws_first", [True, False])
+@pytest.mark.parametrize("between", BETWEEN)
+def test_whatever_comes_between_steps_one_of_which_is_ahead(
+    backend: CudaBackend,
+    between: Callable[[CudaBackend, State, State], None],
+    draws_first: bool,
+) -> None:
+    def written(writer: Writer) -> tuple[list[int], State]:
         state, other, tokens = backend.new_state(), backend.new_state(), []
         logits = backend.forward(TOKENS, state)
-        writer = backend.writer(Sampler(SamplingParams(temperature=0), VOCAB))
-        for _ in range(6):
+        for i in range(6):
+            if i % 2 and not draws_first:
+                between(backend, state, other)
             tokens.append(writer.draw(logits))
+            if i % 2 and draws_first:
+                between(backend, state, other)
             logits = writer.read(tokens[-1], state)
-            if between:
-                backend.forward([7], other)
-        return tokens
+        return tokens, state
 
-    assert written(True) == written(False)
+    params = SamplingParams(seed=3, top_p=0.9)
+    expected, truth = written(HostWriter(backend, Sampler(params, VOCAB)))
+    tokens, state = written(backend.writer(Sampler(params, VOCAB)))
+    assert tokens == expected
+    assert all(torch.equal(t, truth.tensors()[name]) for name, t in state.tensors().items())
+    assert state.tokens_read == truth.tokens_read
+
+
+def test_a_token_that_ends_a_reply_was_not_read(backend: CudaBackend) -> None:
+    state = backend.new_state()
+    writer = backend.writer(Sampler(SamplingParams(seed=3), VOCAB))
+    logits = writer.read(writer.draw(backend.forward(TOKENS, state)), state)
+    before = state.clone()
+    writer.draw(logits)  # and a step has read it
+    assert all(torch.equal(t, before.tensors()[name]) for name, t in state.tensors().items())
+    backend.forward([7], state)
+    backend.forward([7], before)
+    assert torch.equal(state.wkv, before.wkv)
 
 
 class Forgetful:

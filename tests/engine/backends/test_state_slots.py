@@ -88,6 +88,25 @@ def test_released_states_have_memory_of_their_own(slots: StateSlots) -> None:
     state.copy_from(random_state(4))  # also outside of inference mode
 
 
+def test_a_state_hops_without_a_copy(slots: StateSlots) -> None:
+    state, other = random_state(1), random_state(2)
+    slots.take([state, other])
+    slots.vacate(1)
+    before = slots.writes
+    slots.wkv.data[1] = 3.0  # as a kernel writes: torch does not count it
+    slots.hop(state, 1)
+    assert slots.slot_of(state) == 1
+    assert (state.wkv == 3).all()
+    assert state.tokens_read == 1
+    assert slots.writes == before
+    assert slots.slot_of(other) is None
+    assert same(other, random_state(2))
+    slots.take([other])
+    assert slots.slot_of(other) != 1
+    state.att_shift.zero_()
+    assert slots.writes > before
+
+
 def test_the_dead_leave_their_slot(slots: StateSlots) -> None:
     for i in range(6):
         slots.take([random_state(i)])
