@@ -190,7 +190,7 @@ class UpdateInstall:
             _unlink(path)
 
     def _disk_failure(self, error: OSError) -> UpdateFailed:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
             return UpdateFailed(
                 f"The disk is full: Skein {self.update.version} could not be written.",
                 f"Free some space, then try again. {_UNTOUCHED}",

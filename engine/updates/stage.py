@@ -95,9 +95,10 @@ class Stage:
         write_atomically(self._installation.root / "next", f"{self._version}\n".encode())
 
     def _unpack(self, archive: Path, limit_bytes: int, watch: Watch) -> dict[str, tuple[int, str]]:
-        """Write the archive's files of this version; return size and SHA-256 by path."""
-        marker, written, total = f"versions/{self._version}/", {}, archive.stat().st_size
+        """Write the archive's files, named as in the manifest; return size and SHA-256 by path."""
+        written: dict[str, tuple[int, str]] = {}
         seen: set[str] = set()
+        total = archive.stat().st_size
         left = limit_bytes + _BLOCK_BYTES  # the manifest counts itself not
         try:
             with (
@@ -106,9 +107,7 @@ class Stage:
             ):
                 for member in members:
                     watch.meter.show("unpacking", raw.tell(), total)
-                    path = f"/{member.name}".partition(f"/{marker}")[2]
-                    if not path or member.isdir():
-                        continue
+                    path = member.name
                     if not member.isreg() or not is_safe_path(path) or path.lower() in seen:
                         raise Damaged(f"{member.name!r} cannot be a file of it")
                     seen.add(path.lower())
