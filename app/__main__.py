@@ -9,20 +9,31 @@ heavy is imported by app.application when the window is up.
 import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.collector import uncollected
 from app.crash import CrashLog
 from app.logs import start_log, stop_log
 from engine.errors import EngineError
 from engine.folders import Folders
+from engine.gpu_pack.overlay import use_pack
+from engine.settings import load
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+SAFE = "--safe"
+"""Starts safely, without a question."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the window; return the exit code (0 also when an earlier window was raised instead).
 
-    argv: the program's name, then nothing, a model file to open, or a command.
+    argv: the program's name, then nothing, files to open, or a command; ``--safe`` anywhere.
     """
-    arguments = sys.argv if argv is None else argv
+    arguments = list(sys.argv if argv is None else argv)
+    safe = SAFE in arguments
+    arguments = [argument for argument in arguments if argument != SAFE]
     if len(arguments) > 1 and not Path(arguments[1]).is_file():
         from engine.cli.main import main as run_command
 
@@ -37,20 +48,38 @@ def main(argv: list[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.callback(stop_log, start_log(folders.logs))
-        return _run(arguments, folders, stack)
+        code, again = _run(arguments, safe, folders, stack)
+    return _run_again(again) if again else code
 
 
-def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) -> int:
+def _run(
+    arguments: list[str], safe: bool, folders: Folders, stack: contextlib.ExitStack
+) -> tuple[int, list[str] | None]:
+    """Return the exit code, and the command that shall run after this process."""
     from app.single_instance import SingleInstance
 
     instance = SingleInstance(folders.data)
     if not instance.acquire():
         instance.ask_to_raise([Path(name) for name in arguments[1:]])
-        return 0
+        return 0, None
     stack.callback(instance.close)
     crash = CrashLog(folders.logs)
     crash.install()
     stack.callback(crash.close)
+
+    from app.safe_start import StartNote, StartWatch, ask_how
+
+    note = StartNote(folders.data)
+    if note.found() and not safe:
+        qt_app = _qt_app(arguments)
+        report, crash.previous = crash.previous, ""  # what the question shows is not told again
+        answer = ask_how(qt_app, load(folders.settings_file), note.model(), report)
+        if answer == "quit":
+            return 0, None
+        if safe := answer == "safe":
+            arguments = arguments[:1]  # a file may be what ended the last start
+    note.write()
+    use_pack(folders, safe=safe)
 
     from app.termination import Termination
 
@@ -58,18 +87,40 @@ def _run(arguments: list[str], folders: Folders, stack: contextlib.ExitStack) ->
         with uncollected():
             from app.application import build
 
-            application = build(arguments)
+            application = build(arguments, safe=safe)
     except EngineError as error:  # chats of a newer Skein, a full or a read-only disk
-        return _cannot_start(error)
+        note.remove()
+        return _cannot_start(error), None
     stack.callback(application.close)
     instance.listen()
     instance.raise_requested.connect(application.window.bring_to_front)
     instance.files_requested.connect(application.open_files)
     application.window.watch_crashes(crash)
+    StartWatch(note, application.window, application.engine)
     termination = Termination(application.window.close)
     stack.callback(termination.end)
     application.window.show()
-    return application.qt_app.exec()
+    code = application.qt_app.exec()
+    note.remove()  # it was closed before it was through
+    return code, application.restart.command
+
+
+def _qt_app(arguments: list[str]) -> "QApplication":
+    """Return the one QApplication, made if need be; it lives as long as somebody holds it."""
+    from PySide6.QtWidgets import QApplication
+
+    found = QApplication.instance()
+    return found if isinstance(found, QApplication) else QApplication(arguments[:1] or ["skein"])
+
+
+def _run_again(command: list[str]) -> int:
+    from app.restart import run_again
+
+    try:
+        return run_again(command)
+    except OSError as error:
+        message = f"Skein could not start again: {error.strerror or error}."
+        return _cannot_start(EngineError(message, "Start it as usual."))
 
 
 def _cannot_start(error: EngineError) -> int:

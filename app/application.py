@@ -23,6 +23,8 @@ from app.models.conversations import ConversationModel
 from app.models.persona_list import PersonaList
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
+from app.restart import Restart
+from app.safe_start import tell_safe
 from app.services.arrivals import Arrivals
 from app.services.downloads import DownloadService
 from app.services.drafts import DraftKeeper
@@ -46,11 +48,14 @@ START_DELAY_MS = 120
 
 
 def build(
-    argv: Sequence[str], *, built_in: Callable[[], Path | None] = built_in_model
+    argv: Sequence[str],
+    *,
+    built_in: Callable[[], Path | None] = built_in_model,
+    safe: bool = False,
 ) -> "Application":
     """Construct the application. argv: the program's name, then a model file to open, if any.
 
-    built_in: finds the model that came with Skein; it may return None.
+    built_in: finds the model that came with Skein; it may return None. safe: see app.safe_start.
     Raises StoreError when the chats cannot be opened.
     """
     qt_app = QApplication.instance()
@@ -59,14 +64,14 @@ def build(
     qt_app.setApplicationName("Skein")
     qt_app.setDesktopFileName("skein")
     files = [Path(name).absolute() for name in argv[1:] if not name.startswith("-")]
-    return Application(qt_app, Folders.standard(), files, built_in())
+    return Application(qt_app, Folders.standard(), files, built_in(), safe=safe)
 
 
 class Application(QObject):
     """Everything, by name. ``close`` ends it in good order; it may be called twice.
 
     built_in: the file of the model that came with Skein, which is loaded when no other is; None
-    in an installation without it.
+    in an installation without it. safe: no card, settings that are not written, nothing loaded.
     """
 
     def __init__(
@@ -75,9 +80,12 @@ class Application(QObject):
         folders: Folders,
         files: Sequence[Path] = (),
         built_in: Path | None = None,
+        *,
+        safe: bool = False,
     ) -> None:
         super().__init__()
         folders.create()
+        self.safe = safe
         self.qt_app = qt_app
         self.folders = folders
         self.built_in = built_in
@@ -94,7 +102,7 @@ class Application(QObject):
 
     def _construct_services(self) -> None:
         folders = self.folders
-        self.settings = SettingsStore(folders.settings_file, self)
+        self.settings = SettingsStore(folders.settings_file, self, is_safe=self.safe)
         install_translation(self.qt_app, self.settings.get("language"))
         self.theme = Theme(self)
         self.look = Look(self.qt_app, self.theme, self.settings)
@@ -107,6 +115,7 @@ class Application(QObject):
             self.store,
             self.settings.get("state_budget_bytes"),
             self,
+            processor_only=self.safe,
         )
         self.engine.set_power_saving(self.settings.get("power_saving"))
         self.chat = ChatModel(self.store, self.engine, self)
@@ -114,7 +123,7 @@ class Application(QObject):
         self.conversations = ConversationModel(self.store, self)
         self.library = ModelLibrary(
             self.hub,
-            this_machine(folders.cache),
+            this_machine(folders.cache, processor_only=self.safe),
             self.hub.places,
             self.tasks,
             self,
@@ -146,6 +155,7 @@ class Application(QObject):
         self.window = MainWindow(
             self.theme, self.settings, self.conversations, pages, self.store.conversations
         )
+        self.restart = Restart(self.window.close)
 
     def _construct_desks(self) -> None:
         """Make what brings services and pages together; each desk connects itself."""
@@ -198,9 +208,11 @@ class Application(QObject):
         self.chats.open_last()
         self.chat_page.set_drafts(self.drafts.load())
         self.library.set_strategy(self.models.strategy())
+        if self.safe:
+            tell_safe(self.window, self.settings, self.restart)
         if files:
             self.open_files(files)
-        else:
+        elif not self.safe:
             self.models.load_first()
         self.chat_page.take_focus()
 

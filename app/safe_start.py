@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -21,12 +21,15 @@ from app.widgets.parts import label, push_button, row
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from app.restart import Restart
     from app.services.engine import EngineService
+    from app.settings import SettingsStore
+    from app.window import MainWindow
     from engine.settings import Settings
 
+translate = QCoreApplication.translate
 log = logging.getLogger(__name__)
 
-OPTION = "--safe"
 SETTLE_MS = 1500
 """How long nothing may be under way before a start counts as done."""
 
@@ -203,6 +206,29 @@ class SafeStartDialog(QDialog):
     def _choose(self, answer: Answer) -> None:
         self.answer = answer
         self.accept()
+
+
+def tell_safe(window: "MainWindow", settings: "SettingsStore", restart: "Restart") -> None:
+    """Say over the page what a safe start is, and how to get out of it."""
+
+    def keep() -> None:
+        if settings.keep():
+            window.say(translate("SafeStart", "The default settings are saved"))
+
+    window.show_notice(
+        translate("SafeStart", "Skein was started safely."),
+        translate(
+            "SafeStart",
+            "Models run on the processor, and changed settings are forgotten when Skein is "
+            "closed. If all is well this way, a model, the graphics card or a setting ended the "
+            "last start.",
+        ),
+        tone="warning",
+        actions=(
+            (translate("SafeStart", "Start as usual"), restart.ask),
+            (translate("SafeStart", "Keep default settings"), keep),
+        ),
+    )
 
 
 def ask_how(qt_app: "QApplication", settings: "Settings", model: str, report: str) -> Answer:

@@ -34,6 +34,7 @@ class Settings:
 
     language: "" = that of the system. model_folders: further places of model files.
     models_folder, states_folder: "" = below the data folder. hub_endpoint: "" = Hugging Face.
+    gpu_pack_offered: the window said once that there is a pack for this computer's card.
     pack_index: where a GPU pack's wheels are, "" = where the pack or this Python's pip says.
     packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
@@ -60,6 +61,7 @@ class Settings:
     packed_budget_bytes: int = 16_000_000_000
     hub_endpoint: str = ""
     pack_index: str = ""
+    gpu_pack_offered: bool = False
     proxy: str = ""
     offline: bool = False
     strategy: str = "auto"

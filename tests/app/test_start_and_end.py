@@ -27,8 +27,8 @@ import app.__main__ as start
 import app.application as application
 
 build = application.build
-def build_and_ask(argv):
-    made = build(argv)
+def build_and_ask(argv, **named):
+    made = build(argv, **named)
     made.engine.model_ready.connect(lambda _: made.chat.send("Count to a million"))
     made.chat.message_changed.connect(lambda i: print("text", flush=True))
     return made

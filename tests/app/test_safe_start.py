@@ -1,0 +1,254 @@
+"""Starts that end too early, and the next one: real processes, the real dialog and window."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.application import Application, build
+from app.safe_start import SafeStartDialog, StartNote, StartWatch, ask_how
+from app.theme import Theme
+from engine.folders import Folders
+from engine.settings import Settings, load, safe
+from tests.tiny import write_tiny_pth
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_MS = 20_000
+
+_DIES = """
+import os, signal, sys
+import app.__main__ as start
+import app.application as application
+
+def die(argv, safe):
+    os.kill(os.getpid(), signal.SIGKILL)
+application.build = die
+sys.exit(start.main(["skein"]))
+"""
+
+_ASKED = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+import app.__main__ as start
+import app.application as application
+import app.safe_start
+
+app.safe_start.SETTLE_MS = 100
+qt_app = QApplication(["skein"])
+def answer():
+    dialog = qt_app.activeModalWidget()
+    print("asked", dialog.objectName(), flush=True)
+    dialog.findChild(QPushButton, sys.argv[1]).click()
+QTimer.singleShot(300, answer)
+
+build = application.build
+def build_and_look(argv, **named):
+    made = build(argv, built_in=lambda: None, **named)
+    print("safe" if made.safe else "usual", made.settings.get("strategy"), argv[1:], flush=True)
+    def look():
+        if not (made.folders.data / "starting").exists():
+            timer.stop()
+            print("through", flush=True)
+            made.window.close()
+    timer = QTimer(made.window, interval=20)
+    timer.timeout.connect(look)
+    timer.start()
+    return made
+application.build = build_and_look
+sys.exit(start.main(["skein", *sys.argv[2:]]))
+"""
+
+
+def run(program: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def start(qtbot: QtBot) -> Iterator[Callable[..., Application]]:
+    opened: list[Application] = []
+
+    def begin(*arguments: object, safe: bool = True) -> Application:
+        opened.append(build(["skein", *map(str, arguments)], built_in=lambda: None, safe=safe))
+        opened[-1].window.show()
+        qtbot.waitExposed(opened[-1].window)
+        return opened[-1]
+
+    yield begin
+    for made in opened:
+        made.window.close()
+        made.close()
+        made.window.deleteLater()
+        QApplication.processEvents()
+
+
+def find(widget: QWidget, kind: type, name: str):
+    found = widget.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+# ---- from process to process --------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends programs in another way")
+def test_a_killed_start_is_asked_about_and_a_safe_one_writes_nothing(
+    folders: Folders, tmp_path: Path
+) -> None:
+    folders.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    folders.settings_file.write_text('strategy = "cpu fp32"\ntheme = "dark"\n')
+    before = folders.settings_file.read_bytes()
+    assert run(_DIES).returncode == -signal.SIGKILL
+    assert StartNote(folders.data).found()
+    model = write_tiny_pth(tmp_path / "rwkv7-g1d-tiny.pth", width=64)
+    answer = run(_ASKED, "safe_yes", model)
+    assert answer.stdout.splitlines() == ["asked safe_start", "safe auto []", "through"]
+    assert answer.returncode == 0, answer.stderr
+    assert folders.settings_file.read_bytes() == before
+    assert not StartNote(folders.data).found()
+
+
+def test_as_usual_means_as_usual(folders: Folders) -> None:
+    folders.create()
+    folders.settings_file.write_text('strategy = "cpu fp32"\n')
+    StartNote(folders.data).write("rwkv7-g1d")
+    answer = run(_ASKED, "safe_no")
+    asked = ["asked safe_start", "usual cpu fp32 []", "through"]
+    assert answer.stdout.splitlines() == asked, answer.stderr
+    assert "cpu fp32" in folders.settings_file.read_text()
+
+
+# ---- the question -------------------------------------------------------------------------------
+
+
+def test_the_question_names_the_model_and_shows_the_report(theme: Theme, qtbot: QtBot) -> None:
+    dialog = SafeStartDialog(theme, "rwkv7-g1d-0.4b", "Segmentation fault")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    words = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "while it loaded rwkv7-g1d-0.4b" in words
+    text = find(dialog, QPlainTextEdit, "safe_report_text")
+    assert not text.isVisible()
+    button = find(dialog, QPushButton, "safe_report")
+    button.click()
+    assert text.isVisible()
+    assert text.toPlainText() == "Segmentation fault"
+    find(dialog, QPushButton, "safe_copy").click()
+    assert QApplication.clipboard().text() == "Segmentation fault"
+    button.click()
+    assert not text.isVisible()
+
+
+def test_without_a_report_there_is_none_to_show(theme: Theme, qtbot: QtBot) -> None:
+    dialog = SafeStartDialog(theme, "", "")
+    qtbot.addWidget(dialog)
+    assert not find(dialog, QPushButton, "safe_report").isEnabled()
+
+
+def test_closing_the_question_starts_nothing(qapp: QApplication) -> None:
+    def close() -> None:
+        dialog = qapp.activeModalWidget()
+        assert dialog is not None
+        dialog.close()
+
+    QTimer.singleShot(50, close)
+    assert ask_how(qapp, Settings(language="en"), "", "") == "quit"
+    assert qapp.quitOnLastWindowClosed()
+
+
+# ---- the note -----------------------------------------------------------------------------------
+
+
+def test_a_disk_that_takes_no_note_costs_nothing(tmp_path: Path) -> None:
+    note = StartNote(tmp_path / "missing")
+    note.write("model")
+    note.remove()
+    assert not note.found()
+    assert note.model() == ""
+
+
+def test_the_note_says_which_model_is_loading_and_goes_when_all_stands(
+    qtbot: QtBot, tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = write_tiny_pth(tmp_path / "rwkv7-g1d-tiny.pth", width=64)
+    note = StartNote(folders.data)
+    folders.create()
+    note.write()
+    monkeypatch.setattr("app.safe_start.SETTLE_MS", 200)
+    application = build(["skein", str(model)], built_in=lambda: None)
+    try:
+        StartWatch(note, application.window, application.engine)
+        application.window.show()
+        qtbot.waitUntil(lambda: note.model() == model.name, timeout=TIMEOUT_MS)
+        qtbot.waitUntil(lambda: application.loaded is not None, timeout=TIMEOUT_MS)
+        assert note.found()
+        qtbot.waitUntil(lambda: not note.found(), timeout=TIMEOUT_MS)
+    finally:
+        application.window.close()
+        application.close()
+        application.window.deleteLater()
+
+
+# ---- a safe start -------------------------------------------------------------------------------
+
+
+def test_a_safe_start_loads_nothing_and_forgets_its_settings(
+    start: Callable[..., Application], folders: Folders, tmp_path: Path, qtbot: QtBot
+) -> None:
+    model = write_tiny_pth(tmp_path / "rwkv7-g1d-tiny.pth", width=64)
+    folders.create()
+    folders.settings_file.write_text(
+        f'last_model = "{model}"\ntext_scale = 2.0\nstates_folder = "{tmp_path / "states"}"\n'
+    )
+    before = folders.settings_file.read_bytes()
+    application = start()
+    message = find(application.window.notice, QLabel, "notice_message")
+    assert message.text() == "Skein was started safely."
+    qtbot.waitUntil(lambda: application.library.hardware is not None, timeout=TIMEOUT_MS)
+    assert application.library.hardware is not None
+    assert application.library.hardware.gpus == ()
+    assert not application.engine.loaded_name
+    assert application.settings.get("text_scale") == 1.0
+    # Otherwise the states that lie there would count as lost.
+    assert application.settings.get("states_folder") == str(tmp_path / "states")
+    application.settings.set("theme", "dark")
+    application.window.close()
+    assert folders.settings_file.read_bytes() == before
+
+
+def test_default_settings_can_be_kept(start: Callable[..., Application], folders: Folders) -> None:
+    folders.create()
+    folders.settings_file.write_text('strategy = "cpu fp32"\nsend_with = "ctrl+enter"\n')
+    application = start()
+    find(application.window.notice, QPushButton, "notice_action_2").click()
+    found = load(folders.settings_file)
+    assert (found.strategy, found.send_with) == ("auto", "ctrl+enter")
+
+
+def test_start_as_usual_ends_this_run(start: Callable[..., Application]) -> None:
+    application = start()
+    find(application.window.notice, QPushButton, "notice_action_1").click()
+    assert application.restart.command is not None
+    assert "--safe" not in application.restart.command
+    assert not application.window.isVisible()
+
+
+def test_what_a_safe_start_takes_back() -> None:
+    used = Settings(strategy="cuda fp16", loras={"a": "b"}, offline=True, state_budget_bytes=8)
+    kept = safe(used)
+    assert (kept.strategy, dict(kept.loras)) == ("auto", {})
+    assert (kept.offline, kept.state_budget_bytes) == (True, 8)
