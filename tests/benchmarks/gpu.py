@@ -139,6 +139,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         gpu_rowdigits,
         gpu_rowparts,
         gpu_speed,
+        gpu_split,
     )
 
     return {
@@ -157,6 +158,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "sampler": gpu_draws.sampler,
         "whole": gpu_speed.whole_path,
         "load": gpu_speed.load,
+        "split": gpu_split.split,
         "peers": gpu_peers.peers,
         "sanitize": gpu_checks.sanitize,
     }
