@@ -1,0 +1,1 @@
+"""Packages for Linux out of a finished tree: .deb, self-extracting .run, AppDir."""

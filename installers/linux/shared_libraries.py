@@ -1,0 +1,153 @@
+"""Which shared libraries a tree wants of the system, measured; and which Debian package has them.
+
+Reads ELF files through binutils' readelf. Knows nothing of packages' formats.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .tree import NotPacked
+
+PACKAGES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libGLX.so.0": "libglx0",
+    "libOpenGL.so.0": "libopengl0",
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libX11.so.6": "libx11-6",
+    "libXau.so.6": "libxau6",
+    "libXext.so.6": "libxext6",
+    "libbrotlidec.so.1": "libbrotli1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libexpat.so.1": "libexpat1",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libglib-2.0.so.0": "libglib2.0-0 | libglib2.0-0t64",
+    "libgthread-2.0.so.0": "libglib2.0-0 | libglib2.0-0t64",
+    "libgssapi_krb5.so.2": "libgssapi-krb5-2",
+    "libpng16.so.16": "libpng16-16 | libpng16-16t64",
+    "libstdc++.so.6": "libstdc++6",
+    "libwayland-client.so.0": "libwayland-client0",
+    "libwayland-cursor.so.0": "libwayland-cursor0",
+    "libwayland-egl.so.1": "libwayland-egl1",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-util.so.1": "libxcb-util1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxcb.so.1": "libxcb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libz.so.1": "zlib1g",
+}
+"""The package of Debian and Ubuntu for each library; libc6 is a matter of its version."""
+
+_LIBC = re.compile(r"(lib(c|m|dl|rt|pthread|util|resolv|mvec|anl)|ld-linux.*)\.so\.\d+")
+_NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")
+_GLIBCXX = re.compile(r"\bGLIBCXX_(\d+\.\d+\.\d+)\b")
+_LIBSTDCXX = {
+    "3.4.28": "9",
+    "3.4.29": "11",
+    "3.4.30": "12",
+    "3.4.31": "13.1",
+    "3.4.32": "13.2",
+    "3.4.33": "14",
+}
+"""Which libstdc++6 first had a GLIBCXX version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """libraries: names that no file of the tree has, with one file that wants each. glibcxx: the
+    newest version of libstdc++ that any file asks for, "" when none does."""
+
+    libraries: dict[str, str]
+    glibcxx: str
+
+
+def measure(folder: Path, paths: Iterable[str]) -> Wants:
+    """Look through the ELF files among ``paths`` below ``folder``.
+
+    Raises NotPacked when readelf is missing or fails.
+    """
+    elves = [path for path in paths if _is_elf(folder / path)]
+    inside = {Path(path).name for path in elves}
+    libraries: dict[str, str] = {}
+    newest = ""
+    for path, text in _read(folder, elves):
+        for name in _NEEDED.findall(text):
+            if name not in inside and not _LIBC.fullmatch(name):
+                libraries.setdefault(name, path)
+        newest = max([newest, *_GLIBCXX.findall(text)], key=_numbers)
+    return Wants(libraries, newest)
+
+
+def packages(wants: Wants, optional: Iterable[str] = ()) -> list[str]:
+    """Return the Debian packages that have what is wanted, sorted.
+
+    optional: ends of paths of files that may lack something. Raises NotPacked for a library that
+    is in no list: it belongs into the tree, or here.
+    """
+    found = set()
+    for library, path in wants.libraries.items():
+        if path.endswith(tuple(optional)):
+            continue
+        if library not in PACKAGES:
+            raise NotPacked(
+                f"{path} wants {library}, which is neither in the tree nor in PACKAGES."
+            )
+        found.add(PACKAGES[library])
+    if wants.glibcxx and "libstdc++6" in found:
+        found.remove("libstdc++6")
+        found.add(f"libstdc++6 (>= {libstdcxx_of(wants.glibcxx)})")
+    return sorted(found)
+
+
+def libstdcxx_of(glibcxx: str) -> str:
+    """Return the first version of libstdc++6 that has GLIBCXX_<glibcxx>. Raises NotPacked."""
+    for has, package in _LIBSTDCXX.items():
+        if _numbers(has) >= _numbers(glibcxx):
+            return package
+    raise NotPacked(f"GLIBCXX_{glibcxx} is newer than the table in shared_libraries.py knows.")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part)
+
+
+def _is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def _read(folder: Path, elves: list[str]) -> list[tuple[str, str]]:
+    """Return what readelf says of each file."""
+    said = []
+    for path in elves:
+        try:
+            answer = subprocess.run(
+                ["readelf", "-dV", "--wide", str(folder / path)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except FileNotFoundError as error:
+            raise NotPacked("readelf is missing: install binutils.") from error
+        except subprocess.CalledProcessError as error:
+            raise NotPacked(f"readelf cannot read {path}: {error.stderr.strip()}") from error
+        said.append((path, answer.stdout))
+    return said
