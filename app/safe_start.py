@@ -91,7 +91,7 @@ class StartWatch(QObject):
         if "model" not in self._waits_for:
             self._waits_for.add("model")
             self._timer.stop()
-            self._note.write(path.name)
+            self._note.write(path.stem)
 
     def _on_loaded(self, *_: object) -> None:
         self._done("model")
@@ -142,7 +142,7 @@ class SafeStartDialog(QDialog):
         column.addWidget(self._report, 1)
         column.addSpacing(4)
         column.addLayout(buttons)
-        self.setMinimumWidth(theme.px(460))
+        self.setMinimumWidth(theme.px(520))
         self._safely.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _words(self, model: str) -> QHBoxLayout:

@@ -193,7 +193,7 @@ def test_the_note_says_which_model_is_loading_and_goes_when_all_stands(
     try:
         StartWatch(note, application.window, application.engine)
         application.window.show()
-        qtbot.waitUntil(lambda: note.model() == model.name, timeout=TIMEOUT_MS)
+        qtbot.waitUntil(lambda: note.model() == model.stem, timeout=TIMEOUT_MS)
         qtbot.waitUntil(lambda: application.loaded is not None, timeout=TIMEOUT_MS)
         assert note.found()
         qtbot.waitUntil(lambda: not note.found(), timeout=TIMEOUT_MS)
