@@ -50,12 +50,14 @@ class Request:
 class HubServer:
     """``with HubServer() as hub: hub.add("owner/name", "file.pth", data)``; ``hub.endpoint``."""
 
+    handler: type[BaseHTTPRequestHandler]
+
     def __init__(self) -> None:
         self.repos: dict[str, dict[str, bytes]] = {}
         self.faults = Faults()
         self.requests: list[Request] = []
         self.gated: set[str] = set()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), self.handler)
         self._server.hub = self
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -135,7 +137,7 @@ class _Server(ThreadingHTTPServer):
         """Clients that leave in the middle are what many tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class HubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server  # type: ignore[assignment]
 
@@ -164,18 +166,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif where == "storage":
             self._storage(path.removeprefix("/storage/"))
         else:
-            self._resolve(path)
+            self.resolve(path)
 
     def _fail(self, where: str, path: str) -> bool:
         faults = self.hub.faults
         broken = next((s for repo, s in faults.broken_repos.items() if repo in path), 0)
         if where == "api" and broken:
-            self._send(broken, b"{}")
+            self.send(broken, b"{}")
             return True
         if not faults.status or faults.where != where or faults.times == 0:
             return False
         faults.times -= 1
-        self._send(faults.status, b'{"error": "as ordered"}', faults.headers)
+        self.send(faults.status, b'{"error": "as ordered"}', faults.headers)
         return True
 
     def _api(self, path: str) -> None:
@@ -185,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo = "/".join(path.removeprefix("/api/models/").split("/")[:2])
         files = self.hub.repos.get(repo)
         if files is None:
-            self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            self.send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
             return
         self._json(
             {
@@ -202,18 +204,18 @@ class _Handler(BaseHTTPRequestHandler):
         found = [r for r in self.hub.repos if r.startswith(f"{author}/") and text in r.lower()]
         return [{"id": repo} for repo in found[: int(query.get("limit", ["100"])[0])]]
 
-    def _resolve(self, path: str) -> None:
+    def resolve(self, path: str) -> None:
         repo, _, rest = path.strip("/").partition("/resolve/")
         revision, _, name = rest.partition("/")
         data = self.hub.repos.get(repo, {}).get(name)
         if repo in self.hub.gated and not self.headers.get("authorization"):
-            self._send(401, b"{}", {"X-Error-Code": "GatedRepo"})
+            self.send(401, b"{}", {"X-Error-Code": "GatedRepo"})
         elif repo not in self.hub.repos:
-            self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            self.send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif revision not in ("main", self.hub.commit(repo)):
-            self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
+            self.send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif data is None:
-            self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+            self.send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
         else:
             self._redirect(repo, name, data)
 
@@ -225,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Linked-Size": str(len(data)),
             "X-Linked-ETag": f'"{_sha256(data)}"',
         }
-        self._send(302, b"", headers)
+        self.send(302, b"", headers)
 
     def _storage(self, path: str) -> None:
         owner, name, file = path.split("/", 2)
@@ -234,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = bytes(byte ^ 1 for byte in data[:1000]) + data[1000:]
         start = self._range_start()
         if start >= len(data):
-            self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+            self.send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(data) - start))
@@ -274,9 +276,9 @@ class _Handler(BaseHTTPRequestHandler):
         return 2**62
 
     def _json(self, value: Any) -> None:
-        self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        self.send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -284,6 +286,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+
+HubServer.handler = HubHandler
 
 
 def _where(path: str) -> str:

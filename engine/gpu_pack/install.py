@@ -3,18 +3,45 @@
 Knows wheels, one folder and one index; not why this pack was chosen, nor what the window shows.
 """
 
+import os
+import shutil
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from engine.errors import DownloadFailed, PackFailed
 from engine.folders import Folders
-from engine.gpu_pack.packs import Pack
-from engine.gpu_pack.table import PackRow
+from engine.gpu_pack.index import IndexFile, PackageIndex, pip_address
+from engine.gpu_pack.overlay import FACTS
+from engine.gpu_pack.packs import (
+    PARTIAL,
+    WHEELS,
+    Pack,
+    Packs,
+    damaged_files,
+    locked,
+    read_pack,
+    write_pack,
+)
+from engine.gpu_pack.table import PackRow, Wheel
+from engine.gpu_pack.trial import try_pack
+from engine.gpu_pack.wheel import link_or_copy, listed_files, unpack, unpacked_bytes
 from engine.hub import disk
-from engine.hub.meter import DownloadProgress
+from engine.hub.access import go_online
+from engine.hub.failures import Passing
+from engine.hub.meter import DownloadProgress, Meter, on_top
+from engine.hub.partial import PartFile, Wanted
+from engine.hub.pump import Stopped, wait_for
+from engine.hub.receiver import PAUSES_S, Source, Watch, pause_after, receive, sha256_of
 from engine.settings import Settings
 
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_TRIES_TO_ASK = 2
+_RENAME_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_FULL_HINT = "Free some space on that disk: a GPU pack needs a few gigabytes."
+_CLOSED_HINT = "Make that folder writable."
+_AGAIN_HINT = "Try again; if that fails too, choose another index in Settings."
 
 
 class PackInstall:
@@ -37,31 +64,254 @@ class PackInstall:
     ) -> None:
         self.row = row
         self.packs_folder = packs_folder
+        self._address = address or row.index
+        self._margin_bytes = margin_bytes
+        self._free_bytes = free_bytes or disk.free_bytes
+        self._pauses_s = tuple(pauses_s)
+        self._self_test = tuple(self_test)
+        self._wheels = packs_folder / (row.folder + WHEELS)
 
     def run(self, progress: Callable[[DownloadProgress], None], stop: threading.Event) -> Pack:
         """Return the pack that the next start uses. Phases, in this order: looking, downloading,
         verifying, unpacking, testing, switching; bytes count in all but looking and testing.
+        Of a pack that is here already only what is damaged is fetched: Repair. It begins with
+        verifying then.
 
         ``stop`` pauses within a fraction of a second (PackFailed, kind "stopped"). On any failure
         what was used before is still used, and what was received is kept unless its hash is
-        wrong. Of a pack that is here already only what is damaged is fetched: Repair. Raises
-        PackFailed.
+        wrong. Raises PackFailed.
         """
-        raise NotImplementedError
+        watch = Watch(Meter(progress), stop)
+        with self._failures():
+            if not self.row.pinned:
+                raise PackFailed(f"The pack {self.row.name} is not listed yet.", kind="missing")
+            self.packs_folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.packs_folder):
+                return self._run(watch)
 
     @property
     def received(self) -> int:
         """Bytes of wheels that earlier runs left here, of ``row.download_bytes``."""
-        return 0
+        return sum(self._received(wheel) for wheel in self.row.wheels)
 
     @property
     def needed_bytes(self) -> int:
         """What must be free on the disk for the rest of the install, with the margin."""
-        raise NotImplementedError
+        missing = self.row.download_bytes - self.received
+        return missing + self.row.installed_bytes + self._margin_bytes
 
     def discard(self) -> None:
-        """Remove what was received (Cancel). Not while ``run`` is at work."""
-        raise NotImplementedError
+        """Remove what was received (Cancel). Not while ``run`` is at work. Raises PackFailed."""
+        with self._failures(), locked(self.packs_folder):
+            for folder in (self._wheels, *self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}")):
+                if folder.exists():
+                    shutil.rmtree(folder)
+
+    def _run(self, watch: Watch) -> Pack:
+        before = self._before()
+        damaged = damaged_files(before, watch.meter, watch.stop) if before else {}
+        if before and not damaged:
+            return self._switch(before.folder, before.folder, watch)
+        wheels = [w for w in self.row.wheels if not before or w.file in damaged]
+        self._drop_others()
+        self._fetch(wheels, watch)
+        self._verify(wheels, watch)
+        target = self._target()
+        with self._partial(target) as partial:
+            self._unpack(partial, wheels, before, watch)
+            return self._switch(partial, target, watch)
+
+    def _before(self) -> Pack | None:
+        """Return the pack of this row that is here already, the active one first."""
+        return next((p for p in Packs(self.packs_folder).all() if p.is_of(self.row)), None)
+
+    def _target(self) -> Path:
+        """Return a folder that is free: a pack is never written over one that may be in use."""
+        for number in range(1, 100):
+            name = self.row.folder if number == 1 else f"{self.row.folder}~{number}"
+            if not (self.packs_folder / name).exists():
+                return self.packs_folder / name
+        raise PackFailed(f"{self.packs_folder} holds too many packs.", "Remove the GPU pack first.")
+
+    # --- the wheels come in
+
+    def _part(self, wheel: Wheel) -> PartFile:
+        return PartFile(self._wheels / wheel.file)
+
+    def _received(self, wheel: Wheel) -> int:
+        part = self._part(wheel)
+        return wheel.size_bytes if part.target.is_file() else min(part.received, wheel.size_bytes)
+
+    def _drop_others(self) -> None:
+        """Remove what was received for an older table's row of the same name."""
+        self._wheels.mkdir(exist_ok=True)
+        ours = tuple(wheel.file for wheel in self.row.wheels)
+        for path in self._wheels.iterdir():
+            if not path.name.startswith(ours):
+                path.unlink()
+
+    def _fetch(self, wheels: Sequence[Wheel], watch: Watch) -> None:
+        """Receive every wheel that is not whole yet, one after the other."""
+        total = sum(wheel.size_bytes for wheel in wheels)
+        watch.meter.show("looking", 0, 0)
+        self._check_space(wheels)
+        missing = [wheel for wheel in wheels if not self._part(wheel).target.is_file()]
+        index = self._index(watch.stop) if missing else None
+        places = {wheel.file: self._look(index, wheel, watch) for wheel in missing if index}
+        before = 0
+        for wheel in wheels:
+            if wheel.file in places and index is not None:
+                part = self._part(wheel)
+                part.begin(_wanted(wheel))
+                self._receive(part, wheel, index, places[wheel.file], before, total, watch)
+            before += wheel.size_bytes
+            watch.meter.show("downloading", before, total)
+
+    def _receive(
+        self,
+        part: PartFile,
+        wheel: Wheel,
+        index: PackageIndex,
+        place: IndexFile,
+        before: int,
+        total: int,
+        watch: Watch,
+    ) -> None:
+        meter = Meter(on_top(watch.meter, before, total, wheel.size_bytes))
+        source = Source(wheel.file, lambda at: index.web.read(place.address, at), self._pauses_s)
+        receive(source, part, wheel.size_bytes, Watch(meter, watch.stop))
+
+    def _check_space(self, wheels: Sequence[Wheel]) -> None:
+        missing = sum(wheel.size_bytes - self._received(wheel) for wheel in wheels)
+        share = sum(wheel.size_bytes for wheel in wheels) / max(1, self.row.download_bytes)
+        needed = missing + round(self.row.installed_bytes * share)
+        free = self._free_bytes(self.packs_folder)
+        disk.require_space(
+            "the GPU pack", self.packs_folder, needed, free, self._margin_bytes, _FULL_HINT
+        )
+
+    def _index(self, stop: threading.Event) -> PackageIndex:
+        return PackageIndex(self._address or wait_for(pip_address, stop))
+
+    def _look(self, index: PackageIndex, wheel: Wheel, watch: Watch) -> IndexFile:
+        """Return where the index has a wheel, by its name and, where it tells one, its hash."""
+        failures = 0
+        while True:
+            try:
+                files = wait_for(lambda: index.files(wheel.name), watch.stop)
+                break
+            except Passing as error:
+                failures += 1
+                pause_after(error, failures, self._pauses_s[:_TRIES_TO_ASK], watch.stop)
+        named = [file for file in files if file.file == wheel.file]
+        if not named:
+            raise PackFailed(
+                f"The index does not have {wheel.file}.",
+                "Choose another index in Settings, or update Skein.",
+                "missing",
+            )
+        if all(file.sha256 not in ("", wheel.sha256) for file in named):
+            raise PackFailed(
+                f"The index has another {wheel.file} than the one that Skein was made with.",
+                "Choose another index in Settings.",
+                "damaged",
+            )
+        return next(file for file in named if file.sha256 in ("", wheel.sha256))
+
+    def _verify(self, wheels: Sequence[Wheel], watch: Watch) -> None:
+        """Compare every wheel's SHA-256 with its pin; those that are right get their name."""
+        total = sum(wheel.size_bytes for wheel in wheels)
+        before = 0
+        for wheel in wheels:
+            part = self._part(wheel)
+            path = part.target if part.target.is_file() else part.path
+
+            def show(report: DownloadProgress, before: int = before) -> None:
+                watch.meter.show("verifying", before + report.received, total)
+
+            if sha256_of(path, Watch(Meter(show), watch.stop)) != wheel.sha256:
+                part.discard()
+                part.target.unlink(missing_ok=True)
+                raise PackFailed(
+                    f"{wheel.file} arrived damaged: its SHA-256 is not the one that Skein was "
+                    "made with. It was removed.",
+                    _AGAIN_HINT,
+                    "damaged",
+                )
+            if path != part.target:
+                part.finish()
+            before += wheel.size_bytes
+
+    # --- from wheels to a pack
+
+    @contextmanager
+    def _partial(self, target: Path) -> Iterator[Path]:
+        """Yield the folder that becomes ``target``; on a failure it makes room again."""
+        for left in self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}"):
+            shutil.rmtree(left)
+        partial = target.with_name(target.name + PARTIAL)
+        partial.mkdir()
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def _unpack(
+        self, partial: Path, wheels: Sequence[Wheel], before: Pack | None, watch: Watch
+    ) -> None:
+        """Fill a folder: new wheels are unpacked, sound ones of an earlier pack linked."""
+        sizes = [unpacked_bytes(self._part(wheel).target) for wheel in wheels]
+        done, left = 0, self.row.installed_bytes
+        for wheel in wheels:
+
+            def show(size_bytes: int, done: int = done) -> None:
+                watch.meter.show("unpacking", done + size_bytes, sum(sizes))
+
+            written = unpack(self._part(wheel).target, partial, left, show, watch.stop)
+            done, left = done + written, left - written
+        if before:
+            self._take_over(before, partial, {wheel.file for wheel in wheels}, watch.stop)
+        write_pack(partial, self.row, self.row.installed_bytes)
+
+    def _take_over(
+        self, before: Pack, partial: Path, fresh: set[str], stop: threading.Event
+    ) -> None:
+        """Link the files of the wheels that were found sound."""
+        for wheel in self.row.wheels:
+            for entry in listed_files(before.folder, wheel.file) if wheel.file not in fresh else ():
+                if stop.is_set():
+                    raise Stopped
+                if not (partial / entry.path).exists():
+                    link_or_copy(before.folder / entry.path, partial / entry.path)
+
+    def _switch(self, folder: Path, target: Path, watch: Watch) -> Pack:
+        """Try the folder out, give it its name and use it; then the wheels go."""
+        watch.meter.show("testing", 0, 0)
+        try_pack(folder, self.row, watch.stop, self._self_test)
+        watch.meter.show("switching", 0, self.row.installed_bytes)
+        if folder != target:
+            _rename(folder, target)
+        Packs(self.packs_folder).switch(target.name)
+        shutil.rmtree(self._wheels, ignore_errors=True)
+        watch.meter.show("switching", self.row.installed_bytes, self.row.installed_bytes)
+        pack = read_pack(target)
+        if pack is None:
+            raise PackFailed(f"{target / FACTS} cannot be read.", _AGAIN_HINT, "disk")
+        return pack
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn what goes wrong below into PackFailed."""
+        try:
+            yield
+        except Stopped:
+            raise PackFailed("The GPU pack is paused.", disk.KEPT, "stopped") from None
+        except DownloadFailed as error:
+            raise PackFailed(error.message, error.hint, error.kind) from error
+        except OSError as error:
+            told = disk.failure(error, "the GPU pack", self.packs_folder, _FULL_HINT, _CLOSED_HINT)
+            raise PackFailed(told.message, told.hint, told.kind) from error
 
 
 def make_install(row: PackRow, folders: Folders, settings: Settings) -> PackInstall:
@@ -69,4 +319,24 @@ def make_install(row: PackRow, folders: Folders, settings: Settings) -> PackInst
 
     Raises PackFailed (kind "offline") when the settings forbid the network.
     """
-    raise NotImplementedError
+    try:
+        go_online(settings)
+    except DownloadFailed as error:
+        raise PackFailed(error.message, error.hint, error.kind) from error
+    return PackInstall(row, folders.packs, settings.pack_index)
+
+
+def _wanted(wheel: Wheel) -> Wanted:
+    return Wanted(wheel.name, wheel.file, wheel.version, wheel.size_bytes, wheel.sha256)
+
+
+def _rename(folder: Path, target: Path) -> None:
+    """Rename a folder; on Windows a virus scanner may hold a new file for a moment."""
+    for pause_s in _RENAME_PAUSES_S:
+        try:
+            os.rename(folder, target)
+        except PermissionError:
+            time.sleep(pause_s)
+        else:
+            return
+    os.rename(folder, target)

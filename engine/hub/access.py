@@ -15,14 +15,22 @@ def hub_of(settings: Settings, endpoint: str = "") -> Hub:
 
     Raises DownloadFailed when the settings forbid the network.
     """
+    go_online(settings)
+    chosen = endpoint or os.environ.get("HF_ENDPOINT", "") or settings.hub_endpoint
+    return Hub(chosen, _token())
+
+
+def go_online(settings: Settings) -> None:
+    """Let all requests of this process go through the settings' proxy.
+
+    Raises DownloadFailed when the settings forbid the network.
+    """
     if settings.offline:
         raise DownloadFailed(
             "Skein is set to stay offline.", "Turn that off in Settings, then try again."
         )
     if settings.proxy:
         use_proxy(settings.proxy)
-    chosen = endpoint or os.environ.get("HF_ENDPOINT", "") or settings.hub_endpoint
-    return Hub(chosen, _token())
 
 
 def _token() -> str:

@@ -18,13 +18,20 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def require_space(name: str, folder: Path, missing: int, free: int, margin_bytes: int) -> None:
+def require_space(
+    name: str,
+    folder: Path,
+    missing: int,
+    free: int,
+    margin_bytes: int,
+    hint: str = _FULL_HINT,
+) -> None:
     """Raise DownloadFailed (kind "full") unless ``missing`` bytes and the margin fit."""
     if free < missing + margin_bytes:
         raise DownloadFailed(
             f"The disk is too full for {name}: {size_words(missing)} are still to come, "
             f"and only {size_words(free)} are free in {folder}.",
-            _FULL_HINT,
+            hint,
             kind="full",
         )
 
@@ -37,12 +44,18 @@ def size_words(size_bytes: int) -> str:
     return f"{max(0, size_bytes) / 1e3:.0f} kB"
 
 
-def failure(error: OSError, name: str, folder: Path) -> DownloadFailed:
-    """Return what a failed write means to a person."""
+def failure(
+    error: OSError,
+    name: str,
+    folder: Path,
+    full_hint: str = _FULL_HINT,
+    closed_hint: str = "Choose a folder that can be written in Settings.",
+) -> DownloadFailed:
+    """Return what a failed write means to a person; the hints say what else can be done."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DownloadFailed(
             f"The disk is full: {name} could not be written to {folder}.",
-            f"{_FULL_HINT} {KEPT}",
+            f"{full_hint} {KEPT}",
             kind="full",
         )
     if error.errno == errno.EFBIG:
@@ -53,6 +66,6 @@ def failure(error: OSError, name: str, folder: Path) -> DownloadFailed:
         )
     return DownloadFailed(
         f"{name} could not be written to {folder}: {error.strerror or error}.",
-        "Choose a folder that can be written in Settings.",
+        closed_hint,
         kind="disk",
     )
