@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _PIECE = 64 * 1024
@@ -61,7 +61,7 @@ class HubServer:
         self._server.hub = self
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> "HubServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
