@@ -54,7 +54,7 @@ def gather(tree: Path, site: Path, library: Path, copied: Iterable[Path]) -> lis
 
 
 def _of_package(info: Path, folder: Path) -> Licensed:
-    said = email.message_from_bytes((info / "METADATA").read_bytes())
+    said = email.message_from_string((info / "METADATA").read_text("utf-8", "replace"))
     name, version = said["Name"], said["Version"]
     texts = [p for p in info.rglob("*") if p.is_file() and _LOOKS_LIKE_ONE.search(p.name)]
     texts += [p for p in info.glob("licenses/**/*") if p.is_file() and p not in texts]

@@ -19,8 +19,6 @@ DROPPED = (
     *(f"torch/lib/lib{n}.*" for n in ("jitbackend_test", "torchbind_test")),
     "torch/bin/[!t]*",
     "torch/bin/test_*",
-    "torchgen",
-    "functorch",
     # Qt: programs for developers, QML, type stubs
     *(f"PySide6/{n}" for n in ("qmlls*", "qmlformat*", "qmllint*", "assistant*", "linguist*")),
     *(f"PySide6/{n}" for n in ("lupdate*", "lrelease*", "designer*", "svgtoqml*", "balsam*")),

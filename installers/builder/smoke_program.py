@@ -5,7 +5,6 @@ Started by the tree's own Python with the step's name and a folder to work in.
 
 import importlib
 import json
-import pkgutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,15 +34,16 @@ def window(folder: Path) -> str:
 
 
 def _import_all() -> int:
-    """Import all of Skein but what only another system has; return how many modules that is."""
-    names = [
-        found.name
-        for package in ("app", "engine", "kernels", "resources")
-        for found in pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".")
-        if not found.name.endswith("__main__")
-    ]
+    """Import every module of Skein; return how many those are."""
+    names = []
+    for package in ("app", "engine", "kernels", "resources"):
+        folder = Path(importlib.import_module(package).__path__[0])
+        for path in sorted(folder.rglob("*.py")):
+            parts = (package, *path.relative_to(folder).with_suffix("").parts)
+            names.append(".".join(parts).removesuffix(".__init__"))
     for name in names:
-        importlib.import_module(name)
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
     return len(names)
 
 

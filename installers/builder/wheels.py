@@ -13,7 +13,8 @@ from pathlib import Path
 from installers.builder.failure import BuildFailed
 
 PROJECT = Path(__file__).parents[2]
-_QUIET = ("--quiet", "--disable-pip-version-check", "--no-input")
+# Quiet twice: not a line about each index without a package.
+_QUIET = ("-qq", "--disable-pip-version-check", "--no-input")
 
 
 def project_wheel(python: Path, work: Path) -> Path:
