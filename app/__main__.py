@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.collector import uncollected
 from app.crash import CrashLog
+from app.display_check import display_problem, say_without_qt
 from app.logs import start_log, stop_log
 from engine.errors import EngineError
 from engine.folders import Folders
@@ -38,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         from engine.cli.main import main as run_command
 
         return run_command(arguments[1:])
+    if problem := display_problem():
+        say_without_qt(problem)
+        return 1
     folders = Folders.standard()
     try:
         folders.create()

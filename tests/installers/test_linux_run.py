@@ -285,7 +285,10 @@ def test_an_interrupt_leaves_the_old_version_and_the_next_try_succeeds(
 def _killed_copy(file: Path, home: Path, number: signal.Signals) -> int:
     """Run the installer so that it gets a signal when it writes the first big file."""
     text = file.read_bytes()
-    old = b"'import sys; sys.path.insert(0, sys.argv.pop(1)); from install.cli import main; sys.exit(main())'"
+    old = (
+        b"'import sys; sys.path.insert(0, sys.argv.pop(1)); "
+        b"from install.cli import main; sys.exit(main())'"
+    )
     assert text.count(old) == 1
     changed = file.with_name("killed.run")
     script = file.with_name("killed.py")
