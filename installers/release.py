@@ -47,6 +47,7 @@ _ARCHIVE = re.compile(
 )
 _MANIFEST = re.compile(r"skein-[0-9][0-9a-z.]*-[a-z0-9_]+-[a-z0-9_]+\.manifest\.json")
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 64 << 20}]
+_FAST = [{"id": lzma.FILTER_LZMA2, "preset": 0}]
 _WORTH = 0.6
 """A delta that is not smaller than this part of the whole archive is not offered."""
 
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--days", type=int, default=365, help="how long the feed is good")
     publish.add_argument("--gpu-packs", type=Path, help="a later table of GPU packs")
     publish.add_argument("--public-key", default="", help="fail unless the key is this one's")
+    publish.add_argument("--fast", action="store_true", help="weak compression, to try it out")
     publish.add_argument("--no-feed", action="store_true", help="no key is there: no feed")
     return parser
 
@@ -105,7 +107,7 @@ def _publish(options: argparse.Namespace) -> None:
     built = _built(options.archives)
     options.out.mkdir(parents=True, exist_ok=True)
     artifacts = {
-        one.manifest.target: _artifacts(one, options.previous, options.out, options.base)
+        one.manifest.target: _artifacts(one, options, _FAST if options.fast else _FILTERS)
         for one in built
     }
     if key:
@@ -143,14 +145,17 @@ def members_of(archive: Path) -> Iterator[tuple[str, bytes]]:
                 yield member.name, source.read()
 
 
-def _artifacts(one: Built, previous: Path | None, out: Path, base: str) -> dict[str, Any]:
+def _artifacts(
+    one: Built, options: argparse.Namespace, filters: list[dict[str, int]]
+) -> dict[str, Any]:
     """Write one target's manifest and deltas; return what the feed says of it."""
+    out, base = options.out, options.base
     (out / f"{one.stem}.manifest.json").write_bytes(one.manifest_bytes)
     full = _described(one.archive, one.manifest.size_bytes + len(one.manifest_bytes), base)
     deltas: dict[str, Any] = {}
-    for old, data in _earlier(one, previous):
+    for old, data in _earlier(one, options.previous):
         path = out / f"{one.stem}-from-{old.version}.tar.xz"
-        unpacked = write_delta(one.archive, old, path)
+        unpacked = write_delta(one.archive, old, path, filters)
         if path.stat().st_size > _WORTH * full["size"]:
             path.unlink()
             continue
@@ -178,7 +183,7 @@ def _earlier(one: Built, previous: Path | None) -> list[tuple[Manifest, bytes]]:
     return sorted(found, key=lambda pair: version_key(pair[0].version), reverse=True)
 
 
-def write_delta(archive: Path, old: Manifest, to: Path) -> int:
+def write_delta(archive: Path, old: Manifest, to: Path, filters: list[dict[str, int]]) -> int:
     """Write what of ``archive`` is not in an earlier version; return its bytes unpacked.
 
     The layout is the archive's own: manifest.json, then files by their path in the version.
@@ -187,7 +192,7 @@ def write_delta(archive: Path, old: Manifest, to: Path) -> int:
     unpacked = 0
     beside = to.with_name(to.name + ".new")
     with (
-        lzma.open(beside, "wb", filters=_FILTERS) as packed,
+        lzma.open(beside, "wb", filters=filters) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as delta,
     ):
         for name, data in members_of(archive):

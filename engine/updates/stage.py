@@ -13,7 +13,7 @@ import lzma
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,8 @@ from engine.manifest import NAME, InstalledFile, Manifest, is_safe_path, safe_ve
 PARTIAL = ".partial"
 REMOVING = ".removing"
 _BLOCK_BYTES = 1 << 20
+_MANY = 500
+"""So many files are forced to disk faster with everything else that waits for it."""
 _RENAME_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """A virus scanner holds new files open for a moment, and Windows renames nothing that is open."""
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ class Stage:
             manifest = self._manifest(wanted_sha256)
             self._complete(manifest, unpacked, watch)
             watch.meter.show("switching", manifest.size_bytes, manifest.size_bytes)
-            sync_all()
+            sync([self.partial / path for path in unpacked])
             self._rename(watch)
         except BaseException:
             remove_tree(self.partial)
@@ -99,7 +101,7 @@ class Stage:
         written: dict[str, tuple[int, str]] = {}
         seen: set[str] = set()
         total = archive.stat().st_size
-        left = limit_bytes + _BLOCK_BYTES  # the manifest counts itself not
+        left = limit_bytes
         try:
             with (
                 archive.open("rb") as raw,
@@ -252,10 +254,14 @@ def can_link(installation: Installation) -> bool:
     return True
 
 
-def sync_all() -> None:
-    """Force to disk what was written, where the system can."""
-    if hasattr(os, "sync"):
+def sync(paths: Collection[Path]) -> None:
+    """Force to disk what was written: the files one by one, many of them all at once."""
+    if len(paths) > _MANY and hasattr(os, "sync"):
         os.sync()
+        return
+    for path in paths:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def _listed(versions: Path) -> list[Path]:
