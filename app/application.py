@@ -33,15 +33,19 @@ from app.services.hub import HubAccess
 from app.services.library import ModelLibrary, this_machine
 from app.services.storage import StorageService
 from app.services.tasks import Tasks
+from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.settings_desk import Look, SettingsDesk
 from app.theme import Theme
 from app.translation import install_translation
+from app.update_desk import UpdateDesk
 from app.window import MainWindow
 from engine.built_in import built_in_model
 from engine.folders import Folders
+from engine.installation import Installation
 from engine.store import Store
 from engine.templates import load_templates
+from engine.updates.source import UpdateSource
 
 START_DELAY_MS = 120
 """The window has been drawn by then; torch's import would make it wait."""
@@ -132,6 +136,13 @@ class Application(QObject):
         self.arrivals = Arrivals(self.tasks, self.library, self)
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
         self.storage = StorageService(folders, self.store, self.settings, self.tasks, self)
+        self.updates = UpdateService(
+            UpdateSource.built_in(),
+            Installation.find(),
+            folders,
+            lambda: self.settings.values,
+            self,
+        )
 
     def _construct_widgets(self) -> None:
         self.models_page = ModelsPage(self.theme, self.library, self.downloads)
@@ -146,7 +157,7 @@ class Application(QObject):
         self.drafts = DraftKeeper(
             self.folders.data / "drafts.json", self.chat_page.drafts, self.tasks, self
         )
-        self.settings_page = SettingsPage(self.theme, self.settings, self.folders)
+        self.settings_page = SettingsPage(self.theme, self.settings, self.folders, self.updates)
         pages = {
             "chat": self.chat_page,
             "models": self.models_page,
@@ -181,6 +192,15 @@ class Application(QObject):
         )
         self.choices = SettingsDesk(
             window, pages, settings, self.models, engine, library, self.downloads, self.storage
+        )
+        self.newer = UpdateDesk(
+            window,
+            self.settings_page,
+            self.theme,
+            settings,
+            self.updates,
+            self.restart,
+            safe=self.safe,
         )
 
     # ---- connecting -----------------------------------------------------------------------
@@ -225,6 +245,7 @@ class Application(QObject):
         # What was deleted in an earlier run can no longer be undone: it goes for good.
         now = time.time()
         self.tasks.run_in_background(lambda: self.store.purge_deleted(now))
+        self.newer.begin()
 
     def close(self) -> None:
         """Stop writing with its state kept, end the threads, save what is open."""
@@ -236,6 +257,7 @@ class Application(QObject):
         self.settings.flush()
         self.chat.close()
         self.downloads.close()
+        self.updates.close()
         self.chat_page.close()
         self.tasks.close()
         self.engine.close()

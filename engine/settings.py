@@ -39,6 +39,9 @@ class Settings:
     packed_budget_bytes: what prepared copies of models may take, 0 = none is kept.
     proxy: "" = that of the system. strategies: by model file name, where it is not ``strategy``.
     loras: by model file name, one a line with its strength, as ``engine.lora_use`` reads them.
+    check_updates: "yes" or "no" to looking for newer versions, "" = not asked yet.
+    last_update_check: when that was last done, in seconds since 1970, 0 = never.
+    last_version: of Skein, that ran last; "" = none did.
     last_conversation: 0 = none. cpu_engine_missed: it was said that this installation lacks it.
     power_saving: models compute on half of the processor's cores at most.
     window_geometry: as the window system gives it, base64.
@@ -68,6 +71,9 @@ class Settings:
     strategies: Mapping[str, str] = field(default_factory=dict)
     loras: Mapping[str, str] = field(default_factory=dict)
     cpu_engine_missed: bool = False
+    check_updates: str = ""
+    last_update_check: int = 0
+    last_version: str = ""
     power_saving: bool = False
 
 
@@ -107,6 +113,8 @@ def _is_address(value: str) -> bool:
 _ADDRESS = _Rule("an address such as http://host:8080, without a password", _is_address)
 _RULES = {
     "theme": _one_of("system", "light", "dark"),
+    "check_updates": _one_of("", "yes", "no"),
+    "last_update_check": _between(0, 2**53),
     "send_with": _one_of("enter", "ctrl+enter"),
     "text_scale": _between(0.5, 3.0),
     "last_conversation": _between(0, 2**63 - 1),

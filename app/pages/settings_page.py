@@ -16,6 +16,7 @@ from app.pages.sections.general import GeneralSection
 from app.pages.sections.inference import InferenceSection
 from app.pages.sections.others import AboutSection, KeysSection, PrivacySection
 from app.pages.sections.storage import StorageSection
+from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.theme import Theme
 from app.widgets.parts import label, line
@@ -35,18 +36,23 @@ class SettingsPage(QWidget):
     clear_packed_requested = Signal()
     look_again_requested = Signal()
     report_requested = Signal()
+    whats_new_requested = Signal()
+    notes_requested = Signal()
+    restart_requested = Signal()
 
     def __init__(
         self,
         theme: Theme,
         settings: SettingsStore,
         folders: Folders,
+        updates: UpdateService,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("settings_page")
         self.setAccessibleName(self.tr("Settings"))
         self._theme, self._settings, self._folders = theme, settings, folders
+        self._updates = updates
         self._tabs = QTabBar()
         self._stack = QStackedWidget()
         self._built: dict[str, QWidget] = {}
@@ -118,8 +124,11 @@ class SettingsPage(QWidget):
         return made
 
     def _make_about(self) -> QWidget:
-        made = AboutSection(self._theme, self._folders)
+        made = AboutSection(self._theme, self._folders, self._settings, self._updates)
         made.report_requested.connect(self.report_requested)
+        made.whats_new_requested.connect(self.whats_new_requested)
+        made.notes_requested.connect(self.notes_requested)
+        made.restart_requested.connect(self.restart_requested)
         return made
 
     def _show_tab(self, place: int) -> None:

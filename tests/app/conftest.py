@@ -8,11 +8,13 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.models.conversations import ConversationModel
+from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.theme import Theme
 from app.window import MainWindow
 from engine.folders import Folders
 from engine.store import Store
+from engine.updates.source import UpdateSource
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,12 @@ def store(folders: Folders) -> Iterator[Store]:
 @pytest.fixture
 def settings(qapp: QApplication, folders: Folders) -> SettingsStore:
     return SettingsStore(folders.settings_file)
+
+
+@pytest.fixture
+def no_updates(qapp: QApplication, folders: Folders, settings: SettingsStore) -> UpdateService:
+    """Of a copy that was not installed."""
+    return UpdateService(UpdateSource(), None, folders, lambda: settings.values)
 
 
 @pytest.fixture

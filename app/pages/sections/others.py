@@ -1,15 +1,17 @@
 """Privacy, Keys and About: sections that mostly say things."""
 
 import platform
-import tomllib
-from importlib.metadata import PackageNotFoundError, version
 
 from PySide6.QtCore import QUrl, Signal, qVersion
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.pages.sections.section import Section
-from app.theme import RESOURCES, Theme
+from app.pages.sections.updates import UpdatePanel, who_updates
+from app.services.updates import UpdateService
+from app.settings import SettingsStore
+from app.theme import Theme
+from app.version import version_of
 from app.widgets.keys_list import KeysList
 from app.widgets.parts import label, on_theme, push_button, row
 from engine.folders import Folders
@@ -38,9 +40,15 @@ class PrivacySection(Section):
             self.tr("There is no telemetry, no account and no advertising."),
             self.tr("Chats, states and models stay on this computer."),
             self.tr(
-                "Skein connects only to the hub of models: for the list of models when it starts "
-                "or when you look for one, and to download."
+                "Skein connects to the hub of models: for the list of models when it starts or "
+                "when you look for one, and to download. A GPU pack is downloaded when you ask "
+                "for it."
             ),
+            self.tr(
+                "Only if you agreed, it also looks once a day for a newer version of itself. It "
+                "reads one signed file and says nothing about you or this computer."
+            ),
+            self.tr("It connects to nothing else."),
             self.tr("“Work offline” under Models and storage stops even that."),
             self.tr("Crash reports are written to a file here; nobody gets them unless you send."),
         )
@@ -58,17 +66,24 @@ class KeysSection(Section):
 
 
 class AboutSection(Section):
-    """Versions, logs, licences."""
+    """Versions, updates, logs, licences."""
 
     report_requested = Signal()
     """The last crash report shall be shown."""
+    whats_new_requested = Signal()
+    notes_requested = Signal()
+    """The notes of the update that was found shall be shown."""
+    restart_requested = Signal()
 
-    def __init__(self, theme: Theme, folders: Folders) -> None:
+    def __init__(
+        self, theme: Theme, folders: Folders, settings: SettingsStore, updates: UpdateService
+    ) -> None:
         super().__init__(theme, "settings_about", "")
         self.setAccessibleName(self.tr("About"))
         self._folders = folders
         self._mark = QLabel()
         self._add_name()
+        self._add_updates(settings, updates)
         self._add_files()
         self._add_licences()
         on_theme(theme, self._dress)
@@ -77,7 +92,7 @@ class AboutSection(Section):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(label("Skein", "heading"))
-        self._version = label(self.tr("Version {0}").format(_version("skein")), "muted")
+        self._version = label(self.tr("Version {0}").format(version_of("skein")), "muted")
         self._version.setObjectName("about_version")
         words.addWidget(self._version)
         words.addWidget(label(self.tr("RWKV-7 on your desktop. Apache-2.0."), "muted", wrap=True))
@@ -87,7 +102,21 @@ class AboutSection(Section):
         across.setSpacing(16)
         across.addWidget(self._mark)
         across.addLayout(words, 1)
+        news = push_button(
+            self.tr("What is new"), "whats_new", clicked=self.whats_new_requested.emit
+        )
+        across.addWidget(news)
         self.card().column.addWidget(holder)
+
+    def _add_updates(self, settings: SettingsStore, updates: UpdateService) -> None:
+        card = self.card(self.tr("Updates"))
+        if why_not := who_updates(updates):
+            card.add(label(why_not, wrap=True, select=True))
+            return
+        panel = UpdatePanel(self.theme, settings, updates)
+        panel.notes_requested.connect(self.notes_requested)
+        panel.restart_requested.connect(self.restart_requested)
+        panel.add_to(card)
 
     def _dress(self) -> None:
         side = self.theme.px(56)
@@ -113,7 +142,7 @@ class AboutSection(Section):
     def _add_licences(self) -> None:
         licences = self.card(self.tr("Made with"))
         for name, licence in LIBRARIES:
-            what = label(f"{name} {_version(name)}", select=True)
+            what = label(f"{name} {version_of(name)}", select=True)
             holder = QWidget()
             line = row(what, stretch=True)
             line.addWidget(label(licence, "faint"))
@@ -123,23 +152,7 @@ class AboutSection(Section):
 
 def versions_text() -> str:
     """Return the versions that matter, one per line."""
-    lines = [f"Skein {_version('skein')}", f"Python {platform.python_version()}"]
+    lines = [f"Skein {version_of('skein')}", f"Python {platform.python_version()}"]
     lines += [f"Qt {qVersion()}", f"{platform.system()} {platform.release()} {platform.machine()}"]
-    lines += [f"{name} {_version(name)}" for name, _licence in LIBRARIES]
+    lines += [f"{name} {version_of(name)}" for name, _licence in LIBRARIES]
     return "\n".join(lines)
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return _source_version() if distribution == "skein" else "–"
-
-
-def _source_version() -> str:
-    """Return the version of a source tree that was never installed."""
-    try:
-        text = (RESOURCES.parent / "pyproject.toml").read_text(encoding="utf-8")
-        return tomllib.loads(text)["project"]["version"]
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
-        return "–"

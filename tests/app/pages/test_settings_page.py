@@ -38,8 +38,8 @@ MACHINE = Hardware(
 
 
 @pytest.fixture
-def page(qtbot, theme, settings, folders) -> SettingsPage:
-    made = SettingsPage(theme, settings, folders)
+def page(qtbot, theme, settings, folders, no_updates) -> SettingsPage:
+    made = SettingsPage(theme, settings, folders, no_updates)
     qtbot.addWidget(made)
     made.resize(700, 600)
     made.show()
