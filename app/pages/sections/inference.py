@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.strategy import Strategy, refuse_unsupported
 
 if TYPE_CHECKING:
+    from app.services.gpu_packs import GpuPackService
     from engine.hardware import Gpu, Hardware
     from engine.plan import Plan
 
@@ -26,13 +27,18 @@ class InferenceSection(Section):
     """Detected, chosen, overridden."""
 
     look_again_requested = Signal()
+    restart_requested = Signal()
 
-    def __init__(self, theme: Theme, settings: SettingsStore) -> None:
+    def __init__(
+        self, theme: Theme, settings: SettingsStore, packs: "GpuPackService | None" = None
+    ) -> None:
         super().__init__(theme, "settings_inference", "")
         self.setAccessibleName(self.tr("Inference"))
         self._settings = settings
         self._native, self._cuda = True, True  # which engines are here, once that is known
         self._add_strategy()
+        if packs is not None:
+            self._add_pack(packs)
         self._add_hardware()
 
     def _add_strategy(self) -> None:
@@ -108,6 +114,13 @@ class InferenceSection(Section):
         self._problem.setText(text)
         self._problem.setVisible(bool(text))
         restyle(self.field, problem="true" if text else "")
+
+    def _add_pack(self, packs: "GpuPackService") -> None:
+        from app.pages.sections.gpu_pack import GpuPackPanel
+
+        panel = GpuPackPanel(self.theme, self._settings, packs)
+        panel.restart_requested.connect(self.restart_requested)
+        self.column.insertWidget(self.column.count() - 1, panel)
 
     # ---- hardware -------------------------------------------------------------------------
 
