@@ -141,8 +141,9 @@ def _lacks(words: str, qt: Path, environ: Mapping[str, str]) -> EngineError:
             _in(environ, "Qt cannot be loaded: ", "无法加载 Qt:", "Qt を読み込めません:") + words,
             _in(environ, "Install Skein again.", "请重新安装。", "再インストールしてください。"),
         )
-    others = [n for n in _PACKAGES if n != named[1] and not (qt / "lib" / n).exists()]
-    missing = [named[1], *(name for name in others if _cannot_load(Path(name)))]
+    ours = (qt / "lib", Path(sys.prefix) / "lib" / "system")  # the latter: an installed Skein's
+    others = [n for n in _PACKAGES if not any((folder / n).exists() for folder in ours)]
+    missing = [named[1], *(n for n in others if n != named[1] and _cannot_load(Path(n)))]
     names = ", ".join(missing)
     return EngineError(
         _in(

@@ -4,7 +4,7 @@
     python3 installers/linux/deb.py --tree ROOT --out DIR
 
 What it depends on is measured: each library that some file wants and the tree does not have, by
-its Debian package, and the C library that the manifest names. Needs dpkg-deb and readelf.
+its Debian package, and the C library that the manifest names. Needs dpkg-deb.
 """
 
 import argparse

@@ -1,14 +1,15 @@
 """Which shared libraries a tree wants of the system, measured; and which Debian package has them.
 
-Reads ELF files through binutils' readelf. Knows nothing of packages' formats.
+Knows nothing of packages' formats.
 """
 
-import os
 import re
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+
+from installers.builder.elf import is_elf, read_elf
 
 from .tree import NotPacked
 
@@ -52,12 +53,12 @@ PACKAGES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libxkbcommon.so.0": "libxkbcommon0",
     "libz.so.1": "zlib1g",
+    "libzstd.so.1": "libzstd1",
 }
 """The package of Debian and Ubuntu for each library; libc6 is a matter of its version."""
 
 _LIBC = re.compile(r"(lib(c|m|dl|rt|pthread|util|resolv|mvec|anl)|ld-linux.*)\.so\.\d+")
-_NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")
-_GLIBCXX = re.compile(r"\bGLIBCXX_(\d+\.\d+\.\d+)\b")
+_GLIBCXX = re.compile(rb"\0GLIBCXX_(\d+\.\d+\.\d+)\0")
 _LIBSTDCXX = {
     "3.4.28": "9",
     "3.4.29": "11",
@@ -71,28 +72,31 @@ _LIBSTDCXX = {
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """libraries: names that no file of the tree has, with one file that wants each. glibcxx: the
+    """libraries: names that no file of the tree has, with the files that want each. glibcxx: the
     newest version of libstdc++ that any file asks for, "" when none does."""
 
-    libraries: dict[str, str]
+    libraries: dict[str, tuple[str, ...]]
     glibcxx: str
 
 
 def measure(folder: Path, paths: Iterable[str]) -> Wants:
-    """Look through the ELF files among ``paths`` below ``folder``.
-
-    Raises NotPacked when readelf is missing or fails.
-    """
-    elves = [path for path in paths if _is_elf(folder / path)]
+    """Look through the ELF files among ``paths`` below ``folder``."""
+    elves = [path for path in paths if is_elf(folder / path)]
     inside = {Path(path).name for path in elves}
-    libraries: dict[str, str] = {}
+    libraries: dict[str, tuple[str, ...]] = {}
     newest = ""
-    for path, text in _read(folder, elves):
-        for name in _NEEDED.findall(text):
+    for path in elves:
+        for name in read_elf(folder / path).needed:
             if name not in inside and not _LIBC.fullmatch(name):
-                libraries.setdefault(name, path)
-        newest = max([newest, *_GLIBCXX.findall(text)], key=_numbers)
+                libraries[name] = (*libraries.get(name, ()), path)
+        newest = max([newest, *_glibcxx_of(folder / path)], key=_numbers)
     return Wants(libraries, newest)
+
+
+def _glibcxx_of(path: Path) -> list[str]:
+    """Return the versions of libstdc++ that a file names, as in its table of needed ones."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return [found.decode() for found in _GLIBCXX.findall(content)]
 
 
 def packages(wants: Wants, optional: Iterable[str] = ()) -> list[str]:
@@ -102,14 +106,14 @@ def packages(wants: Wants, optional: Iterable[str] = ()) -> list[str]:
     is in no list: it belongs into the tree, or here.
     """
     found = set()
-    for library, path in wants.libraries.items():
-        if path.endswith(tuple(optional)):
-            continue
-        if library not in PACKAGES:
+    for library, paths in wants.libraries.items():
+        needy = [path for path in paths if not path.endswith(tuple(optional))]
+        if needy and library not in PACKAGES:
             raise NotPacked(
-                f"{path} wants {library}, which is neither in the tree nor in PACKAGES."
+                f"{needy[0]} wants {library}, which is neither in the tree nor in PACKAGES."
             )
-        found.add(PACKAGES[library])
+        if needy:
+            found.add(PACKAGES[library])
     if wants.glibcxx and "libstdc++6" in found:
         found.remove("libstdc++6")
         found.add(f"libstdc++6 (>= {libstdcxx_of(wants.glibcxx)})")
@@ -126,28 +130,3 @@ def libstdcxx_of(glibcxx: str) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part)
-
-
-def _is_elf(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF"
-
-
-def _read(folder: Path, elves: list[str]) -> list[tuple[str, str]]:
-    """Return what readelf says of each file."""
-    said = []
-    for path in elves:
-        try:
-            answer = subprocess.run(
-                ["readelf", "-dV", "--wide", str(folder / path)],
-                capture_output=True,
-                text=True,
-                check=True,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except FileNotFoundError as error:
-            raise NotPacked("readelf is missing: install binutils.") from error
-        except subprocess.CalledProcessError as error:
-            raise NotPacked(f"readelf cannot read {path}: {error.stderr.strip()}") from error
-        said.append((path, answer.stdout))
-    return said
