@@ -1,20 +1,12 @@
 """Where a wheel lies: an index of packages, asked by its simple API, as JSON or else as HTML.
 
-Knows pages of an index; neither packs nor downloads. The default address is in no file of ours:
-it is what the pip of this Python would use.
+Knows pages of an index; neither packs nor downloads.
 """
 
 import json
-import logging
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from engine.errors import PackFailed
@@ -25,19 +17,21 @@ _ACCEPT = (
     "text/html;q=0.1"
 )
 _MOST_BYTES = 32 * 2**20
-_PIP_S = 30
-_INDEX_HINT = "Write the address of an index of Python packages in Settings."
-_log = logging.getLogger(__name__)
+INDEX_HINT = "Write the address of an index of Python packages in Settings."
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """One file of a project: name, address, SHA-256 ("" unknown) and bytes (0 unknown)."""
+    """One file of a project: name, address, SHA-256 ("" unknown) and bytes (0 unknown).
+
+    yanked: whether its makers took it back.
+    """
 
     file: str
     address: str
     sha256: str = ""
     size_bytes: int = 0
+    yanked: bool = False
 
 
 class PackageIndex:
@@ -46,7 +40,7 @@ class PackageIndex:
     def __init__(self, address: str, web: Web | None = None) -> None:
         self.address = address.strip().rstrip("/")
         if urlsplit(self.address).scheme not in ("http", "https"):
-            raise PackFailed(f"“{address}” is not a web address.", _INDEX_HINT, "address")
+            raise PackFailed(f"“{address}” is not a web address.", INDEX_HINT, "address")
         self.web = web or Web()
 
     def files(self, project: str) -> list[IndexFile]:
@@ -61,7 +55,7 @@ class PackageIndex:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PackFailed(
                 f"{urlsplit(self.address).hostname} does not answer like an index of packages.",
-                _INDEX_HINT,
+                INDEX_HINT,
                 "address",
             ) from error
 
@@ -69,50 +63,6 @@ class PackageIndex:
 def normalised(project: str) -> str:
     """Return a project's name as indexes write it."""
     return re.sub(r"[-_.]+", "-", project).lower()
-
-
-def pip_address() -> str:
-    """Return the index that this Python's pip would use, by its configuration or built in.
-
-    Takes half a second: pip is asked as a child process. Raises PackFailed (kind "address") when
-    this Python has no pip.
-    """
-    for command in _pip_commands():
-        text = _help_of(command)
-        if found := re.search(r"--index-url\b.*?\(default\s+(https?://[^\s)]+)\)", text, re.S):
-            return found[1].rstrip("/")
-    raise PackFailed("Skein does not know where to fetch PyTorch from.", _INDEX_HINT, "address")
-
-
-def _pip_commands() -> list[list[str]]:
-    """Return how pip can be called: as a module, or out of the wheel that Python carries."""
-    python = [sys.executable, "-X", "utf8"]
-    commands = [[*python, "-m", "pip"]] if find_spec("pip") else []
-    bundled = find_spec("ensurepip")
-    if bundled and bundled.origin:
-        wheels = sorted(Path(bundled.origin).parent.glob("_bundled/pip-*.whl"))
-        commands += [[*python, str(wheel / "pip")] for wheel in wheels[-1:]]
-    return commands
-
-
-def _help_of(command: Sequence[str]) -> str:
-    """Return what ``pip install --help`` says, its lines unbroken; "" when it fails."""
-    try:
-        answer = subprocess.run(
-            [*command, "install", "--help"],
-            env={**os.environ, "COLUMNS": "1000", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PIP_S,
-            check=False,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        _log.warning("pip could not be asked for its index: %s", error)
-        return ""
-    return answer.stdout
 
 
 def _of_json(page: Page) -> list[IndexFile]:
@@ -123,7 +73,13 @@ def _of_json(page: Page) -> list[IndexFile]:
         size = entry.get("size")
         address = urljoin(page.address, entry["url"])
         found.append(
-            IndexFile(str(entry["filename"]), address, sha256, size if type(size) is int else 0)
+            IndexFile(
+                str(entry["filename"]),
+                address,
+                sha256,
+                size if type(size) is int else 0,
+                entry.get("yanked", False) is not False,
+            )
         )
     return found
 

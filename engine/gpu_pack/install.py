@@ -13,7 +13,8 @@ from pathlib import Path
 
 from engine.errors import DownloadFailed, PackFailed
 from engine.folders import Folders
-from engine.gpu_pack.index import IndexFile, PackageIndex, pip_address
+from engine.gpu_pack.default_index import default_address
+from engine.gpu_pack.index import IndexFile, PackageIndex
 from engine.gpu_pack.overlay import FACTS
 from engine.gpu_pack.packs import (
     PARTIAL,
@@ -191,7 +192,7 @@ class PackInstall:
         )
 
     def _index(self, stop: threading.Event) -> PackageIndex:
-        return PackageIndex(self._address or wait_for(pip_address, stop))
+        return PackageIndex(self._address or wait_for(default_address, stop))
 
     def _look(self, index: PackageIndex, wheel: Wheel, watch: Watch) -> IndexFile:
         """Return where the index has a wheel, by its name and, where it tells one, its hash."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.files import write_atomically
 from engine.folders import Folders
+from engine.updates.source import UpdateSource, is_signed
 
 FORMAT = 1
 SYSTEMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64")
@@ -88,14 +89,17 @@ class Table:
     rows: tuple[PackRow, ...]
 
 
-def load_table(folders: Folders | None = None) -> tuple[PackRow, ...]:
+def load_table(
+    folders: Folders | None = None, keys: tuple[str, ...] | None = None
+) -> tuple[PackRow, ...]:
     """Return the rows of the newest table: that of this version, or a signed later one.
 
-    Never raises for what lies in the data folder: a table that is damaged, older or not signed
-    is passed over and logged.
+    keys: whose signature counts (hex), None = those that are built in. Never raises for what lies
+    in the data folder: a table that is damaged, older or not signed is passed over and logged.
     """
     own = parse_table(files("resources").joinpath("gpu_packs.json").read_bytes())
-    later = _kept_table(folders) if folders else None
+    trusted = UpdateSource.built_in().keys if keys is None else keys
+    later = _kept_table(folders, trusted) if folders else None
     return (later if later and later.date > own.date else own).rows
 
 
@@ -144,12 +148,12 @@ def _signature_path(path: Path) -> Path:
     return path.with_name(path.name + ".sig")
 
 
-def _kept_table(folders: Folders) -> Table | None:
+def _kept_table(folders: Folders, keys: tuple[str, ...]) -> Table | None:
     path = _kept_path(folders)
     try:
         data = path.read_bytes()
-        signature = _signature_path(path).read_text("utf-8")
-        if not _is_signed(data, signature, update_keys()):
+        signature = _signature_path(path).read_bytes()
+        if not is_signed(data, signature, keys):
             _log.warning("gpu packs: %s is not signed by a key of this version", path)
             return None
         return parse_table(data)
@@ -158,32 +162,6 @@ def _kept_table(folders: Folders) -> Table | None:
     except (OSError, ValueError, RecursionError) as error:
         _log.warning("gpu packs: %s cannot be used: %s", path, error)
         return None
-
-
-def update_keys() -> tuple[str, ...]:
-    """Return the public keys (hex) that resources/release.json trusts; none in the repository."""
-    try:
-        raw = json.loads(files("resources").joinpath("release.json").read_bytes())
-        return tuple(str(key) for key in raw.get("update_keys", []))
-    except (FileNotFoundError, ValueError, AttributeError):
-        return ()
-
-
-def _is_signed(data: bytes, signature: str, keys: tuple[str, ...]) -> bool:
-    """Say whether any of the ed25519 keys (hex) signed ``data``; signature: base64."""
-    import base64
-
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    for key in keys:
-        try:
-            raw = base64.b64decode(signature.strip(), validate=True)
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(raw, data)
-        except (InvalidSignature, ValueError):
-            continue
-        return True
-    return False
 
 
 def _row(raw: Any) -> PackRow:  # noqa: ANN401
