@@ -7,6 +7,7 @@ heavy is imported by app.application when the window is up.
 """
 
 import contextlib
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from engine.settings import load
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+log = logging.getLogger(__name__)
 SAFE = "--safe"
 """Starts safely, without a question."""
 
@@ -83,7 +85,8 @@ def _run(
         if safe := answer == "safe":
             arguments = arguments[:1]  # a file may be what ended the last start
     note.write()
-    use_pack(folders, safe=safe)
+    if problem := use_pack(folders, safe=safe):
+        log.warning("%s", problem)
 
     from app.termination import Termination
 

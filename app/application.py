@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from app.chat.page import ChatPage
 from app.chat_desk import ChatDesk
 from app.download_desk import DownloadDesk
+from app.gpu_pack_desk import GpuPackDesk
 from app.gui_collector import GuiCollector
 from app.lora_desk import LoraDesk
 from app.model_desk import ModelDesk, Pages
@@ -29,6 +30,7 @@ from app.services.arrivals import Arrivals
 from app.services.downloads import DownloadService
 from app.services.drafts import DraftKeeper
 from app.services.engine import EngineService, LoadedModel
+from app.services.gpu_packs import GpuPackService
 from app.services.hub import HubAccess
 from app.services.library import ModelLibrary, this_machine
 from app.services.storage import StorageService
@@ -135,6 +137,7 @@ class Application(QObject):
         )
         self.arrivals = Arrivals(self.tasks, self.library, self)
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
+        self.packs = GpuPackService(folders, self.settings, self.tasks, self)
         self.storage = StorageService(folders, self.store, self.settings, self.tasks, self)
         self.updates = UpdateService(
             UpdateSource.built_in(),
@@ -157,7 +160,9 @@ class Application(QObject):
         self.drafts = DraftKeeper(
             self.folders.data / "drafts.json", self.chat_page.drafts, self.tasks, self
         )
-        self.settings_page = SettingsPage(self.theme, self.settings, self.folders, self.updates)
+        self.settings_page = SettingsPage(
+            self.theme, self.settings, self.folders, self.updates, self.packs
+        )
         pages = {
             "chat": self.chat_page,
             "models": self.models_page,
@@ -192,6 +197,15 @@ class Application(QObject):
         )
         self.choices = SettingsDesk(
             window, pages, settings, self.models, engine, library, self.downloads, self.storage
+        )
+        self.gpu_pack = GpuPackDesk(
+            window,
+            self.settings_page,
+            settings,
+            library,
+            self.packs,
+            self.restart,
+            safe=self.safe,
         )
         self.newer = UpdateDesk(
             window,
@@ -257,6 +271,7 @@ class Application(QObject):
         self.settings.flush()
         self.chat.close()
         self.downloads.close()
+        self.packs.close()
         self.updates.close()
         self.chat_page.close()
         self.tasks.close()

@@ -16,6 +16,7 @@ from app.pages.sections.general import GeneralSection
 from app.pages.sections.inference import InferenceSection
 from app.pages.sections.others import AboutSection, KeysSection, PrivacySection
 from app.pages.sections.storage import StorageSection
+from app.services.gpu_packs import GpuPackService
 from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.theme import Theme
@@ -46,13 +47,14 @@ class SettingsPage(QWidget):
         settings: SettingsStore,
         folders: Folders,
         updates: UpdateService,
+        packs: GpuPackService | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("settings_page")
         self.setAccessibleName(self.tr("Settings"))
         self._theme, self._settings, self._folders = theme, settings, folders
-        self._updates = updates
+        self._updates, self._packs = updates, packs
         self._tabs = QTabBar()
         self._stack = QStackedWidget()
         self._built: dict[str, QWidget] = {}
@@ -117,8 +119,9 @@ class SettingsPage(QWidget):
         return made
 
     def _make_inference(self) -> QWidget:
-        made = InferenceSection(self._theme, self._settings)
+        made = InferenceSection(self._theme, self._settings, self._packs)
         made.look_again_requested.connect(self.look_again_requested)
+        made.restart_requested.connect(self.restart_requested)
         if self._hardware is not None:
             made.show_hardware(*self._hardware)
         return made

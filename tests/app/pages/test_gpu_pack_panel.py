@@ -31,7 +31,8 @@ class Desk:
     def __init__(self, qtbot: QtBot, theme: Theme, folders: Folders, rows: list[PackRow]) -> None:
         folders.create()
         self.qtbot, self.folders = qtbot, folders
-        self.address, self.self_test = "", SELF_TEST
+        self.address = ""
+        self.self_test: tuple[str, ...] = SELF_TEST
         self.settings, self.tasks = SettingsStore(folders.settings_file), Tasks()
         self.service = GpuPackService(
             folders, self.settings, self.tasks, rows=rows, make_install=self._install

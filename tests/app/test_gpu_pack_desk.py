@@ -1,0 +1,123 @@
+"""The GPU pack in the composed application: offered once, fetched, told, removed at a new start."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.application import Application, build
+from engine.folders import Folders
+from engine.gpu_pack.install import PackInstall
+from engine.gpu_pack.table import PackRow
+from tests.engine.machines import card, machine
+from tests.pack_kit import SELF_TEST, IndexServer, tiny_index
+
+TIMEOUT_MS = 15_000
+HERE = machine(16, 11, card(12, 11.2, "NVIDIA GeForce RTX 4070"))
+
+
+@pytest.fixture
+def index() -> Iterator[tuple[IndexServer, PackRow]]:
+    with tiny_index() as made:
+        yield made
+
+
+@pytest.fixture
+def start(
+    qtbot: QtBot, folders: Folders, index: tuple[IndexServer, PackRow]
+) -> Iterator[Callable[..., Application]]:
+    opened: list[Application] = []
+    folders.create()
+    # Neither the question about updates nor the news stand before what is looked at here.
+    folders.settings_file.write_text('check_updates = "no"\n')
+
+    def install(row: PackRow, folders: Folders, _settings: object) -> PackInstall:
+        address = index[0].address
+        return PackInstall(row, folders.packs, address, margin_bytes=0, self_test=SELF_TEST)
+
+    def begin(safe: bool = False) -> Application:
+        made = build(["skein"], built_in=lambda: None, safe=safe)
+        opened.append(made)
+        made.packs._rows, made.packs._make_install = (index[1],), install
+        made.window.show()
+        qtbot.waitUntil(lambda: made.library.hardware is not None, timeout=TIMEOUT_MS)
+        qtbot.waitUntil(lambda: made.packs.facts is not None, timeout=TIMEOUT_MS)
+        qtbot.waitUntil(lambda: not made.tasks.busy, timeout=TIMEOUT_MS)
+        made.library.hardware = HERE
+        with qtbot.waitSignal(made.packs.changed, timeout=TIMEOUT_MS):
+            made.library.hardware_changed.emit()
+        return made
+
+    yield begin
+    for made in opened:
+        made.window.close()
+        made.close()
+        made.window.deleteLater()
+        QApplication.processEvents()
+
+
+def notice(application: Application) -> str:
+    found = application.window.notice.findChild(QLabel, "notice_message")
+    assert found is not None
+    return found.text() if application.window.notice.isVisible() else ""
+
+
+def press(application: Application, number: int) -> None:
+    found = application.window.notice.findChild(QPushButton, f"notice_action_{number}")
+    assert found is not None
+    found.click()
+
+
+def test_offered_once_fetched_and_told(start, qtbot: QtBot) -> None:
+    application = start()
+    assert notice(application) == "NVIDIA GeForce RTX 4070 could do the work"
+    press(application, 1)
+    assert application.window.page == "settings"
+    assert application.settings_page.section == "inference"
+    assert application.settings.get("gpu_pack_offered")
+    get = application.settings_page.findChild(QPushButton, "pack_get")
+    assert get is not None
+    get.click()
+    qtbot.waitUntil(lambda: notice(application) == "The GPU pack is ready", timeout=TIMEOUT_MS)
+    press(application, 1)
+    assert application.restart.command is not None
+    assert not application.window.isVisible()
+
+
+def test_not_now_means_never_again(start) -> None:
+    application = start()
+    press(application, 2)
+    assert notice(application) == ""
+    application.window.close()
+    again = start()
+    assert notice(again) == ""
+    again.gpu_pack.show()
+    get = again.settings_page.findChild(QPushButton, "pack_get")
+    assert get is not None
+    assert get.isVisible()
+
+
+def test_a_safe_start_offers_nothing_and_still_removes(start, qtbot: QtBot) -> None:
+    application = start()
+    application.packs.start()
+    qtbot.waitUntil(lambda: notice(application) == "The GPU pack is ready", timeout=TIMEOUT_MS)
+    application.window.close()
+    safe = start(safe=True)
+    assert notice(safe) == "Skein was started safely."
+    safe.gpu_pack.show()
+    remove = safe.settings_page.findChild(QPushButton, "pack_remove")
+    assert remove is not None
+
+    def confirm() -> None:
+        box = QApplication.activeModalWidget()
+        assert box is not None
+        button = box.findChild(QPushButton, "confirm_remove_pack")
+        assert button is not None
+        button.click()
+
+    QTimer.singleShot(50, confirm)
+    remove.click()
+    qtbot.waitUntil(lambda: safe.packs.facts.active is None, timeout=TIMEOUT_MS)
+    assert not list(safe.folders.packs.glob("*/pack.json"))
