@@ -21,6 +21,8 @@ from engine.hub.remote_model import RemoteModel, group
 from engine.settings import SettingsFile
 
 _SHOWN = 12
+_UNSAID = ("starting", "downloading")
+"""Phases that a bar without a word means."""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +78,7 @@ def pick(models: Sequence[RemoteModel], wanted: str) -> RemoteModel:
 def _run(job: Download | FolderDownload, *, quiet: bool) -> Path:
     stop = threading.Event()
     try:
-        with _bar(job.model.name, quiet=quiet) as show:
+        with progress_bar(job.model.name, quiet=quiet) as show:
             return job.run(show, stop)
     except KeyboardInterrupt:
         typer.echo("Paused. The same command goes on where this one stopped.", err=True)
@@ -84,7 +86,7 @@ def _run(job: Download | FolderDownload, *, quiet: bool) -> Path:
 
 
 @contextmanager
-def _bar(name: str, *, quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
+def progress_bar(name: str, *, quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
     """Yield what shows progress: a bar on a terminal's standard error, else nothing."""
     from rich.console import Console
     from rich.progress import (
@@ -112,7 +114,7 @@ def _bar(name: str, *, quiet: bool) -> Iterator[Callable[[DownloadProgress], Non
             nonlocal task, phase
             if report.phase != phase:  # a new bar, so that its speed is not that of the last one
                 bar.remove_task(task)
-                label = name if report.phase != "verifying" else f"verifying {name}"
+                label = name if report.phase in _UNSAID else f"{name}: {report.phase}"
                 task = bar.add_task(label, total=report.total or None, completed=report.received)
                 phase = report.phase
             bar.update(task, completed=report.received, total=report.total or None)

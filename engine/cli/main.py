@@ -13,6 +13,7 @@ from engine.cli import (
     download,
     forward,
     generate,
+    gpu_pack,
     hardware,
     inspect,
     models,
@@ -22,10 +23,12 @@ from engine.cli import (
     train,
 )
 from engine.errors import EngineError
+from engine.folders import Folders
+from engine.gpu_pack.overlay import use_pack
 
 _COMMANDS = (
     chat, generate, download, models, states, inspect, convert, plan, hardware, bench, forward,
-    tokenize, train,
+    tokenize, train, gpu_pack,
 )  # fmt: skip
 
 
@@ -50,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a console cannot write must not stop it
             stream.reconfigure(errors="backslashreplace")
+    if refused := use_pack(Folders.standard()):
+        typer.echo(f"skein: {refused}", err=True)
     try:
         build()(sys.argv[1:] if arguments is None else arguments, standalone_mode=True)
     except EngineError as error:
