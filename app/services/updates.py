@@ -56,6 +56,15 @@ class UpdateStand:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What a job left behind: a stand, or an error and the bytes that are here all the same."""
+
+    stand: UpdateStand | None
+    error: EngineError | None = None
+    received: int = 0
+
+
 class UpdateService(QObject):
     """``check`` looks, ``fetch`` downloads and lays ready, ``pause`` and ``discard`` stop that.
 
@@ -172,14 +181,19 @@ class UpdateService(QObject):
     def _work(self, job: Callable[[], UpdateStand]) -> None:
         """Run one job; the only code on the worker thread."""
         try:
-            ended: UpdateStand | EngineError = job()
+            ended = _Ended(job())
         except EngineError as error:
-            ended = error
+            ended = _Ended(None, error, self._received())
         except Exception as error:
             log.exception("The update failed")
-            ended = UpdateFailed(f"The update stopped: {error}", "The log says more.", "disk")
+            failed = UpdateFailed(f"The update stopped: {error}", "The log says more.", "disk")
+            ended = _Ended(None, failed, self._received())
         if not self._closed:
             self._ended.emit(ended)
+
+    def _received(self) -> int:
+        update = self.stand.update
+        return self._install(update).received if update is not None else 0
 
     # ---- on the GUI thread ----------------------------------------------------------------
 
@@ -201,27 +215,28 @@ class UpdateService(QObject):
         self._show(replace(self.stand, progress=progress, received=received))
 
     @Slot(object)
-    def _on_ended(self, ended: UpdateStand | EngineError) -> None:
+    def _on_ended(self, ended: _Ended) -> None:
         self._thread = None
         if self._closed:
             return
-        before = self.stand
-        if isinstance(ended, UpdateStand):
-            self._show(replace(ended, by_itself=before.by_itself))
+        before = replace(self.stand, progress=None, received=ended.received)
+        error = ended.error
+        if ended.stand is not None:
+            self._show(replace(ended.stand, by_itself=before.by_itself))
         elif before.status == "checking":
-            self._show(UpdateStand("unchecked", error=ended, by_itself=before.by_itself))
-        elif not _was_stopped(ended):
-            self._show(replace(before, status="failed", error=ended, progress=None))
+            self._show(UpdateStand("unchecked", error=error, by_itself=before.by_itself))
+        elif not _was_stopped(error):
+            self._show(replace(before, status="failed", error=error))
         elif self._discards:
-            self._show(replace(before, status="available", progress=None, received=0))
+            self._show(replace(before, status="available", received=0))
             self.discard()
         else:
-            self._show(replace(before, status="paused", progress=None))
+            self._show(replace(before, status="paused"))
 
     def _show(self, stand: UpdateStand) -> None:
         self.stand = stand
         self.changed.emit()
 
 
-def _was_stopped(error: EngineError) -> bool:
+def _was_stopped(error: EngineError | None) -> bool:
     return isinstance(error, UpdateFailed) and error.kind == "stopped"
