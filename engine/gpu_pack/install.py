@@ -220,9 +220,9 @@ class PackInstall:
         return next(file for file in named if file.sha256 in ("", wheel.sha256))
 
     def _verify(self, wheels: Sequence[Wheel], watch: Watch) -> None:
-        """Compare every wheel's SHA-256 with its pin; those that are right get their name."""
+        """Compare every wheel's SHA-256 with its pin; those that are wrong go, all at once."""
         total = sum(wheel.size_bytes for wheel in wheels)
-        before = 0
+        before, wrong = 0, ""
         for wheel in wheels:
             part = self._part(wheel)
             path = part.target if part.target.is_file() else part.path
@@ -231,17 +231,19 @@ class PackInstall:
                 watch.meter.show("verifying", before + report.received, total)
 
             if sha256_of(path, Watch(Meter(show), watch.stop)) != wheel.sha256:
+                wrong = wrong or wheel.file
+                path.unlink()
                 part.discard()
-                part.target.unlink(missing_ok=True)
-                raise PackFailed(
-                    f"{wheel.file} arrived damaged: its SHA-256 is not the one that Skein was "
-                    "made with. It was removed.",
-                    _AGAIN_HINT,
-                    "damaged",
-                )
-            if path != part.target:
+            elif path != part.target:
                 part.finish()
             before += wheel.size_bytes
+        if wrong:
+            raise PackFailed(
+                f"{wrong} arrived damaged: its SHA-256 is not the one that Skein was made with. "
+                "It was removed.",
+                _AGAIN_HINT,
+                "damaged",
+            )
 
     # --- from wheels to a pack
 
@@ -290,6 +292,8 @@ class PackInstall:
         """Try the folder out, give it its name and use it; then the wheels go."""
         watch.meter.show("testing", 0, 0)
         try_pack(folder, self.row, watch.stop, self._self_test)
+        if watch.stop.is_set():
+            raise Stopped
         watch.meter.show("switching", 0, self.row.installed_bytes)
         if folder != target:
             _rename(folder, target)

@@ -13,7 +13,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,15 +235,16 @@ def _mark(folder: Path) -> Path:
 @contextmanager
 def locked(packs: Path) -> Iterator[None]:
     """Hold all packs against other processes. Raises PackFailed (kind "busy") when one has them."""
-    try:
-        with PartFile(packs / "packs").locked():
-            yield
-    except DownloadFailed as error:
-        if error.kind != "busy":
-            raise
-        raise PackFailed("Another Skein is at work on a GPU pack.", error.hint, "busy") from error
-    except OSError as error:
-        raise _unwritable(error, packs) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(PartFile(packs / "packs").locked())
+        except DownloadFailed as error:
+            raise PackFailed(
+                "Another Skein is at work on a GPU pack.", error.hint, "busy"
+            ) from error
+        except OSError as error:
+            raise _unwritable(error, packs) from error
+        yield
 
 
 def _forget(folder: Path) -> None:
