@@ -16,6 +16,14 @@
         <translation>デスクトップで動く RWKV-7。Apache-2.0。</translation>
     </message>
     <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Updates</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>When something goes wrong</source>
         <translation>問題が起きたとき</translation>
     </message>
@@ -586,6 +594,248 @@
     <message>
         <source>When Skein starts, the model of last time is made ready.</source>
         <translation>Skein の起動時に、前回使ったモデルを準備します。</translation>
+    </message>
+</context>
+<context>
+    <name>GpuPackDesk</name>
+    <message>
+        <source>{0} could do the work</source>
+        <translation>{0} で計算できます</translation>
+    </message>
+    <message>
+        <source>With the GPU pack models run on the card, mostly many times as fast. It is a download of {0}.</source>
+        <translation>GPU パックを入れるとモデルがカードで動き、多くの場合は何倍も速くなります。ダウンロードは {0} です。</translation>
+    </message>
+    <message>
+        <source>Look at it</source>
+        <translation>見てみる</translation>
+    </message>
+    <message>
+        <source>Not now</source>
+        <translation>今はしない</translation>
+    </message>
+    <message>
+        <source>The GPU pack is not used</source>
+        <translation>GPU パックは使われていません</translation>
+    </message>
+    <message>
+        <source>The GPU pack is ready</source>
+        <translation>GPU パックの準備ができました</translation>
+    </message>
+    <message>
+        <source>It is used from the next start on. Chats are saved, whenever that is.</source>
+        <translation>次回の起動から使われます。チャットは保存されているので、再起動はいつでも構いません。</translation>
+    </message>
+    <message>
+        <source>The GPU pack was removed</source>
+        <translation>GPU パックを削除しました</translation>
+    </message>
+    <message>
+        <source>It is in use until Skein ends. Its files go at the next start.</source>
+        <translation>Skein を終了するまでは使用中です。ファイルは次回の起動時に削除されます。</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>今すぐ再起動</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>あとで</translation>
+    </message>
+</context>
+<context>
+    <name>GpuPackPanel</name>
+    <message>
+        <source>GPU pack</source>
+        <translation>GPU パック</translation>
+    </message>
+    <message>
+        <source>Get GPU pack</source>
+        <translation>GPU パックを入手</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>今すぐ再起動</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>一時停止</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>キャンセル</translation>
+    </message>
+    <message>
+        <source>Repair</source>
+        <translation>修復</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>削除…</translation>
+    </message>
+    <message>
+        <source>Package index</source>
+        <translation>パッケージインデックス</translation>
+    </message>
+    <message>
+        <source>Where PyTorch&apos;s packages come from, for example a mirror. Empty: the address that Skein knows. Every file is checked, wherever it comes from.</source>
+        <translation>PyTorch のパッケージの入手先です。ミラーサイトなど。空欄の場合は Skein が知っているアドレスを使います。どこから来たファイルもすべて検証します。</translation>
+    </message>
+    <message>
+        <source>Write an address such as https://host/simple.</source>
+        <translation>https://host/simple のようなアドレスを入力してください。</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>続ける</translation>
+    </message>
+    <message>
+        <source>Skein can be used meanwhile. The pack counts from the next start on.</source>
+        <translation>その間も Skein を使えます。パックは次回の起動から有効です。</translation>
+    </message>
+    <message>
+        <source>Stopping…</source>
+        <translation>停止しています…</translation>
+    </message>
+    <message>
+        <source>Removing…</source>
+        <translation>削除しています…</translation>
+    </message>
+    <message>
+        <source>It is in use until Skein ends. Its files go at the next start.</source>
+        <translation>Skein を終了するまでは使用中です。ファイルは次回の起動時に削除されます。</translation>
+    </message>
+    <message>
+        <source>The GPU pack was removed</source>
+        <translation>GPU パックを削除しました</translation>
+    </message>
+    <message>
+        <source>Repairing the GPU pack…</source>
+        <translation>GPU パックを修復しています…</translation>
+    </message>
+    <message>
+        <source>Getting the GPU pack…</source>
+        <translation>GPU パックを入手しています…</translation>
+    </message>
+    <message>
+        <source>The GPU pack is not used</source>
+        <translation>GPU パックは使われていません</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} for NVIDIA cards ({1}).</source>
+        <translation>NVIDIA カード用の PyTorch {0}（{1}）です。</translation>
+    </message>
+    <message>
+        <source>The GPU pack is in use</source>
+        <translation>GPU パックを使用中です</translation>
+    </message>
+    <message>
+        <source>It was tried out on this card. It is used from the next start on.</source>
+        <translation>このカードで動作を確かめました。次回の起動から使われます。</translation>
+    </message>
+    <message>
+        <source>The GPU pack is ready</source>
+        <translation>GPU パックの準備ができました</translation>
+    </message>
+    <message>
+        <source>{0} of {1} of the GPU pack are here</source>
+        <translation>GPU パックは {0} / {1} まで届いています</translation>
+    </message>
+    <message>
+        <source>The GPU pack is PyTorch for NVIDIA cards. With it models run on the card, which is mostly many times as fast. Without it the processor goes on doing the work.</source>
+        <translation>GPU パックは NVIDIA カード用の PyTorch です。入れるとモデルがカードで動き、多くの場合は何倍も速くなります。なくても、これまでどおりプロセッサで動きます。</translation>
+    </message>
+    <message>
+        <source>{0} could do the work</source>
+        <translation>{0} で計算できます</translation>
+    </message>
+    <message>
+        <source>It needs {0} of the disk; {1} are free.</source>
+        <translation>ディスクに {0} 必要です（空き {1}）。</translation>
+    </message>
+    <message>
+        <source>Free some space, then look again.</source>
+        <translation>容量を空けてから、再検出してください。</translation>
+    </message>
+    <message>
+        <source>{0} to download: about {1} min at 100 Mbit/s.</source>
+        <translation>ダウンロードは {0}、100 Mbit/s でおよそ {1} 分です。</translation>
+    </message>
+    <message>
+        <source>It takes {0} of the disk.</source>
+        <translation>ディスクを {0} 使っています。</translation>
+    </message>
+    <message>
+        <source>Checking</source>
+        <translation>検証中</translation>
+    </message>
+    <message>
+        <source>Unpacking</source>
+        <translation>展開中</translation>
+    </message>
+    <message>
+        <source>Trying it out on the card</source>
+        <translation>カードで試しています</translation>
+    </message>
+    <message>
+        <source>Almost done</source>
+        <translation>まもなく完了</translation>
+    </message>
+    <message>
+        <source>Looking for the files</source>
+        <translation>ファイルを探しています</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} / {1}</translation>
+    </message>
+    <message>
+        <source>Remove GPU pack</source>
+        <translation>GPU パックの削除</translation>
+    </message>
+    <message>
+        <source>Remove the GPU pack and free {0}?</source>
+        <translation>GPU パックを削除して {0} を空けますか？</translation>
+    </message>
+    <message>
+        <source>The processor does the work then. The pack can be downloaded again.</source>
+        <translation>以後はプロセッサで計算します。パックはまたダウンロードできます。</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>削除</translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver {0} is too old for every GPU pack. Install a newer driver, then look again.</source>
+        <translation>NVIDIA ドライバ {0} は古く、使える GPU パックがありません。新しいドライバを入れてから再検出してください。</translation>
+    </message>
+    <message>
+        <source>This card is too old for PyTorch: the processor does the work.</source>
+        <translation>このカードは PyTorch には古すぎるため、プロセッサで計算します。</translation>
+    </message>
+    <message>
+        <source>This card is newer than the packs that Skein knows. Update Skein.</source>
+        <translation>このカードは Skein が知っているパックより新しいものです。Skein を更新してください。</translation>
+    </message>
+    <message>
+        <source>A GPU pack suits this card, but this version of Skein does not list its files yet. Update Skein.</source>
+        <translation>このカードに合う GPU パックはありますが、この版の Skein にはまだファイルの一覧がありません。Skein を更新してください。</translation>
+    </message>
+    <message>
+        <source>The GPU packs that Skein knows are for another version of PyTorch. Update Skein.</source>
+        <translation>Skein が知っている GPU パックは別の版の PyTorch 用です。Skein を更新してください。</translation>
+    </message>
+    <message>
+        <source>There is no PyTorch for NVIDIA cards on this system.</source>
+        <translation>このシステムには NVIDIA カード用の PyTorch がありません。</translation>
+    </message>
+    <message>
+        <source>There is no NVIDIA card in this computer.</source>
+        <translation>このコンピュータに NVIDIA カードはありません。</translation>
     </message>
 </context>
 <context>
@@ -1214,6 +1464,13 @@
     </message>
 </context>
 <context>
+    <name>NotesPanel</name>
+    <message>
+        <source>Close</source>
+        <translation type="unfinished">閉じる</translation>
+    </message>
+</context>
+<context>
     <name>Notice</name>
     <message>
         <source>Close notice</source>
@@ -1581,8 +1838,16 @@
         <translation>チャット、状態、モデルはこのコンピュータに残ります。</translation>
     </message>
     <message>
-        <source>Skein connects only to the hub of models: for the list of models when it starts or when you look for one, and to download.</source>
-        <translation>Skein が接続するのはモデルのハブだけです。起動時やモデルを探すときに一覧を読み込み、ダウンロードするときにも接続します。</translation>
+        <source>Skein connects to the hub of models: for the list of models when it starts or when you look for one, and to download. A GPU pack is downloaded when you ask for it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Only if you agreed, it also looks once a day for a newer version of itself. It reads one signed file and says nothing about you or this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It connects to nothing else.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -1727,46 +1992,69 @@
     </message>
 </context>
 <context>
-    <name>SafeStartDialog</name>
+    <name>SafeStart</name>
     <message>
-        <source>Show report</source>
-        <translation type="unfinished">レポートを表示</translation>
+        <source>The default settings are saved</source>
+        <translation>既定の設定を保存しました</translation>
+    </message>
+    <message>
+        <source>Skein was started safely.</source>
+        <translation>Skein をセーフスタートしました。</translation>
+    </message>
+    <message>
+        <source>Models run on the processor, and changed settings are forgotten when Skein is closed. If all is well this way, a model, the graphics card or a setting ended the last start.</source>
+        <translation>モデルはプロセッサで動き、変更した設定は Skein を閉じると失われます。この状態で問題がなければ、前回の起動はモデル、グラフィックカード、または設定が原因で終わりました。</translation>
     </message>
     <message>
         <source>Start as usual</source>
-        <translation type="unfinished"></translation>
+        <translation>通常どおり起動</translation>
+    </message>
+    <message>
+        <source>Keep default settings</source>
+        <translation>既定の設定を保存</translation>
+    </message>
+</context>
+<context>
+    <name>SafeStartDialog</name>
+    <message>
+        <source>Show report</source>
+        <translation>レポートを表示</translation>
+    </message>
+    <message>
+        <source>Start as usual</source>
+        <translation>通常どおり起動</translation>
     </message>
     <message>
         <source>Start safely</source>
-        <translation type="unfinished"></translation>
+        <translation>セーフスタート</translation>
     </message>
     <message>
         <source>The last start did not finish</source>
-        <translation type="unfinished"></translation>
+        <translation>前回の起動は完了しませんでした</translation>
     </message>
     <message>
         <source>Skein ended while it loaded {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} の読み込み中に Skein が終了しました。</translation>
     </message>
     <message>
         <source>Skein ended before its window was ready.</source>
-        <translation type="unfinished"></translation>
+        <translation>ウィンドウの準備ができる前に Skein が終了しました。</translation>
     </message>
     <message>
         <source>A safe start computes on the processor, without a GPU pack, with default settings that are not saved, and loads no model by itself. Chats and models stay as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>セーフスタートでは、GPU パックを使わずプロセッサで計算し、既定の設定を使って保存せず、モデルを自動で読み込みません。チャットとモデルはそのまま残ります。</translation>
     </message>
     <message>
         <source>Crash report</source>
-        <translation type="unfinished">クラッシュレポート</translation>
+        <translation>クラッシュレポート</translation>
     </message>
     <message>
         <source>Copy</source>
-        <translation type="unfinished">コピー</translation>
+        <translation>コピー</translation>
     </message>
     <message>
         <source>Hide report</source>
-        <translation type="unfinished"></translation>
+        <translation>レポートを隠す</translation>
     </message>
 </context>
 <context>
@@ -2306,6 +2594,247 @@
     <message>
         <source>d MMM yyyy</source>
         <translation>yyyy年M月d日</translation>
+    </message>
+</context>
+<context>
+    <name>UpdateDesk</name>
+    <message>
+        <source>Skein {0} did not start here, so {1} runs again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chats, models and states are as they were. It is not offered again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is Skein {0} now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation type="unfinished">閉じる</translation>
+    </message>
+    <message>
+        <source>Shall Skein look for newer versions by itself?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Settings &gt; About has the switch.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Yes, once a day</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation type="unfinished">ダウンロード</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation type="unfinished">あとで</translation>
+    </message>
+    <message>
+        <source>Skein {0} is there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is fetched while you go on, and runs when Skein starts again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fetching Skein…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein {0} is ready.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It runs from the next start on. A reply that is being written goes on there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation type="unfinished">今すぐ再起動</translation>
+    </message>
+    <message>
+        <source>What is new in Skein {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>UpdatePanel</name>
+    <message>
+        <source>Download of the update</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Look for newer versions by itself</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation type="unfinished">今すぐ再起動</translation>
+    </message>
+    <message>
+        <source>Look now</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation type="unfinished">一時停止</translation>
+    </message>
+    <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation type="unfinished">キャンセル</translation>
+    </message>
+    <message>
+        <source>Nobody has looked for a newer version yet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Looking for a newer version…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is the newest version</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The look for a newer version did not succeed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fetching {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is paused</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} could not be fetched</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is ready: it runs from the next start on</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is kept, in case the new one does not start</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation type="unfinished">{0} / {1}</translation>
+    </message>
+    <message>
+        <source>{0} to download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it was tried here and did not start</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Last looked on {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} %</source>
+        <translation type="unfinished">{0}%</translation>
+    </message>
+    <message>
+        <source>Checking the files…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Unpacking…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Laying it ready…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation type="unfinished">再試行</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation type="unfinished">続ける</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation type="unfinished">ダウンロード</translation>
+    </message>
+    <message>
+        <source>This is version {0}, in {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Version {0} is kept, in case this one does not start.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>Updates</name>
+    <message>
+        <source>This copy runs from its sources or was installed by pip: update it the same way.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was built without an address to look for newer versions: whoever built it updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was installed as a package: the system&apos;s package manager updates it. Skein changes nothing there and looks for nothing.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A newer version is installed by dragging it into Applications.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy is one AppImage file: a newer version is a newer file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was built on this computer: nothing updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {0} may not be written to by this user: whoever installed Skein there updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Once a day Skein then asks {0} for one small signed file; nothing about you or this computer is sent, not even which version runs.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>

@@ -16,6 +16,14 @@
         <translation>桌面上的 RWKV-7。Apache-2.0。</translation>
     </message>
     <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Updates</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>When something goes wrong</source>
         <translation>遇到问题时</translation>
     </message>
@@ -586,6 +594,248 @@
     <message>
         <source>When Skein starts, the model of last time is made ready.</source>
         <translation>Skein 启动时，自动加载上次使用的模型。</translation>
+    </message>
+</context>
+<context>
+    <name>GpuPackDesk</name>
+    <message>
+        <source>{0} could do the work</source>
+        <translation>可以用 {0} 来计算</translation>
+    </message>
+    <message>
+        <source>With the GPU pack models run on the card, mostly many times as fast. It is a download of {0}.</source>
+        <translation>安装 GPU 包后，模型在显卡上运行，通常快许多倍。下载大小为 {0}。</translation>
+    </message>
+    <message>
+        <source>Look at it</source>
+        <translation>查看</translation>
+    </message>
+    <message>
+        <source>Not now</source>
+        <translation>暂不</translation>
+    </message>
+    <message>
+        <source>The GPU pack is not used</source>
+        <translation>GPU 包未启用</translation>
+    </message>
+    <message>
+        <source>The GPU pack is ready</source>
+        <translation>GPU 包已就绪</translation>
+    </message>
+    <message>
+        <source>It is used from the next start on. Chats are saved, whenever that is.</source>
+        <translation>下次启动起生效。对话始终会保存，何时重启都可以。</translation>
+    </message>
+    <message>
+        <source>The GPU pack was removed</source>
+        <translation>GPU 包已移除</translation>
+    </message>
+    <message>
+        <source>It is in use until Skein ends. Its files go at the next start.</source>
+        <translation>在 Skein 退出之前仍在使用，其文件会在下次启动时删除。</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>立即重启</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>稍后</translation>
+    </message>
+</context>
+<context>
+    <name>GpuPackPanel</name>
+    <message>
+        <source>GPU pack</source>
+        <translation>GPU 包</translation>
+    </message>
+    <message>
+        <source>Get GPU pack</source>
+        <translation>获取 GPU 包</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>立即重启</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Repair</source>
+        <translation>修复</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>移除…</translation>
+    </message>
+    <message>
+        <source>Package index</source>
+        <translation>软件包索引</translation>
+    </message>
+    <message>
+        <source>Where PyTorch&apos;s packages come from, for example a mirror. Empty: the address that Skein knows. Every file is checked, wherever it comes from.</source>
+        <translation>PyTorch 软件包的来源，例如镜像站。留空则使用 Skein 已知的地址。无论来自何处，每个文件都会校验。</translation>
+    </message>
+    <message>
+        <source>Write an address such as https://host/simple.</source>
+        <translation>请填写类似 https://host/simple 的地址。</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Skein can be used meanwhile. The pack counts from the next start on.</source>
+        <translation>期间可以继续使用 Skein。GPU 包在下次启动后生效。</translation>
+    </message>
+    <message>
+        <source>Stopping…</source>
+        <translation>正在停止…</translation>
+    </message>
+    <message>
+        <source>Removing…</source>
+        <translation>正在移除…</translation>
+    </message>
+    <message>
+        <source>It is in use until Skein ends. Its files go at the next start.</source>
+        <translation>在 Skein 退出之前仍在使用，其文件会在下次启动时删除。</translation>
+    </message>
+    <message>
+        <source>The GPU pack was removed</source>
+        <translation>GPU 包已移除</translation>
+    </message>
+    <message>
+        <source>Repairing the GPU pack…</source>
+        <translation>正在修复 GPU 包…</translation>
+    </message>
+    <message>
+        <source>Getting the GPU pack…</source>
+        <translation>正在获取 GPU 包…</translation>
+    </message>
+    <message>
+        <source>The GPU pack is not used</source>
+        <translation>GPU 包未启用</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} for NVIDIA cards ({1}).</source>
+        <translation>适用于 NVIDIA 显卡的 PyTorch {0}（{1}）。</translation>
+    </message>
+    <message>
+        <source>The GPU pack is in use</source>
+        <translation>正在使用 GPU 包</translation>
+    </message>
+    <message>
+        <source>It was tried out on this card. It is used from the next start on.</source>
+        <translation>已在这块显卡上试运行成功，下次启动起生效。</translation>
+    </message>
+    <message>
+        <source>The GPU pack is ready</source>
+        <translation>GPU 包已就绪</translation>
+    </message>
+    <message>
+        <source>{0} of {1} of the GPU pack are here</source>
+        <translation>GPU 包已下载 {0} / {1}</translation>
+    </message>
+    <message>
+        <source>The GPU pack is PyTorch for NVIDIA cards. With it models run on the card, which is mostly many times as fast. Without it the processor goes on doing the work.</source>
+        <translation>GPU 包是适用于 NVIDIA 显卡的 PyTorch。安装后模型在显卡上运行，通常快许多倍。不安装则仍由处理器计算。</translation>
+    </message>
+    <message>
+        <source>{0} could do the work</source>
+        <translation>可以用 {0} 来计算</translation>
+    </message>
+    <message>
+        <source>It needs {0} of the disk; {1} are free.</source>
+        <translation>需要 {0} 磁盘空间，可用 {1}。</translation>
+    </message>
+    <message>
+        <source>Free some space, then look again.</source>
+        <translation>请先释放一些空间，然后重新检测。</translation>
+    </message>
+    <message>
+        <source>{0} to download: about {1} min at 100 Mbit/s.</source>
+        <translation>需下载 {0}，以 100 Mbit/s 计约 {1} 分钟。</translation>
+    </message>
+    <message>
+        <source>It takes {0} of the disk.</source>
+        <translation>占用磁盘 {0}。</translation>
+    </message>
+    <message>
+        <source>Checking</source>
+        <translation>正在校验</translation>
+    </message>
+    <message>
+        <source>Unpacking</source>
+        <translation>正在解包</translation>
+    </message>
+    <message>
+        <source>Trying it out on the card</source>
+        <translation>正在显卡上试运行</translation>
+    </message>
+    <message>
+        <source>Almost done</source>
+        <translation>即将完成</translation>
+    </message>
+    <message>
+        <source>Looking for the files</source>
+        <translation>正在查找文件</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} / {1}</translation>
+    </message>
+    <message>
+        <source>Remove GPU pack</source>
+        <translation>移除 GPU 包</translation>
+    </message>
+    <message>
+        <source>Remove the GPU pack and free {0}?</source>
+        <translation>要移除 GPU 包并释放 {0} 吗？</translation>
+    </message>
+    <message>
+        <source>The processor does the work then. The pack can be downloaded again.</source>
+        <translation>之后由处理器计算。GPU 包可以再次下载。</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver {0} is too old for every GPU pack. Install a newer driver, then look again.</source>
+        <translation>NVIDIA 驱动 {0} 过旧，没有可用的 GPU 包。请安装更新的驱动，然后重新检测。</translation>
+    </message>
+    <message>
+        <source>This card is too old for PyTorch: the processor does the work.</source>
+        <translation>这块显卡过旧，PyTorch 不支持，由处理器计算。</translation>
+    </message>
+    <message>
+        <source>This card is newer than the packs that Skein knows. Update Skein.</source>
+        <translation>这块显卡比 Skein 已知的 GPU 包更新。请更新 Skein。</translation>
+    </message>
+    <message>
+        <source>A GPU pack suits this card, but this version of Skein does not list its files yet. Update Skein.</source>
+        <translation>有适合这块显卡的 GPU 包，但此版本的 Skein 尚未收录其文件。请更新 Skein。</translation>
+    </message>
+    <message>
+        <source>The GPU packs that Skein knows are for another version of PyTorch. Update Skein.</source>
+        <translation>Skein 已知的 GPU 包适用于其他版本的 PyTorch。请更新 Skein。</translation>
+    </message>
+    <message>
+        <source>There is no PyTorch for NVIDIA cards on this system.</source>
+        <translation>此系统没有适用于 NVIDIA 显卡的 PyTorch。</translation>
+    </message>
+    <message>
+        <source>There is no NVIDIA card in this computer.</source>
+        <translation>本机没有 NVIDIA 显卡。</translation>
     </message>
 </context>
 <context>
@@ -1214,6 +1464,13 @@
     </message>
 </context>
 <context>
+    <name>NotesPanel</name>
+    <message>
+        <source>Close</source>
+        <translation type="unfinished">关闭</translation>
+    </message>
+</context>
+<context>
     <name>Notice</name>
     <message>
         <source>Close notice</source>
@@ -1581,8 +1838,16 @@
         <translation>对话、状态和模型都留在本机。</translation>
     </message>
     <message>
-        <source>Skein connects only to the hub of models: for the list of models when it starts or when you look for one, and to download.</source>
-        <translation>Skein 只连接模型仓库：启动时或您查找模型时读取模型列表，以及下载模型。</translation>
+        <source>Skein connects to the hub of models: for the list of models when it starts or when you look for one, and to download. A GPU pack is downloaded when you ask for it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Only if you agreed, it also looks once a day for a newer version of itself. It reads one signed file and says nothing about you or this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It connects to nothing else.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -1727,46 +1992,69 @@
     </message>
 </context>
 <context>
-    <name>SafeStartDialog</name>
+    <name>SafeStart</name>
     <message>
-        <source>Show report</source>
-        <translation type="unfinished">查看报告</translation>
+        <source>The default settings are saved</source>
+        <translation>已保存默认设置</translation>
+    </message>
+    <message>
+        <source>Skein was started safely.</source>
+        <translation>Skein 已安全启动。</translation>
+    </message>
+    <message>
+        <source>Models run on the processor, and changed settings are forgotten when Skein is closed. If all is well this way, a model, the graphics card or a setting ended the last start.</source>
+        <translation>模型在处理器上运行，更改的设置在关闭 Skein 后不保留。如果这样一切正常，那么上次启动是因模型、显卡或某项设置而中断的。</translation>
     </message>
     <message>
         <source>Start as usual</source>
-        <translation type="unfinished"></translation>
+        <translation>正常启动</translation>
+    </message>
+    <message>
+        <source>Keep default settings</source>
+        <translation>保留默认设置</translation>
+    </message>
+</context>
+<context>
+    <name>SafeStartDialog</name>
+    <message>
+        <source>Show report</source>
+        <translation>查看报告</translation>
+    </message>
+    <message>
+        <source>Start as usual</source>
+        <translation>正常启动</translation>
     </message>
     <message>
         <source>Start safely</source>
-        <translation type="unfinished"></translation>
+        <translation>安全启动</translation>
     </message>
     <message>
         <source>The last start did not finish</source>
-        <translation type="unfinished"></translation>
+        <translation>上次启动未完成</translation>
     </message>
     <message>
         <source>Skein ended while it loaded {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein 在加载 {0} 时退出了。</translation>
     </message>
     <message>
         <source>Skein ended before its window was ready.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein 在窗口就绪之前退出了。</translation>
     </message>
     <message>
         <source>A safe start computes on the processor, without a GPU pack, with default settings that are not saved, and loads no model by itself. Chats and models stay as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>安全启动只用处理器计算，不使用 GPU 包，采用默认设置且不保存，也不自动加载模型。对话和模型保持原样。</translation>
     </message>
     <message>
         <source>Crash report</source>
-        <translation type="unfinished">崩溃报告</translation>
+        <translation>崩溃报告</translation>
     </message>
     <message>
         <source>Copy</source>
-        <translation type="unfinished">复制</translation>
+        <translation>复制</translation>
     </message>
     <message>
         <source>Hide report</source>
-        <translation type="unfinished"></translation>
+        <translation>隐藏报告</translation>
     </message>
 </context>
 <context>
@@ -2306,6 +2594,247 @@
     <message>
         <source>d MMM yyyy</source>
         <translation>yyyy年M月d日</translation>
+    </message>
+</context>
+<context>
+    <name>UpdateDesk</name>
+    <message>
+        <source>Skein {0} did not start here, so {1} runs again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chats, models and states are as they were. It is not offered again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is Skein {0} now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation type="unfinished">关闭</translation>
+    </message>
+    <message>
+        <source>Shall Skein look for newer versions by itself?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Settings &gt; About has the switch.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Yes, once a day</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation type="unfinished">下载</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation type="unfinished">稍后</translation>
+    </message>
+    <message>
+        <source>Skein {0} is there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is fetched while you go on, and runs when Skein starts again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fetching Skein…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Skein {0} is ready.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It runs from the next start on. A reply that is being written goes on there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation type="unfinished">立即重启</translation>
+    </message>
+    <message>
+        <source>What is new in Skein {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>UpdatePanel</name>
+    <message>
+        <source>Download of the update</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Look for newer versions by itself</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation type="unfinished">立即重启</translation>
+    </message>
+    <message>
+        <source>Look now</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation type="unfinished">暂停</translation>
+    </message>
+    <message>
+        <source>What is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation type="unfinished">取消</translation>
+    </message>
+    <message>
+        <source>Nobody has looked for a newer version yet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Looking for a newer version…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is the newest version</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The look for a newer version did not succeed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fetching {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is paused</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} could not be fetched</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is ready: it runs from the next start on</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is kept, in case the new one does not start</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation type="unfinished">{0} / {1}</translation>
+    </message>
+    <message>
+        <source>{0} to download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it was tried here and did not start</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Last looked on {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} %</source>
+        <translation type="unfinished">{0}%</translation>
+    </message>
+    <message>
+        <source>Checking the files…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Unpacking…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Laying it ready…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation type="unfinished">重试</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation type="unfinished">继续</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation type="unfinished">下载</translation>
+    </message>
+    <message>
+        <source>This is version {0}, in {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Version {0} is kept, in case this one does not start.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>Updates</name>
+    <message>
+        <source>This copy runs from its sources or was installed by pip: update it the same way.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was built without an address to look for newer versions: whoever built it updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was installed as a package: the system&apos;s package manager updates it. Skein changes nothing there and looks for nothing.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A newer version is installed by dragging it into Applications.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy is one AppImage file: a newer version is a newer file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This copy was built on this computer: nothing updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {0} may not be written to by this user: whoever installed Skein there updates it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Once a day Skein then asks {0} for one small signed file; nothing about you or this computer is sent, not even which version runs.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>

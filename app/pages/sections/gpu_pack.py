@@ -243,7 +243,8 @@ class GpuPackPanel(QWidget):
             size_text(facts.needed_bytes), size_text(facts.free_bytes)
         )
         if facts.free_bytes < facts.needed_bytes:
-            return f"{free} {self.tr('Free some space, then look again.')}"
+            more = self.tr("Free some space, then look again.")
+            return f"{free} {more}"
         still = facts.row.download_bytes - facts.received
         cost = self.tr("{0} to download: about {1} min at 100 Mbit/s.").format(
             size_text(still), guessed_minutes(still, facts.row.installed_bytes)
