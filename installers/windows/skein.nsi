@@ -68,6 +68,7 @@ Var Box3
 !define MUI_UNICON "${WORK}${SEP}skein.ico"
 !define MUI_WELCOMEFINISHPAGE_BITMAP "${WORK}${SEP}side.bmp"
 !define MUI_HEADERIMAGE
+!define MUI_HEADERIMAGE_RIGHT
 !define MUI_HEADERIMAGE_BITMAP "${WORK}${SEP}header.bmp"
 !define MUI_HEADERIMAGE_UNBITMAP "${WORK}${SEP}header.bmp"
 !define MUI_ABORTWARNING
@@ -89,6 +90,10 @@ UninstPage custom un.AskPage un.LeaveAsk
 !insertmacro MUI_LANGUAGE "English"
 !insertmacro MUI_LANGUAGE "SimpChinese"
 !insertmacro MUI_LANGUAGE "Japanese"
+; The faces of Windows itself; what NSIS' languages name are those of Windows 98.
+SetFont /LANG=${LANG_ENGLISH} "Segoe UI" 9
+SetFont /LANG=${LANG_SIMPCHINESE} "Microsoft YaHei UI" 9
+SetFont /LANG=${LANG_JAPANESE} "Yu Gothic UI" 9
 !include "words.nsh"
 
 ; ---- What both programs use -------------------------------------------------------------------
@@ -219,7 +224,7 @@ FunctionEnd
 ; Replaces the file NAME of $INSTDIR by NAME.new, whole or not at all.
 !macro REPLACE NAME
   System::Call 'kernel32::MoveFileExW(w "$INSTDIR\${NAME}.new", w "$INSTDIR\${NAME}", i 9) i .R1'
-  ${If} $R1 == 0
+  ${If} $R1 = 0
     Delete "$INSTDIR\${NAME}.new"
     !insertmacro REFUSE "$(NOT_WRITTEN)"
   ${EndIf}
@@ -411,12 +416,12 @@ Function Switch
     !insertmacro WRITE_LINE "current" "${VERSION}"
     Delete "$INSTDIR\next"
     Delete "$INSTDIR\trying"
-    Delete "$INSTDIR\failed"
   ${Else}
     Call LeaveUnproven
     Call DropOldest
     !insertmacro WRITE_LINE "next" "${VERSION}"
   ${EndIf}
+  Delete "$INSTDIR\failed"
   !insertmacro WRITE_LINE "channel" "nsis"
 FunctionEnd
 
@@ -508,25 +513,52 @@ FunctionEnd
 
 ; ---- Uninstaller ------------------------------------------------------------------------------
 
-; $R0 := kilobytes of the folder or file $R0.
+; $R0 := kilobytes of the folder or file $R0, each file's rounded up. What a link leads to is not
+; looked at. (GetSize of FileFunc.nsh counts a file's bytes in 32 bits; models have more.)
 Function un.SizeOf
   Push $R1
   Push $R2
   Push $R3
-  ${If} ${FileExists} "$R0\*.*"
-    ${GetSize} "$R0" "/S=0K" $R1 $R2 $R3
-  ${Else}
-    StrCpy $R1 0
+  Push $R4
+  StrCpy $R2 0
+  ; WIN32_FILE_ATTRIBUTE_DATA: attributes, three times, the size's upper and lower half
+  System::Call '*(i, l, l, l, i, i) p .R1'
+  System::Call 'kernel32::GetFileAttributesExW(w R0, i 0, p R1)'
+  System::Call '*$R1(i .R4, l, l, l, i .R2, i .R3)'
+  System::Free $R1
+  IntOp $R1 $R4 & 0x410
+  ${If} $R1 = 0
+    System::Int64Op $R2 * 4194304
+    Pop $R2
+    System::Int64Op $R3 & 0xFFFFFFFF
+    Pop $R3
+    System::Int64Op $R3 + 1023
+    Pop $R3
+    System::Int64Op $R3 / 1024
+    Pop $R3
+    IntPtrOp $R2 $R2 + $R3
+  ${ElseIf} $R1 = 16 ; a folder, and no link to one
+    StrCpy $R2 0
+    StrCpy $R1 $R0
     ClearErrors
-    FileOpen $R2 "$R0" r
-    ${IfNot} ${Errors}
-      FileSeek $R2 0 END $R1
-      FileClose $R2
-      IntOp $R1 $R1 / 1024
-    ${EndIf}
+    FindFirst $R3 $R4 "$R1\*.*"
+    ${DoUntil} ${Errors}
+      ${If} $R4 != "."
+      ${AndIf} $R4 != ".."
+        StrCpy $R0 "$R1\$R4"
+        Call un.SizeOf
+        IntPtrOp $R2 $R2 + $R0
+      ${EndIf}
+      ClearErrors
+      FindNext $R3 $R4
+    ${Loop}
+    FindClose $R3
+  ${Else}
+    StrCpy $R2 0
   ${EndIf}
   ClearErrors
-  StrCpy $R0 $R1
+  StrCpy $R0 $R2
+  Pop $R4
   Pop $R3
   Pop $R2
   Pop $R1

@@ -25,8 +25,8 @@ void sentence_incomplete(wchar_t *text, const wchar_t *root, const wchar_t *vers
     put(text,
         choose(L"Skein is incomplete: version '%ls' is not in %ls. Install Skein again; chats and "
                L"models are kept.",
-               L"Skein 安装不完整:没有版本'%ls'(%ls)。请重新安装 Skein;对话和模型会保留。",
-               L"Skein が不完全です:バージョン'%ls'がありません(%ls)。再インストールしてください。"
+               L"Skein 安装不完整：没有版本'%ls'（%ls）。请重新安装 Skein；对话和模型会保留。",
+               L"Skein が不完全です：バージョン'%ls'がありません（%ls）。再インストールしてください。"
                L"チャットとモデルは残ります。"),
         version, root);
 }
@@ -42,17 +42,17 @@ void sentence_refused(wchar_t *text, const wchar_t *program, unsigned long error
         put(text,
             choose(L"Windows does not let %ls start, because its maker is not known to it (Smart "
                    L"App Control): %ls Whoever looks after this computer can allow it.",
-                   L"Windows 不允许启动 %ls,因为它不认识其发布者(智能应用控制):%ls "
+                   L"Windows 不允许启动 %ls，因为它不认识其发布者（智能应用控制）：%ls "
                    L"请由此电脑的管理者允许它。",
-                   L"発行元が不明なため、Windows は %ls を起動できません(スマート アプリ "
-                   L"コントロール):%ls このコンピューターの管理者が許可できます。"),
+                   L"発行元が不明なため、Windows は %ls を起動できません（スマート アプリ "
+                   L"コントロール）：%ls このコンピューターの管理者が許可できます。"),
             program, why);
     else
         put(text,
             choose(L"Windows does not start %ls: %ls Install Skein again; chats and models are "
                    L"kept.",
-                   L"Windows 无法启动 %ls:%ls 请重新安装 Skein;对话和模型会保留。",
-                   L"Windows が %ls を起動できません:%ls 再インストールしてください。チャットと"
+                   L"Windows 无法启动 %ls：%ls 请重新安装 Skein；对话和模型会保留。",
+                   L"Windows が %ls を起動できません：%ls 再インストールしてください。チャットと"
                    L"モデルは残ります。"),
             program, why);
 }
@@ -64,9 +64,9 @@ void sentence_ended(wchar_t *text, unsigned long code) {
         choose(L"Skein ended before its window came (%ls). Start it again; if that does not help, "
                L"run %ls in a terminal to read why, or install Skein again: chats and models are "
                L"kept.",
-               L"Skein 在窗口出现之前就结束了(%ls)。请再次启动;如仍不行,在终端运行 %ls "
-               L"查看原因,或重新安装 Skein:对话和模型会保留。",
-               L"ウィンドウが出る前に Skein が終了しました(%ls)。もう一度起動してください。"
+               L"Skein 在窗口出现之前就结束了（%ls）。请再次启动；如仍不行，在终端运行 %ls "
+               L"查看原因，或重新安装 Skein：对话和模型会保留。",
+               L"ウィンドウが出る前に Skein が終了しました（%ls）。もう一度起動してください。"
                L"だめなら、端末で %ls を実行して理由を読むか、再インストールしてください。"
                L"チャットとモデルは残ります。"),
         number, L"skein.com");
