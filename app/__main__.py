@@ -88,6 +88,7 @@ def _run(
     if problem := use_pack(folders, safe=safe):
         log.warning("%s", problem)
 
+    from app.opened_files import OpenedFiles
     from app.termination import Termination
 
     try:
@@ -102,6 +103,7 @@ def _run(
     instance.listen()
     instance.raise_requested.connect(application.window.bring_to_front)
     instance.files_requested.connect(application.open_files)
+    OpenedFiles(application.qt_app).requested.connect(application.open_files)
     application.window.watch_crashes(crash)
     StartWatch(note, application.window, application.engine)
     termination = Termination(application.window.close)

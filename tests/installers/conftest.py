@@ -1,16 +1,22 @@
 """What is tested only where its tools are. The continuous integration installs all of them."""
 
 import shutil
+import sysconfig
 
 TOOLS = {
     "test_linux_packages.py": ("dpkg-deb", "desktop-file-validate", "appstreamcli"),
     "test_linux_run.py": ("xz", "desktop-file-validate"),
+    "test_macos.py": ("cc",),
+    "test_macos_launcher.py": ("cc",),
+    "test_scripts.py": ("shellcheck",),
 }
 """Which programs each file of tests wants."""
 
 MISSING = {
     name: [tool for tool in tools if shutil.which(tool) is None] for name, tools in TOOLS.items()
 }
+if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+    MISSING["test_macos_launcher.py"].append("shared library of Python")
 collect_ignore = [name for name, tools in MISSING.items() if tools]
 
 
