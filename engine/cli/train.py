@@ -98,7 +98,7 @@ def _tell(result: "TrainResult", out: Path) -> None:
     if result.skipped:
         told.append(f"{result.skipped} steps passed over")
     typer.echo(", ".join(told))
-    for path in (*result.files, out / "curve.png"):
+    for path in (*result.files, out / "curve.svg"):
         if path.exists():
             typer.echo(str(path))
     if not result.finished:

@@ -1,10 +1,8 @@
-"""A run's losses step by step, in a CSV file and as a picture. Knows nothing of training."""
+"""A run's losses step by step, in a CSV file. Knows nothing of training, or of pictures."""
 
 import csv
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
-from itertools import pairwise
 from pathlib import Path
 
 from engine.errors import DamagedFile
@@ -65,37 +63,6 @@ def read_curve(path: Path) -> list[Point]:
         raise DamagedFile(
             f"{path} is no loss curve.", "Move it away; the run goes on with a new one."
         ) from error
-
-
-def draw_curve(points: Sequence[Point], path: Path, title: str = "") -> None:
-    """Draw loss and learning rate over tokens into a PNG of 1200 x 700 pixels.
-
-    Steps without a finite loss are left out; a thick line is the mean of a hundredth of the run.
-    """
-    from io import BytesIO
-
-    from matplotlib.figure import Figure
-
-    points = [point for point in points if math.isfinite(point.loss)]
-    figure = Figure(figsize=(12, 7), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    tokens = [point.tokens / 1e6 for point in points]
-    losses = [point.loss for point in points]
-    axes.plot(tokens, losses, color="#9db8d9", linewidth=0.8, label="each step")
-    axes.plot(tokens, smooth(losses), color="#1f4e8c", linewidth=2, label="smoothed")
-    for before, after in pairwise(points):
-        if after.phase != before.phase:
-            axes.axvline(after.tokens / 1e6, color="#888888", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="million tokens", ylabel="loss (nats per token)", title=title)
-    axes.grid(alpha=0.3)
-    rates = axes.twinx()
-    rates.plot(tokens, [point.learning_rate for point in points], color="#c77d2e", linewidth=1)
-    rates.set_ylabel("learning rate", color="#c77d2e")
-    rates.set_ylim(bottom=0)
-    axes.legend(loc="upper right")
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
 
 
 def smooth(values: Sequence[float]) -> list[float]:

@@ -5,7 +5,7 @@ losses stay there until ``train.read_steps`` of them are fetched together, and a
 gradient is not finite is passed over by the optimizer's own kernel.
 
 Files in the run's folder: ``checkpoint-STEP.safetensors`` (the newest two), ``curve.csv``,
-``curve.png``, ``config.json`` and, after a clean end or pause, the model itself.
+``curve.svg``, ``config.json`` and, after a clean end or pause, the model itself.
 
 On one CPU a run that goes on from a checkpoint gives bit for bit the losses of one that was never
 interrupted, unless ``train.budget_seconds`` lets the clock decide.
@@ -36,7 +36,8 @@ from engine.training.checkpoints import (
     save,
 )
 from engine.training.config import Phase, RunConfig
-from engine.training.curve import CurveFile, Point, draw_curve, read_curve
+from engine.training.curve import CurveFile, Point, read_curve
+from engine.training.curve_picture import picture
 from engine.training.distributed import Agreed, World, joined, norm_of, sharing, spread, whole
 from engine.training.export import export_weights, require_suffix
 from engine.training.loss import training_loss
@@ -385,8 +386,9 @@ class _Run:
         try:
             points = read_curve(self._out / "curve.csv")
             if points:
-                draw_curve(points, self._out / "curve.png", self._out.name)
-        except (ImportError, OSError, EngineError) as error:
+                drawn = picture(points, self._out.name)
+                write_atomically(self._out / "curve.svg", drawn.encode())
+        except (OSError, EngineError) as error:
             _log.warning("The loss curve was not drawn: %s", error)
 
     def _last_loss(self) -> float:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from matplotlib.image import imread
 from typer.testing import CliRunner, Result
 
 from engine.checkpoint import inspect
@@ -80,9 +79,7 @@ def test_the_tiny_run(tmp_path: Path):
     points = read_curve(out / "curve.csv")
     assert points[0].loss == pytest.approx(math.log(2304), abs=0.3)
     assert sum(point.loss for point in points[-20:]) / 20 < LOSS_OF_THE_TINY_RUN
-    pixels = imread(out / "curve.png")
-    assert pixels.shape[:2] == (700, 1200)
-    assert pixels.std() > 0.05
+    assert (out / "curve.svg").read_text("utf-8").count("<polyline") == 6
     assert inspect(out / "model.safetensors").shape.vocab == 2304
 
 

@@ -1,14 +1,11 @@
-"""The loss curve: a CSV that goes on after a kill, and a picture that shows something."""
+"""The loss curve: a CSV that goes on after a kill."""
 
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from engine.errors import DamagedFile
-from engine.training.curve import CurveFile, Point, draw_curve, read_curve, smooth
+from engine.training.curve import CurveFile, Point, read_curve, smooth
 
 POINTS = [
     Point(step, 1 + step // 30, 64 * step, 8 / (1 + step), 1e-3 * step, 1.0 / 3)
@@ -47,18 +44,6 @@ def test_other_files(tmp_path: Path):
     path.write_bytes(b"step\n\xff\n")
     with pytest.raises(DamagedFile):
         read_curve(path)
-
-
-def test_the_picture_shows_a_curve(tmp_path: Path):
-    path = tmp_path / "curve.png"
-    draw_curve([*POINTS, Point(60, 2, 0, math.nan, 0, math.nan)], path, "a run")
-    pixels = imread(path)
-    assert pixels.shape == (700, 1200, 4)
-    thick = np.abs(pixels[..., :3] - np.array([0x1F, 0x4E, 0x8C]) / 255).max(-1) < 0.02
-    assert thick.sum() > 500
-    rows, columns = np.nonzero(thick)
-    assert columns.max() - columns.min() > 600
-    assert rows.max() - rows.min() > 300
 
 
 def test_the_mean_of_a_hundredth():

@@ -56,7 +56,7 @@ def test_it_learns_and_leaves_its_files(whole_run: Path):
     assert [point.phase for point in points] == [1] * 30 + [2] * 10
     assert points[0].loss == pytest.approx(math.log(24), abs=0.2)
     assert points[-1].loss < 2.0
-    assert (whole_run / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (whole_run / "curve.svg").read_bytes().startswith(b"<svg")
     assert [path.name for path in checkpoints(whole_run)] == ["checkpoint-00000040.safetensors"]
     assert inspect(whole_run / "model.safetensors").shape.vocab == 24
 
@@ -158,7 +158,7 @@ def test_an_absurd_learning_rate_stops_the_run(whole_run: Path, tmp_path: Path):
         run(wild, tmp_path)
     assert "rose from" in error.value.message or "not a finite" in error.value.message
     assert "learning_rate" in error.value.hint
-    assert (tmp_path / "curve.png").exists()
+    assert (tmp_path / "curve.svg").exists()
     assert not (tmp_path / "model.safetensors").exists()
     assert read_state(checkpoints(tmp_path)[-1]).position.step == 10
     assert run(with_phases(wild, {}, {"learning_rate": 1e-3}), tmp_path, resume=True).finished
