@@ -205,7 +205,7 @@ class UpdateDesk(QObject):
         self._window.notices.offer(
             OFFER,
             self.tr("Skein {0} is ready.").format(self._updates.stand.version),
-            self.tr("It runs from the next start on. What is being written goes on after it."),
+            self.tr("It runs from the next start on. A reply that is being written goes on there."),
             actions=(
                 (self.tr("Start again now"), self._on_restart),
                 (self.tr("Later"), lambda: None),

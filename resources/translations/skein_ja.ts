@@ -17,11 +17,11 @@
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新機能</translation>
     </message>
     <message>
         <source>Updates</source>
-        <translation type="unfinished"></translation>
+        <translation>更新</translation>
     </message>
     <message>
         <source>When something goes wrong</source>
@@ -1467,7 +1467,7 @@
     <name>NotesPanel</name>
     <message>
         <source>Close</source>
-        <translation type="unfinished">閉じる</translation>
+        <translation>閉じる</translation>
     </message>
 </context>
 <context>
@@ -1839,15 +1839,15 @@
     </message>
     <message>
         <source>Skein connects to the hub of models: for the list of models when it starts or when you look for one, and to download. A GPU pack is downloaded when you ask for it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein はモデルのハブに接続します。起動時やモデルを探すときの一覧の取得と、ダウンロードのためです。GPU パックは、求められたときにダウンロードします。</translation>
     </message>
     <message>
         <source>Only if you agreed, it also looks once a day for a newer version of itself. It reads one signed file and says nothing about you or this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>同意した場合にだけ、自分の新しいバージョンを 1 日に 1 回確認します。署名されたファイルを 1 つ読むだけで、あなたやこのコンピューターについては何も伝えません。</translation>
     </message>
     <message>
         <source>It connects to nothing else.</source>
-        <translation type="unfinished"></translation>
+        <translation>それ以外にはどこにも接続しません。</translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -2600,241 +2600,241 @@
     <name>UpdateDesk</name>
     <message>
         <source>Skein {0} did not start here, so {1} runs again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} はここで起動しなかったため、{1} に戻しました。</translation>
     </message>
     <message>
         <source>Chats, models and states are as they were. It is not offered again.</source>
-        <translation type="unfinished"></translation>
+        <translation>チャット、モデル、状態は元のままです。このバージョンは再び提案されません。</translation>
     </message>
     <message>
         <source>This is Skein {0} now.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} になりました。</translation>
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新機能</translation>
     </message>
     <message>
         <source>Close</source>
-        <translation type="unfinished">閉じる</translation>
+        <translation>閉じる</translation>
     </message>
     <message>
         <source>Shall Skein look for newer versions by itself?</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein が自動で新しいバージョンを確認してもよいですか？</translation>
     </message>
     <message>
         <source>Settings &gt; About has the switch.</source>
-        <translation type="unfinished"></translation>
+        <translation>「設定 &gt; 情報」で変更できます。</translation>
     </message>
     <message>
         <source>Yes, once a day</source>
-        <translation type="unfinished"></translation>
+        <translation>はい、1 日に 1 回</translation>
     </message>
     <message>
         <source>No</source>
-        <translation type="unfinished"></translation>
+        <translation>いいえ</translation>
     </message>
     <message>
         <source>Download</source>
-        <translation type="unfinished">ダウンロード</translation>
+        <translation>ダウンロード</translation>
     </message>
     <message>
         <source>Later</source>
-        <translation type="unfinished">あとで</translation>
+        <translation>あとで</translation>
     </message>
     <message>
         <source>Skein {0} is there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} があります。</translation>
     </message>
     <message>
         <source>It is fetched while you go on, and runs when Skein starts again.</source>
-        <translation type="unfinished"></translation>
+        <translation>使い続けている間に取得し、Skein を再び起動したときに動き始めます。</translation>
     </message>
     <message>
         <source>Fetching Skein…</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein を取得しています…</translation>
     </message>
     <message>
         <source>Show</source>
-        <translation type="unfinished"></translation>
+        <translation>表示</translation>
     </message>
     <message>
         <source>Skein {0} is ready.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} の準備ができました。</translation>
     </message>
     <message>
         <source>It runs from the next start on. A reply that is being written goes on there.</source>
-        <translation type="unfinished"></translation>
+        <translation>次の起動から動きます。書きかけの返答はそこで続きます。</translation>
     </message>
     <message>
         <source>Start again now</source>
-        <translation type="unfinished">今すぐ再起動</translation>
+        <translation>今すぐ再起動</translation>
     </message>
     <message>
         <source>What is new in Skein {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} の新機能</translation>
     </message>
 </context>
 <context>
     <name>UpdatePanel</name>
     <message>
         <source>Download of the update</source>
-        <translation type="unfinished"></translation>
+        <translation>更新のダウンロード</translation>
     </message>
     <message>
         <source>Look for newer versions by itself</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいバージョンを自動で確認</translation>
     </message>
     <message>
         <source>Start again now</source>
-        <translation type="unfinished">今すぐ再起動</translation>
+        <translation>今すぐ再起動</translation>
     </message>
     <message>
         <source>Look now</source>
-        <translation type="unfinished"></translation>
+        <translation>今すぐ確認</translation>
     </message>
     <message>
         <source>Pause</source>
-        <translation type="unfinished">一時停止</translation>
+        <translation>一時停止</translation>
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新機能</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished">キャンセル</translation>
+        <translation>キャンセル</translation>
     </message>
     <message>
         <source>Nobody has looked for a newer version yet</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいバージョンはまだ確認されていません</translation>
     </message>
     <message>
         <source>Looking for a newer version…</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいバージョンを確認しています…</translation>
     </message>
     <message>
         <source>This is the newest version</source>
-        <translation type="unfinished"></translation>
+        <translation>最新のバージョンです</translation>
     </message>
     <message>
         <source>The look for a newer version did not succeed</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいバージョンを確認できませんでした</translation>
     </message>
     <message>
         <source>{0} is there</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} があります</translation>
     </message>
     <message>
         <source>Fetching {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} を取得しています</translation>
     </message>
     <message>
         <source>{0} is paused</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} は一時停止中です</translation>
     </message>
     <message>
         <source>{0} could not be fetched</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} を取得できませんでした</translation>
     </message>
     <message>
         <source>{0} is ready: it runs from the next start on</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} の準備ができました。次の起動から動きます</translation>
     </message>
     <message>
         <source>{0} is kept, in case the new one does not start</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいものが起動しないときのために {0} を残します</translation>
     </message>
     <message>
         <source>{0} of {1}</source>
-        <translation type="unfinished">{0} / {1}</translation>
+        <translation>{0} / {1}</translation>
     </message>
     <message>
         <source>{0} to download</source>
-        <translation type="unfinished"></translation>
+        <translation>ダウンロード {0}</translation>
     </message>
     <message>
         <source>it was tried here and did not start</source>
-        <translation type="unfinished"></translation>
+        <translation>ここで試しましたが、起動しませんでした</translation>
     </message>
     <message>
         <source>Last looked on {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>前回の確認：{0}</translation>
     </message>
     <message>
         <source>Starting…</source>
-        <translation type="unfinished"></translation>
+        <translation>開始しています…</translation>
     </message>
     <message>
         <source>{0} %</source>
-        <translation type="unfinished">{0}%</translation>
+        <translation>{0} %</translation>
     </message>
     <message>
         <source>Checking the files…</source>
-        <translation type="unfinished"></translation>
+        <translation>ファイルを検証しています…</translation>
     </message>
     <message>
         <source>Unpacking…</source>
-        <translation type="unfinished"></translation>
+        <translation>展開しています…</translation>
     </message>
     <message>
         <source>Laying it ready…</source>
-        <translation type="unfinished"></translation>
+        <translation>準備しています…</translation>
     </message>
     <message>
         <source>Try again</source>
-        <translation type="unfinished">再試行</translation>
+        <translation>再試行</translation>
     </message>
     <message>
         <source>Go on</source>
-        <translation type="unfinished">続ける</translation>
+        <translation>続ける</translation>
     </message>
     <message>
         <source>Download</source>
-        <translation type="unfinished">ダウンロード</translation>
+        <translation>ダウンロード</translation>
     </message>
     <message>
         <source>This is version {0}, in {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>バージョン {0}、場所は {1} です。</translation>
     </message>
     <message>
         <source>Version {0} is kept, in case this one does not start.</source>
-        <translation type="unfinished"></translation>
+        <translation>このバージョンが起動しないときのために、バージョン {0} を残しています。</translation>
     </message>
 </context>
 <context>
     <name>Updates</name>
     <message>
         <source>This copy runs from its sources or was installed by pip: update it the same way.</source>
-        <translation type="unfinished"></translation>
+        <translation>これはソースから動いているか、pip でインストールされたものです。同じ方法で更新してください。</translation>
     </message>
     <message>
         <source>This copy was built without an address to look for newer versions: whoever built it updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>これには新しいバージョンを確認する先が組み込まれていません。作った人が更新します。</translation>
     </message>
     <message>
         <source>This copy was installed as a package: the system&apos;s package manager updates it. Skein changes nothing there and looks for nothing.</source>
-        <translation type="unfinished"></translation>
+        <translation>これはパッケージとしてインストールされたもので、システムのパッケージマネージャーが更新します。Skein は何も変更せず、確認もしません。</translation>
     </message>
     <message>
         <source>A newer version is installed by dragging it into Applications.</source>
-        <translation type="unfinished"></translation>
+        <translation>新しいバージョンは「アプリケーション」にドラッグしてインストールします。</translation>
     </message>
     <message>
         <source>This copy is one AppImage file: a newer version is a newer file.</source>
-        <translation type="unfinished"></translation>
+        <translation>これは 1 つの AppImage ファイルです。新しいバージョンは新しいファイルです。</translation>
     </message>
     <message>
         <source>This copy was built on this computer: nothing updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>これはこのコンピューターで作られたもので、更新されることはありません。</translation>
     </message>
     <message>
         <source>The folder {0} may not be written to by this user: whoever installed Skein there updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>フォルダー {0} にこのユーザーは書き込めません。そこに Skein をインストールした人が更新します。</translation>
     </message>
     <message>
         <source>Once a day Skein then asks {0} for one small signed file; nothing about you or this computer is sent, not even which version runs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein は 1 日に 1 回、署名された小さなファイルを {0} に求めます。あなたやこのコンピューターについては、動いているバージョンさえも送りません。</translation>
     </message>
 </context>
 <context>

@@ -17,11 +17,11 @@
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新内容</translation>
     </message>
     <message>
         <source>Updates</source>
-        <translation type="unfinished"></translation>
+        <translation>更新</translation>
     </message>
     <message>
         <source>When something goes wrong</source>
@@ -1467,7 +1467,7 @@
     <name>NotesPanel</name>
     <message>
         <source>Close</source>
-        <translation type="unfinished">关闭</translation>
+        <translation>关闭</translation>
     </message>
 </context>
 <context>
@@ -1839,15 +1839,15 @@
     </message>
     <message>
         <source>Skein connects to the hub of models: for the list of models when it starts or when you look for one, and to download. A GPU pack is downloaded when you ask for it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein 会连接模型库：在启动时或您查找模型时获取列表，以及下载模型。GPU 加速包在您要求时下载。</translation>
     </message>
     <message>
         <source>Only if you agreed, it also looks once a day for a newer version of itself. It reads one signed file and says nothing about you or this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有在您同意后，它才会每天检查一次自己的新版本。它只读取一个签名文件，不发送任何关于您或这台电脑的信息。</translation>
     </message>
     <message>
         <source>It connects to nothing else.</source>
-        <translation type="unfinished"></translation>
+        <translation>除此之外不连接任何地方。</translation>
     </message>
     <message>
         <source>“Work offline” under Models and storage stops even that.</source>
@@ -2600,241 +2600,241 @@
     <name>UpdateDesk</name>
     <message>
         <source>Skein {0} did not start here, so {1} runs again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} 在这里无法启动，因此恢复使用 {1}。</translation>
     </message>
     <message>
         <source>Chats, models and states are as they were. It is not offered again.</source>
-        <translation type="unfinished"></translation>
+        <translation>对话、模型和状态都没有变化。不会再提示该版本。</translation>
     </message>
     <message>
         <source>This is Skein {0} now.</source>
-        <translation type="unfinished"></translation>
+        <translation>现在是 Skein {0}。</translation>
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新内容</translation>
     </message>
     <message>
         <source>Close</source>
-        <translation type="unfinished">关闭</translation>
+        <translation>关闭</translation>
     </message>
     <message>
         <source>Shall Skein look for newer versions by itself?</source>
-        <translation type="unfinished"></translation>
+        <translation>要让 Skein 自动检查新版本吗？</translation>
     </message>
     <message>
         <source>Settings &gt; About has the switch.</source>
-        <translation type="unfinished"></translation>
+        <translation>可在“设置 &gt; 关于”中更改。</translation>
     </message>
     <message>
         <source>Yes, once a day</source>
-        <translation type="unfinished"></translation>
+        <translation>是，每天一次</translation>
     </message>
     <message>
         <source>No</source>
-        <translation type="unfinished"></translation>
+        <translation>否</translation>
     </message>
     <message>
         <source>Download</source>
-        <translation type="unfinished">下载</translation>
+        <translation>下载</translation>
     </message>
     <message>
         <source>Later</source>
-        <translation type="unfinished">稍后</translation>
+        <translation>以后</translation>
     </message>
     <message>
         <source>Skein {0} is there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} 已发布。</translation>
     </message>
     <message>
         <source>It is fetched while you go on, and runs when Skein starts again.</source>
-        <translation type="unfinished"></translation>
+        <translation>下载时您可以继续使用，Skein 重新启动后生效。</translation>
     </message>
     <message>
         <source>Fetching Skein…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在下载 Skein…</translation>
     </message>
     <message>
         <source>Show</source>
-        <translation type="unfinished"></translation>
+        <translation>查看</translation>
     </message>
     <message>
         <source>Skein {0} is ready.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} 已准备好。</translation>
     </message>
     <message>
         <source>It runs from the next start on. A reply that is being written goes on there.</source>
-        <translation type="unfinished"></translation>
+        <translation>从下次启动起生效。正在生成的回复会在那时继续。</translation>
     </message>
     <message>
         <source>Start again now</source>
-        <translation type="unfinished">立即重启</translation>
+        <translation>立即重新启动</translation>
     </message>
     <message>
         <source>What is new in Skein {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein {0} 的新内容</translation>
     </message>
 </context>
 <context>
     <name>UpdatePanel</name>
     <message>
         <source>Download of the update</source>
-        <translation type="unfinished"></translation>
+        <translation>更新的下载进度</translation>
     </message>
     <message>
         <source>Look for newer versions by itself</source>
-        <translation type="unfinished"></translation>
+        <translation>自动检查新版本</translation>
     </message>
     <message>
         <source>Start again now</source>
-        <translation type="unfinished">立即重启</translation>
+        <translation>立即重新启动</translation>
     </message>
     <message>
         <source>Look now</source>
-        <translation type="unfinished"></translation>
+        <translation>立即检查</translation>
     </message>
     <message>
         <source>Pause</source>
-        <translation type="unfinished">暂停</translation>
+        <translation>暂停</translation>
     </message>
     <message>
         <source>What is new</source>
-        <translation type="unfinished"></translation>
+        <translation>新内容</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished">取消</translation>
+        <translation>取消</translation>
     </message>
     <message>
         <source>Nobody has looked for a newer version yet</source>
-        <translation type="unfinished"></translation>
+        <translation>尚未检查过新版本</translation>
     </message>
     <message>
         <source>Looking for a newer version…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在检查新版本…</translation>
     </message>
     <message>
         <source>This is the newest version</source>
-        <translation type="unfinished"></translation>
+        <translation>这是最新版本</translation>
     </message>
     <message>
         <source>The look for a newer version did not succeed</source>
-        <translation type="unfinished"></translation>
+        <translation>检查新版本未成功</translation>
     </message>
     <message>
         <source>{0} is there</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} 已发布</translation>
     </message>
     <message>
         <source>Fetching {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>正在下载 {0}</translation>
     </message>
     <message>
         <source>{0} is paused</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} 已暂停</translation>
     </message>
     <message>
         <source>{0} could not be fetched</source>
-        <translation type="unfinished"></translation>
+        <translation>无法下载 {0}</translation>
     </message>
     <message>
         <source>{0} is ready: it runs from the next start on</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} 已准备好：从下次启动起生效</translation>
     </message>
     <message>
         <source>{0} is kept, in case the new one does not start</source>
-        <translation type="unfinished"></translation>
+        <translation>保留 {0}，以防新版本无法启动</translation>
     </message>
     <message>
         <source>{0} of {1}</source>
-        <translation type="unfinished">{0} / {1}</translation>
+        <translation>{0} / {1}</translation>
     </message>
     <message>
         <source>{0} to download</source>
-        <translation type="unfinished"></translation>
+        <translation>需下载 {0}</translation>
     </message>
     <message>
         <source>it was tried here and did not start</source>
-        <translation type="unfinished"></translation>
+        <translation>曾在这里尝试过，但无法启动</translation>
     </message>
     <message>
         <source>Last looked on {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>上次检查：{0}</translation>
     </message>
     <message>
         <source>Starting…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在开始…</translation>
     </message>
     <message>
         <source>{0} %</source>
-        <translation type="unfinished">{0}%</translation>
+        <translation>{0} %</translation>
     </message>
     <message>
         <source>Checking the files…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在校验文件…</translation>
     </message>
     <message>
         <source>Unpacking…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在解压…</translation>
     </message>
     <message>
         <source>Laying it ready…</source>
-        <translation type="unfinished"></translation>
+        <translation>正在准备…</translation>
     </message>
     <message>
         <source>Try again</source>
-        <translation type="unfinished">重试</translation>
+        <translation>重试</translation>
     </message>
     <message>
         <source>Go on</source>
-        <translation type="unfinished">继续</translation>
+        <translation>继续</translation>
     </message>
     <message>
         <source>Download</source>
-        <translation type="unfinished">下载</translation>
+        <translation>下载</translation>
     </message>
     <message>
         <source>This is version {0}, in {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>这是版本 {0}，位于 {1}。</translation>
     </message>
     <message>
         <source>Version {0} is kept, in case this one does not start.</source>
-        <translation type="unfinished"></translation>
+        <translation>保留了版本 {0}，以防此版本无法启动。</translation>
     </message>
 </context>
 <context>
     <name>Updates</name>
     <message>
         <source>This copy runs from its sources or was installed by pip: update it the same way.</source>
-        <translation type="unfinished"></translation>
+        <translation>此副本从源代码运行或由 pip 安装：请以同样的方式更新。</translation>
     </message>
     <message>
         <source>This copy was built without an address to look for newer versions: whoever built it updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>此副本构建时没有设置检查新版本的地址：由构建者更新。</translation>
     </message>
     <message>
         <source>This copy was installed as a package: the system&apos;s package manager updates it. Skein changes nothing there and looks for nothing.</source>
-        <translation type="unfinished"></translation>
+        <translation>此副本是以软件包形式安装的：由系统的软件包管理器更新。Skein 不做任何更改，也不检查更新。</translation>
     </message>
     <message>
         <source>A newer version is installed by dragging it into Applications.</source>
-        <translation type="unfinished"></translation>
+        <translation>把新版本拖入“应用程序”即可安装。</translation>
     </message>
     <message>
         <source>This copy is one AppImage file: a newer version is a newer file.</source>
-        <translation type="unfinished"></translation>
+        <translation>此副本是一个 AppImage 文件：新版本就是新的文件。</translation>
     </message>
     <message>
         <source>This copy was built on this computer: nothing updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>此副本是在这台电脑上构建的：没有任何程序会更新它。</translation>
     </message>
     <message>
         <source>The folder {0} may not be written to by this user: whoever installed Skein there updates it.</source>
-        <translation type="unfinished"></translation>
+        <translation>此用户不能写入文件夹 {0}：由在那里安装 Skein 的人更新。</translation>
     </message>
     <message>
         <source>Once a day Skein then asks {0} for one small signed file; nothing about you or this computer is sent, not even which version runs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Skein 会每天向 {0} 请求一个小的签名文件；不发送任何关于您或这台电脑的信息，连当前版本也不发送。</translation>
     </message>
 </context>
 <context>
