@@ -24,6 +24,7 @@ from typing import TypeVar
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from engine.gpu_pack.default_index import pip_address  # noqa: E402
 from installers.builder import (  # noqa: E402
     archive,
     licences,
@@ -147,8 +148,13 @@ def _fill(tree: Path, wanted: Wanted) -> manifest.Facts:
 
 
 def _write_release(path: Path, wanted: Wanted) -> None:
-    """Say in the tree where updates come from and whose signature counts."""
-    content = {"update_address": wanted.update_address, "update_keys": list(wanted.update_keys)}
+    """Say in the tree where updates come from, whose signature counts, and where pip, which is
+    not in the tree, would have looked for wheels: GPU packs come from there."""
+    content = {
+        "update_address": wanted.update_address,
+        "update_keys": list(wanted.update_keys),
+        "pack_index": pip_address(),
+    }
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 

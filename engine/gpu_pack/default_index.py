@@ -49,7 +49,10 @@ def configured_address(environ: Mapping[str, str] | None = None) -> str:
 
 
 def pip_address() -> str:
-    """Return the index that this Python's pip has built in or configured, "" without a pip."""
+    """Return the index that this Python's pip has built in, "" without a pip.
+
+    Its configuration is left out: that of the machine that builds Skein is nobody else's.
+    """
     for command in _pip_commands():
         text = _help_of(command)
         if found := re.search(r"--index-url\b.*?\(default\s+(https?://[^\s)]+)\)", text, re.S):
@@ -102,7 +105,8 @@ def _help_of(command: Sequence[str]) -> str:
     try:
         answer = subprocess.run(
             [*command, "install", "--help"],
-            env={**os.environ, "COLUMNS": "1000", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            env={name: text for name, text in os.environ.items() if name[:4].upper() != "PIP_"}
+            | {"COLUMNS": "1000", "PIP_CONFIG_FILE": os.devnull},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

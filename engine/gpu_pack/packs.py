@@ -125,6 +125,9 @@ class Packs:
                         _forget(folder)
                 for partial in self.folder.glob(f"*{PARTIAL}"):
                     _delete(partial)
+                for mark in self.folder.glob(f"*{REMOVED}"):
+                    if not mark.with_name(mark.name.removesuffix(REMOVED)).exists():
+                        mark.unlink(missing_ok=True)
         except PackFailed as error:
             _log.info("gpu packs: nothing was cleaned: %s", error.message)
         return before - self.usage_bytes()
