@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.errors import DownloadFailed, EngineError, UpdateFailed
+from engine.errors import DamagedFile, DownloadFailed, EngineError, UpdateFailed
 from engine.files import write_atomically
 from engine.folders import Folders
 from engine.hub.connection import use_proxy
@@ -166,11 +166,11 @@ def _keep_gpu_packs(feed: Feed, folders: Folders, data: bytes, signature: bytes)
 
 
 def _update(feed: Feed, installation: Installation) -> Update:
-    manifest = installation.manifest()
-    found = feed.targets.get(manifest.target)
+    target = _target(installation)
+    found = feed.targets.get(target)
     if found is None:
         raise UpdateFailed(
-            f"Skein {feed.version} is out, but not for this system ({manifest.target}).",
+            f"Skein {feed.version} is out, but not for this system ({target}).",
             "This version goes on working.",
             kind="target",
         )
@@ -184,6 +184,17 @@ def _update(feed: Feed, installation: Installation) -> Update:
         manifest_sha256=found.manifest_sha256,
         rolled_back=installation.was_rolled_back(feed.version),
     )
+
+
+def _target(installation: Installation) -> str:
+    try:
+        return installation.manifest().target
+    except (DamagedFile, OSError) as error:
+        raise UpdateFailed(
+            f"The list of files in {installation.tree} is missing or damaged.",
+            "Download the newest Skein from its page and install it over this one.",
+            kind="damaged",
+        ) from error
 
 
 def _delta(found: Artifacts, installation: Installation) -> Artifact | None:

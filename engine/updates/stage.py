@@ -213,7 +213,8 @@ class _Present:
 def prune(installation: Installation) -> None:
     """Remove versions that nobody needs: all but the running, current, previous and next one.
 
-    Not while an update is being built. What is in use on Windows stays until the next time.
+    Not while an update is being built. What is in use on Windows stays until the next time. Never
+    raises.
     """
     from engine.installation import read_line
 
@@ -267,7 +268,12 @@ def sync(paths: Collection[Path]) -> None:
 def _listed(versions: Path) -> list[Path]:
     """Return the folders that an update could have made."""
     found: list[Path] = []
-    for folder in versions.iterdir() if versions.is_dir() else ():
+    try:
+        folders = list(versions.iterdir())
+    except OSError as error:
+        log.warning("updates: %s cannot be looked at: %s", versions, error)
+        return found
+    for folder in folders:
         name = folder.name.removesuffix(PARTIAL).removesuffix(REMOVING)
         try:
             safe_version(name)

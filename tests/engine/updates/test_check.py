@@ -65,6 +65,14 @@ def test_files_that_another_built_make_a_delta_of_no_use(publisher, copy, folder
     assert found.delta is None
 
 
+def test_a_copy_whose_own_list_is_gone_says_so(publisher, copy, folders):
+    publisher.publish("0.2.0", NEWER)
+    (copy.tree / "manifest.json").write_text("{")
+    assert refused(publisher, copy, folders).kind == "damaged"
+    (copy.tree / "manifest.json").unlink()
+    assert refused(publisher, copy, folders).kind == "damaged"
+
+
 def test_a_version_that_did_not_start_here_is_marked(publisher, copy, folders):
     publisher.publish("0.2.0", NEWER)
     (copy.root / "failed").write_text("0.2.0\n")
