@@ -339,3 +339,12 @@ PRODUCT_KERNEL value(const u8* matrix, const bf16* scales, const float* activati
   if (renews) shift[c] = fmaf(h, times, plus);
 }
 #endif
+
+#if VALUE_PARTS
+// residual [D] += the parts' sums: where no norm follows the sparse value product.
+KERNEL(256) add_value(const float* parts, float* residual) {
+  start_next_and_wait();
+  const int i = blockIdx.x * 256 + threadIdx.x;
+  if (i < D / 4) reinterpret_cast<float4*>(residual)[i] = whole_residual(residual, parts, i);
+}
+#endif

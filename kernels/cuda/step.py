@@ -15,12 +15,14 @@ from kernels.cuda.program import LaunchLike, ProgramLike, Programs
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 
 SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
-SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
+_SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
+_SPARSE_BYTES_SOURCES = (*SOURCES, "value_bytes.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _APART_FROM_WIDTH = 2048
 _MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
+_IN_BYTES: tuple[Kind, ...] = ("int8", "q4")  # whose value product is in whole numbers
 _FETCHED_KIB = ((4096, 8192), (2560, 4096), (0, 0))  # from a width on
 _ADD_THREADS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
@@ -197,8 +199,7 @@ class Step:
         self._skip = int(skip)
         self._parts = -(-weights.sizes.ffn // (GROUP * self.cut.groups)) if self._sparse else 0
         self._scratch = _Scratch(weights.sizes, self._parts, programs.device)
-        sources = SPARSE_SOURCES if self._sparse else SOURCES
-        self._program: ProgramLike = programs(sources, macros_of(weights, self.cut))
+        self._program: ProgramLike = programs(sources_of(weights), macros_of(weights, self.cut))
         self._ahead = Ahead(self._order())
         self._names: list[str] = []
         self._launches = [self._embed()]
@@ -387,7 +388,7 @@ class Step:
         if self._sparse:
             arguments += [*shift, self._skip, scratch.value_parts, *ahead]
             blocks = (_tiles(sizes, self.cut.tile), self._parts)
-            threads, listed = 32 * self.cut.value_warps, 8 * GROUP * self.cut.groups
+            threads, listed = 32 * self.cut.value_warps, listed_bytes(matrix.kind, self.cut)
             return self._bind("value_sparse", blocks, threads, arguments, listed)
         arguments += [self._residual(i), *shift]
         rows = self.cut.warps // self.cut.split * self._added_rows(sizes.ffn // self.cut.split)
@@ -437,6 +438,19 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "RECUR_SPLIT": cut.recur_split,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
+
+
+def sources_of(weights: Weights) -> tuple[str, ...]:
+    """Return what is compiled for a step with these weights."""
+    value = weights.layers[0].value
+    if not value.by_input:
+        return SOURCES
+    return _SPARSE_BYTES_SOURCES if value.kind in _IN_BYTES else _SPARSE_SOURCES
+
+
+def listed_bytes(kind: Kind, cut: Cut) -> int:
+    """Return the dynamic shared memory of value_sparse: its lists, in value_sparse.cu."""
+    return 0 if kind in _IN_BYTES else 8 * GROUP * cut.groups
 
 
 def rows_at_once(kind: Kind, k: int, ahead: int) -> int:

@@ -162,10 +162,3 @@ value_sparse(const u8* matrix, const bf16* scales, const float* activation, cons
   for (int i = 0; i < VALUE_WARPS; i++) total += reinterpret_cast<const float*>(sums[i])[t];
   parts[blockIdx.y * D + tile + t] = total;
 }
-
-// residual [D] += the parts' sums: where no norm follows.
-KERNEL(256) add_value(const float* parts, float* residual) {
-  start_next_and_wait();
-  const int i = blockIdx.x * 256 + threadIdx.x;
-  if (i < D / 4) reinterpret_cast<float4*>(residual)[i] = whole_residual(residual, parts, i);
-}
