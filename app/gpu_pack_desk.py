@@ -109,7 +109,10 @@ class GpuPackDesk(QObject):
         self._window.notices.offer(
             OFFER,
             self.tr("The GPU pack is not used"),
-            facts.problem,
+            self.tr(
+                "It is damaged, or made for another version than this Skein. The processor does "
+                "the work until it is fetched again."
+            ),
             tone="warning",
             actions=((self.tr("Look at it"), self.show),),
         )

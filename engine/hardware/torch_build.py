@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-GET_GPU_BUILD = "run “python installers/bootstrap.py run --gpu” once"
-"""What a user does to get torch for the card: the README's line."""
+from engine.installation import Installation
+
+GET_PACK = "get the GPU pack in Settings > Inference"
+GET_GPU_BUILD = f"{GET_PACK}, or run “python installers/bootstrap.py run --gpu” once"
+"""The same where Skein runs from its sources: the README's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,12 @@ def parse_version_file(text: str, system: str) -> str:
 def nvidia_obstacle(build: str, capability: tuple[int, int] | None, driver: str) -> str:
     """Return why torch ``build`` cannot use an NVIDIA card, as a sentence, or "" when it can."""
     if not build:
-        return f"PyTorch is not installed: {GET_GPU_BUILD}."
+        return f"PyTorch is not installed: {_get_gpu_build()}."
     tag = build.partition("+")[2]
     if not tag.startswith("cu"):
         return (
-            f"The installed PyTorch ({build}) is not made for NVIDIA cards: {GET_GPU_BUILD} "
-            "to get the one that is (about 3 GB)."
+            f"The installed PyTorch ({build}) is not made for NVIDIA cards: {_get_gpu_build()} "
+            "(about 3 GB)."
         )
     builds = cuda_builds()
     ours = builds.get(tag) or _nearest(tag, builds)
@@ -86,8 +89,8 @@ def nvidia_obstacle(build: str, capability: tuple[int, int] | None, driver: str)
     if major and int(major[0]) < ours.driver_min:
         return (
             f"The NVIDIA driver {driver} is too old for the installed PyTorch ({build}), which "
-            f"needs {ours.driver_min} or newer: update the driver, or {GET_GPU_BUILD} to get "
-            "a PyTorch that suits it."
+            f"needs {ours.driver_min} or newer: update the driver, or {_get_gpu_build()} to "
+            "have a PyTorch that suits it."
         )
     return ""
 
@@ -112,12 +115,17 @@ def intel_obstacle(build: str) -> str:
     )
 
 
+def _get_gpu_build() -> str:
+    """Return what a user does to get torch for the card."""
+    return GET_PACK if Installation.find() is not None else GET_GPU_BUILD
+
+
 def _no_code(build: str, capability: tuple[int, int], builds: dict[str, CudaBuild]) -> str:
     card = f"compute capability {capability[0]}.{capability[1]}"
     if any(other.has_code_for(capability) for other in builds.values()):
         return (
             f"The installed PyTorch ({build}) has no code for this card ({card}): "
-            f"{GET_GPU_BUILD} to get the one that has."
+            f"{_get_gpu_build()} to have the one that does."
         )
     oldest = next(iter(builds.values())).capability_min
     if capability < oldest:

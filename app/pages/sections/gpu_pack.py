@@ -207,8 +207,12 @@ class GpuPackPanel(QWidget):
     def _unused(self, facts: PackFacts) -> tuple[str, str, str, tuple[str, ...]]:
         """A pack is here that this Skein cannot lay over its PyTorch."""
         buttons = ("get", "remove") if facts.row is not None else ("remove",)
-        headline = self.tr("The GPU pack is not used")
-        return headline, facts.problem, self._size_note(facts), buttons
+        text = self.tr(
+            "It is damaged, or made for another version than this Skein. The processor does the "
+            "work until it is fetched again."
+        )
+        note = f"{facts.problem} {self._size_note(facts)}".strip()
+        return self.tr("The GPU pack is not used"), text, note, buttons
 
     def _present(self, facts: PackFacts) -> tuple[str, str, str, tuple[str, ...]]:
         assert facts.active is not None
