@@ -619,6 +619,10 @@
         <translation>GPU パックは使われていません</translation>
     </message>
     <message>
+        <source>It is damaged, or made for another version than this Skein. The processor does the work until it is fetched again.</source>
+        <translation>壊れているか、別の版の Skein 用です。入手し直すまではプロセッサで計算します。</translation>
+    </message>
+    <message>
         <source>The GPU pack is ready</source>
         <translation>GPU パックの準備ができました</translation>
     </message>
@@ -720,6 +724,10 @@
     <message>
         <source>Getting the GPU pack…</source>
         <translation>GPU パックを入手しています…</translation>
+    </message>
+    <message>
+        <source>It is damaged, or made for another version than this Skein. The processor does the work until it is fetched again.</source>
+        <translation>壊れているか、別の版の Skein 用です。入手し直すまではプロセッサで計算します。</translation>
     </message>
     <message>
         <source>The GPU pack is not used</source>

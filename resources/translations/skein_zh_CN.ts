@@ -619,6 +619,10 @@
         <translation>GPU 包未启用</translation>
     </message>
     <message>
+        <source>It is damaged, or made for another version than this Skein. The processor does the work until it is fetched again.</source>
+        <translation>它已损坏，或适用于其他版本的 Skein。重新获取之前由处理器计算。</translation>
+    </message>
+    <message>
         <source>The GPU pack is ready</source>
         <translation>GPU 包已就绪</translation>
     </message>
@@ -720,6 +724,10 @@
     <message>
         <source>Getting the GPU pack…</source>
         <translation>正在获取 GPU 包…</translation>
+    </message>
+    <message>
+        <source>It is damaged, or made for another version than this Skein. The processor does the work until it is fetched again.</source>
+        <translation>它已损坏，或适用于其他版本的 Skein。重新获取之前由处理器计算。</translation>
     </message>
     <message>
         <source>The GPU pack is not used</source>
