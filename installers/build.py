@@ -12,7 +12,6 @@ the Python that is copied, and on Linux strip (binutils) and patchelf.
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import time
 import tomllib
@@ -27,12 +26,14 @@ sys.path.insert(0, str(PROJECT))
 from engine.gpu_pack.default_index import pip_address  # noqa: E402
 from installers.builder import (  # noqa: E402
     archive,
+    bytecode,
     licences,
     manifest,
     prune,
     python_tree,
     strip,
     system_libraries,
+    vc_runtime,
     wheels,
 )
 from installers.builder.elf import newest_glibc  # noqa: E402
@@ -139,10 +140,16 @@ def _fill(tree: Path, wanted: Wanted) -> manifest.Facts:
         libraries = _timed("libraries", lambda: system_libraries.copy_libraries(python))
         (tree / "system_libraries.txt").write_text("\n".join(libraries.left) + "\n", "utf-8")
         copied = list(libraries.copied.values())
+    if target.system == "windows":
+        brought = _timed("C++ runtime", lambda: vc_runtime.bring_runtime(python))
+        print(f"    {', '.join(f'{name} {number}' for name, number in brought.items())}")
     _write_release(site / "resources" / "release.json", wanted)
     without = licences.gather(tree, site, target.library(python), copied)
     print(f"    no licence text of their own: {', '.join(without) or 'none'}", flush=True)
-    _timed("compile", lambda: _compile(own_python, python))
+    licences.tidy(site)
+    _write_start(site, target)
+    _timed("compile", lambda: bytecode.compile_all(own_python, python))
+    _timed("drop byte code", lambda: bytecode.keep_what_is_used(own_python, site))
     glibc = newest_glibc(python) if target.system == "linux" else ""
     return manifest.Facts(wanted.version, target.name, version, torch, glibc)
 
@@ -158,15 +165,11 @@ def _write_release(path: Path, wanted: Wanted) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def _compile(python: Path, folder: Path) -> None:
-    """Make byte code that is never checked against its source: a start reads half the files."""
-    words = ["-I", "-m", "compileall", "-q", "-j2", "--invalidation-mode", "unchecked-hash"]
-    answer = subprocess.run(
-        [str(python), *words, "-s", str(folder), str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if answer.returncode != 0 and "SyntaxError" not in answer.stdout:
-        raise BuildFailed(f"compileall failed: {answer.stdout}{answer.stderr}")
+def _write_start(site: Path, target: Target) -> None:
+    """Lay what each of the tree's Pythons runs first, on the systems that need something."""
+    start = PROJECT / "installers" / target.system / "sitecustomize.py"
+    if start.is_file():
+        shutil.copyfile(start, site / "sitecustomize.py")
 
 
 def _complete_root(root: Path, wanted: Wanted) -> None:

@@ -33,8 +33,10 @@ void sentence_incomplete(wchar_t *text, const wchar_t *root, const wchar_t *vers
 
 void sentence_refused(wchar_t *text, const wchar_t *program, unsigned long error) {
     wchar_t why[512] = L"";
-    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, why,
-                   512, NULL);
+    DWORD_PTR names[9]; /* what the system's own sentence may call %1 */
+    for (int i = 0; i < 9; i++) names[i] = (DWORD_PTR)program;
+    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_ARGUMENT_ARRAY, NULL, error, 0, why,
+                   512, (va_list *)names);
     for (size_t end = wcslen(why); end && (why[end - 1] == L'\n' || why[end - 1] == L'\r');)
         why[--end] = 0;
     if (!why[0]) _snwprintf(why, 512, L"%lu", error);
