@@ -17,7 +17,7 @@ from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.theme import Theme
 from app.version import version_of
-from app.whats_new import notes_between
+from app.whats_new import notes_between, unwrapped
 from app.widgets.notes_panel import NotesPanel
 from app.window import MainWindow
 
@@ -237,7 +237,8 @@ class UpdateDesk(QObject):
     def _open(self, version: str, notes: str) -> None:
         if self._panel is None:
             self._panel = NotesPanel(self._theme, self._window)
-        self._panel.open_notes(self.tr("What is new in Skein {0}").format(version), notes)
+        title = self.tr("What is new in Skein {0}").format(version)
+        self._panel.open_notes(title, unwrapped(notes))
 
     def _end_panel(self) -> None:
         if self._panel is not None:

@@ -11,6 +11,8 @@ from importlib import resources
 from engine.manifest import version_key
 
 log = logging.getLogger(__name__)
+_BEGINS = re.compile(r"\s*([-*+>|#]|\d+[.)] |```|$)")
+"""A line that does not go on with the paragraph before it."""
 _HEADING = re.compile(r"^## +(\S+) *$", re.MULTILINE)
 
 
@@ -28,6 +30,21 @@ def notes_between(before: str, now: str, language: str) -> str:
     if len(found) == 1:  # the heading over it says which version that is
         return found[0][1]
     return "\n\n".join(f"## {version}\n\n{text}" for version, text in found)
+
+
+def unwrapped(markdown: str) -> str:
+    """Return a text with each paragraph on one line: what chats show has a break at each line."""
+    lines: list[str] = []
+    in_code = goes_on = False
+    for line in markdown.splitlines():
+        fence = line.lstrip().startswith("```")
+        if goes_on and not in_code and not _BEGINS.match(line):
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+            continue
+        lines.append(line)
+        in_code ^= fence
+        goes_on = bool(line.strip()) and not fence and not line.lstrip().startswith(("#", "|"))
+    return "\n".join(lines)
 
 
 def _key(version: str) -> tuple[tuple[int, ...], str, int]:

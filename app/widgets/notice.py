@@ -71,6 +71,7 @@ class Notice(QFrame):
             old.hide()  # deleteLater waits for the event loop; the eye does not
             old.deleteLater()
         self._actions = []
+        self._buttons.setContentsMargins(0, 6 if actions else 0, 0, 0)
         for place, (text, action) in enumerate(actions):
             button = push_button(text, f"notice_action_{place + 1}", clicked=action)
             self._actions.append(button)

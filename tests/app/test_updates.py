@@ -15,7 +15,7 @@ from app.restart import Restart
 from app.services.updates import UpdateService
 from app.settings import SettingsStore
 from app.update_desk import UpdateDesk
-from app.whats_new import notes_between
+from app.whats_new import notes_between, unwrapped
 from app.window import MainWindow
 from engine.installation import Installation
 from engine.updates.source import UpdateSource
@@ -462,3 +462,12 @@ def test_this_version_has_notes_in_every_language(language: str) -> None:
     assert len(notes) > 100
     assert notes_between(version, version, language) == ""
     assert (notes == notes_between("", version, "de_DE")) is (language == "en")
+
+
+def test_notes_may_be_wrapped_as_in_an_editor() -> None:
+    wrapped = "# Head\nOne paragraph\n  goes on.\n\n- first\n  point\n- second\n\n1. x\n2. y\n> q\n"
+    code = "```\na\nb\n```\nafter\nit"
+    assert unwrapped(wrapped + code) == (
+        "# Head\nOne paragraph goes on.\n\n- first point\n- second\n\n1. x\n2. y\n> q\n"
+        "```\na\nb\n```\nafter it"
+    )
