@@ -108,6 +108,7 @@ class UpdateInstall:
 
     def _lay_ready(self, watch: Watch) -> None:
         self._forget_others()
+        prune(self._installation, self.update.version)
         if not is_whole(self._stage.target, self.update.manifest_sha256, watch):
             self._build(watch)
         self._stage.choose()

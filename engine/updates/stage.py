@@ -21,7 +21,7 @@ from engine.errors import DamagedFile
 from engine.files import write_atomically
 from engine.hub.pump import Stopped
 from engine.hub.receiver import Watch
-from engine.installation import Installation
+from engine.installation import Installation, read_line
 from engine.manifest import NAME, InstalledFile, Manifest, is_safe_path, safe_version
 
 PARTIAL = ".partial"
@@ -210,16 +210,14 @@ class _Present:
         return True
 
 
-def prune(installation: Installation) -> None:
+def prune(installation: Installation, also: str = "") -> None:
     """Remove versions that nobody needs: all but the running, current, previous and next one.
 
-    Not while an update is being built. What is in use on Windows stays until the next time. Never
-    raises.
+    also: one more that stays. Not while an update is being built. What is in use on Windows
+    stays until the next time. Never raises.
     """
-    from engine.installation import read_line
-
     names = ("current", "previous", "next")
-    kept = {installation.version, *(read_line(installation.root / name) for name in names)}
+    kept = {installation.version, also, *(read_line(installation.root / name) for name in names)}
     for folder in _listed(installation.versions):
         if folder.name not in kept:
             remove_tree(folder)

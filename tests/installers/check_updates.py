@@ -151,7 +151,6 @@ def _install(what: str, update: Update, copy: Installation, place: Path) -> None
     """Run the update, print the seconds of each phase and what it took, start what it made."""
     times: list[tuple[str, float]] = []
     began = time.monotonic()
-    before = _free(place)
 
     def note(progress) -> None:
         if not times or times[-1][0] != progress.phase:
@@ -161,7 +160,7 @@ def _install(what: str, update: Update, copy: Installation, place: Path) -> None
     ends = [start for _phase, start in times[1:]] + [time.monotonic()]
     spent = [f"{phase} {end - start:.1f}" for (phase, start), end in zip(times, ends, strict=True)]
     _say(what, "update", ", ".join(spent), began)
-    print(f"{what}: room taken {(before - _free(place)) / 1e6:.1f} MB")
+    print(f"{what}: room taken {_own_bytes(copy.versions / '9.9.9') / 1e6:.1f} MB")
     _start(what, copy)
 
 
@@ -233,8 +232,10 @@ def _changed(tree: Path, new: Path) -> int:
     return sum(old.get(f["path"]) != f["sha256"] for f in files)
 
 
-def _free(place: Path) -> int:
-    return shutil.disk_usage(place).free
+def _own_bytes(tree: Path) -> int:
+    """Return the bytes on the disk of files that only this version has."""
+    found = [path.stat() for path in tree.rglob("*") if path.is_file()]
+    return sum(status.st_blocks * 512 for status in found if status.st_nlink == 1)
 
 
 def _say(what: str, step: str, result: str, began: float) -> None:
