@@ -4,11 +4,31 @@ Python runs its signal handlers between bytecodes, which Qt's loop rarely reache
 the signal writes to wakes it.
 """
 
+import contextlib
+import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QObject, QSocketNotifier
+
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def ended_early(work: Callable[[], object]) -> Iterator[None]:
+    """Do ``work`` and end at once when the system asks for it before there is a window to close."""
+
+    def end(number: int, _frame: object) -> None:
+        work()
+        os._exit(128 + number)
+
+    former = {number: signal.signal(number, end) for number in _NUMBERS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 class Termination(QObject):
@@ -22,10 +42,7 @@ class Termination(QObject):
             end.setblocking(False)
         self._notifier = QSocketNotifier(self._read.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_signal)
-        self._former = {
-            number: signal.signal(number, lambda *_: None)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        self._former = {number: signal.signal(number, lambda *_: None) for number in _NUMBERS}
         self._former_fd = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
 
     def end(self) -> None:

@@ -98,8 +98,8 @@ class GpuPackPanel(QWidget):
             self._flow.addWidget(button)
         self._button_row = buttons
         column.addWidget(buttons)
-        column.addWidget(line())
-        self._add_address(column)
+        self._address = self._address_row()
+        column.addWidget(self._address)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(8)
@@ -108,7 +108,7 @@ class GpuPackPanel(QWidget):
         whole.addWidget(caption)
         whole.addWidget(frame)
 
-    def _add_address(self, column: QVBoxLayout) -> None:
+    def _address_row(self) -> QWidget:
         self.field = text_field(
             self._settings, "pack_index", "pack_index", self.tr("Package index"), "https://"
         )
@@ -117,13 +117,18 @@ class GpuPackPanel(QWidget):
             "Where PyTorch's packages come from, for example a mirror. Empty: the address that "
             "Skein knows. Every file is checked, wherever it comes from."
         )
-        column.addWidget(
-            SettingRow(self._theme, self.tr("Package index"), hint, self.field, wide=True)
-        )
+        title = self.tr("Package index")
         self._wrong = label("", "danger", wrap=True)
         self._wrong.setObjectName("pack_index_problem")
         self._wrong.hide()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addWidget(line())
+        column.addWidget(SettingRow(self._theme, title, hint, self.field, wide=True))
         column.addWidget(self._wrong)
+        return holder
 
     def _take_address(self) -> None:
         text = self.field.text().strip()
@@ -147,6 +152,9 @@ class GpuPackPanel(QWidget):
         for widget, words in ((self._headline, headline), (self._text, text), (self._note, note)):
             widget.setText(words)
             widget.setVisible(bool(words))
+        is_full = facts.row is not None and facts.free_bytes < facts.needed_bytes
+        restyle(self._note, role="warning" if is_full and "get" in buttons else "faint")
+        self._address.setVisible(facts.row is not None)
         had_focus = any(button.hasFocus() for button in self._buttons.values())
         for name, button in self._buttons.items():
             button.setVisible(name in buttons)
