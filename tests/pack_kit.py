@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from engine.gpu_pack.table import PackRow, Wheel
@@ -91,11 +91,16 @@ class _IndexHandler(HubHandler):
 
 
 def make_wheel(
-    name: str, version: str, files: Mapping[str, bytes], tag: str = "cp311-cp311-linux_x86_64"
+    name: str,
+    version: str,
+    files: Mapping[str, bytes],
+    tag: str = "cp311-cp311-linux_x86_64",
+    requires: Sequence[str] = (),
 ) -> tuple[Wheel, bytes]:
     """Return a real wheel with its RECORD: what a table pins, and its bytes."""
     info = f"{name}-{version}.dist-info"
-    meta = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    needs = "".join(f"Requires-Dist: {need}\n" for need in requires)
+    meta = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
     every = {**files, f"{info}/METADATA": meta.encode(), f"{info}/WHEEL": b"Wheel-Version: 1.0\n"}
     record = "".join(f"{path},sha256={_record_hash(d)},{len(d)}\n" for path, d in every.items())
     every[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
