@@ -19,6 +19,7 @@ from app.logs import start_log, stop_log
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.gpu_pack.overlay import use_pack
+from engine.installation import Installation
 from engine.settings import load
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ def _run(
     from app.single_instance import SingleInstance
 
     instance = SingleInstance(folders.data)
+    here = Installation.find()
     if not instance.acquire():
         instance.ask_to_raise([Path(name) for name in arguments[1:]])
+        if here is not None:
+            here.started_well()
         return 0, None
     stack.callback(instance.close)
     crash = CrashLog(folders.logs)
@@ -74,9 +78,11 @@ def _run(
     stack.callback(crash.close)
 
     from app.safe_start import StartNote, StartWatch, ask_how
+    from app.termination import Termination, ended_early
 
     note = StartNote(folders.data)
-    if note.found() and not safe:
+    # Where the launcher went back to this version, what ended the last start is gone: no question.
+    if note.found() and not safe and not (here is not None and here.went_back):
         qt_app = _qt_app(arguments)
         report, crash.previous = crash.previous, ""  # what the question shows is not told again
         answer = ask_how(qt_app, load(folders.settings_file), note.model(), report)
@@ -85,11 +91,11 @@ def _run(
         if safe := answer == "safe":
             arguments = arguments[:1]  # a file may be what ended the last start
     note.write()
+    stack.enter_context(ended_early(note.remove))
     if problem := use_pack(folders, safe=safe):
         log.warning("%s", problem)
 
     from app.opened_files import OpenedFiles
-    from app.termination import Termination
 
     try:
         with uncollected():

@@ -99,6 +99,11 @@ class Installation:
             return f"{self.root} may not be written to by this user: who installed it updates it."
         return ""
 
+    @property
+    def went_back(self) -> bool:
+        """Whether the launcher went back to this version, and ``take_failed`` was not asked yet."""
+        return bool(read_line(self.root / "failed"))
+
     def started_well(self) -> None:
         """Note that this version starts (its window was drawn), so that it is not rolled back."""
         trying = self.root / "trying"
