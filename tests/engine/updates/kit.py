@@ -24,7 +24,7 @@ REPO = "skein/updates"
 SETTINGS = Settings()
 NOTES = {"en": "Better.", "zh": "更好。", "ja": "よくなりました。"}
 APP = f"{SITE}/app/__main__.py"
-SHARED = {f"{SITE}/numpy/part{n}.so": Random(n).randbytes(300_000) for n in range(5)}
+SHARED = {f"{SITE}/numpy/part{n}.so": Random(n).randbytes(100_000) for n in range(5)}
 
 
 @dataclass
