@@ -2,6 +2,7 @@
 
 import shutil
 import sysconfig
+from importlib.util import find_spec
 
 TOOLS = {
     "test_linux_packages.py": ("dpkg-deb", "desktop-file-validate", "appstreamcli"),
@@ -9,6 +10,7 @@ TOOLS = {
     "test_macos.py": ("cc",),
     "test_macos_launcher.py": ("cc",),
     "test_scripts.py": ("shellcheck",),
+    "test_workflows.py": ("shellcheck",),
 }
 """Which programs each file of tests wants."""
 
@@ -17,6 +19,8 @@ MISSING = {
 }
 if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
     MISSING["test_macos_launcher.py"].append("shared library of Python")
+if find_spec("check_jsonschema") is None:
+    MISSING["test_workflows.py"].append("package check-jsonschema")
 collect_ignore = [name for name, tools in MISSING.items() if tools]
 
 
