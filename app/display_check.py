@@ -38,6 +38,7 @@ libgssapi_krb5.so.2     libgssapi-krb5-2 krb5-libs krb5 krb5
 libwayland-client.so.0  libwayland-client0 libwayland-client wayland libwayland-client0
 libwayland-cursor.so.0  libwayland-cursor0 libwayland-cursor wayland libwayland-cursor0
 libxcb-cursor.so.0      libxcb-cursor0 xcb-util-cursor xcb-util-cursor libxcb-cursor0
+libxcb-glx.so.0         libxcb-glx0 libxcb libxcb libxcb-glx0
 libxcb-icccm.so.4       libxcb-icccm4 xcb-util-wm xcb-util-wm libxcb-icccm4
 libxcb-image.so.0       libxcb-image0 xcb-util-image xcb-util-image libxcb-image0
 libxcb-keysyms.so.1     libxcb-keysyms1 xcb-util-keysyms xcb-util-keysyms libxcb-keysyms1

@@ -122,10 +122,13 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) && here=$here/${0##*/}
 
 above=$folder
 while [ ! -d "$above" ]; do above=$(dirname -- "$above"); done
-free=$(df -Pk -- "$above" 2>/dev/null | tail -n 1)
-free=${free%%\%*}
-free=${free% *}
-free=${free##* }
+free=
+set -f # words, no names of files
+for word in $(df -Pk -- "$above" 2>/dev/null | tail -n 1); do
+  case "$word" in *%) break ;; esac
+  free=$word # the last one before the share in per cent
+done
+set +f
 case "$free" in
   '' | *[!0-9]*) ;;
   *) [ "$free" -ge "$need_kb" ] || fail \
@@ -153,7 +156,7 @@ tail -c +$((head_bytes + 1)) "$here" | head -c "$first_bytes" | gzip -dc 2>/dev/
   "$folder 空间不足,或安装文件已损坏。请腾出空间或重新下载;没有安装任何内容。" \
   "$folder の空きが足りないか、ファイルが壊れています。空けるか、もう一度ダウンロードしてください。何も入れていません。"
 python=$part/python/bin/python3
-"$python" -I -c 'import lzma, tarfile' 2>/dev/null || fail \
+"$python" -I -B -c 'import lzma, tarfile' 2>/dev/null || fail \
   "Programs in $folder cannot be started (mounted with noexec?). Say --folder DIR with another place." \
   "$folder 中的程序无法运行(挂载时带有 noexec?)。请用 --folder 指定其他位置。" \
   "$folder のプログラムを起動できません(noexec でマウント?)。--folder で別の場所を指定してください。"

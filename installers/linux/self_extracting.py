@@ -22,7 +22,7 @@ if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from installers.linux.desktop import HERE, write_desktop_files
-from installers.linux.shared_libraries import measure
+from installers.linux.shared_libraries import measure, reached
 from installers.linux.tree import NotPacked, Tree
 
 HEAD_BLOCK = 4096
@@ -39,7 +39,9 @@ def build_run(tree: Tree, out: Path, *, preset: str = "9", python: Path | None =
     Raises NotPacked.
     """
     first = [path for path in tree.paths() if is_first(path)]
-    lacking = measure(tree.folder, first).libraries.keys() - set(EVERYWHERE)
+    alone = reached(tree.folder, first, "python/bin/")
+    alone += reached(tree.folder, first, "python/lib/python3.11/lib-dynload/")
+    lacking = measure(tree.folder, alone).libraries.keys() - set(EVERYWHERE)
     if lacking:
         raise NotPacked(f"Python alone would not start everywhere: it wants {sorted(lacking)}.")
     out.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,7 @@ PACKAGES = {
     "libwayland-cursor.so.0": "libwayland-cursor0",
     "libwayland-egl.so.1": "libwayland-egl1",
     "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-glx.so.0": "libxcb-glx0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
     "libxcb-image.so.0": "libxcb-image0",
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
@@ -91,6 +92,19 @@ def measure(folder: Path, paths: Iterable[str]) -> Wants:
                 libraries[name] = (*libraries.get(name, ()), path)
         newest = max([newest, *_glibcxx_of(folder / path)], key=_numbers)
     return Wants(libraries, newest)
+
+
+def reached(folder: Path, paths: Iterable[str], start: str) -> list[str]:
+    """Return the ELF files of ``paths`` that begin with ``start``, and what those load of them."""
+    elves = {Path(path).name: path for path in paths if is_elf(folder / path)}
+    waiting = [path for path in elves.values() if path.startswith(start)]
+    found: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [elves[n] for n in read_elf(folder / path).needed if n in elves]
+    return sorted(found)
 
 
 def _glibcxx_of(path: Path) -> list[str]:

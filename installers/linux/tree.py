@@ -65,23 +65,16 @@ class Tree:
         return [file["path"] for file in self.manifest["files"]]
 
     def copy_to(self, root: Path, channel: str) -> None:
-        """Make another ROOT of it, hard links where that can be: nothing writes into a tree.
+        """Make another ROOT of it, of what the manifest lists: nothing else that lies about.
 
-        Only what the manifest lists is copied, so nothing that lies about is shipped.
+        No hard links: who makes or removes another one meanwhile would change these files' times.
         """
         version = root / "versions" / self.version
         for path in (*self.paths(), "manifest.json"):
             target = version / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(self.folder / path, target)
+            shutil.copy2(self.folder / path, target)
         shutil.copy(self.root / "skein", root / "skein")
         (root / "skein").chmod(0o755)
         (root / "current").write_text(f"{self.version}\n", "utf-8")
         (root / "channel").write_text(f"{channel}\n", "utf-8")
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copy2(source, target)

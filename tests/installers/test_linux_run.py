@@ -181,7 +181,7 @@ def test_two_folders_at_once(packed: dict[str, Path], home: Path, tmp_path: Path
         ("getconf", "echo glibc 2.17", "too old: its C library is glibc 2.17"),
         ("getconf", "exit 1", "does not have the GNU C library"),
         ("uname", 'test "$1" = -m && echo armv7l || echo Linux', "for Linux on x86_64"),
-        ("df", "echo; echo 'disk a 9 8 1000 1% /'", "1 MB free, and Skein needs 3"),
+        ("df", "echo; echo '/dev/my disk      262144     9999      1000      98% /x y'", "1 MB free, and Skein needs 3"),
     ],
 )
 def test_a_system_that_will_not_do_is_told_before_anything_is_written(
