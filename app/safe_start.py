@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SETTLE_MS = 1500
 """How long nothing may be under way before a start counts as done."""
 
+WIDTH, WIDTH_OF_REPORT = 520, 680
+
 Answer = Literal["safe", "usual", "quit"]
 
 
@@ -142,7 +144,8 @@ class SafeStartDialog(QDialog):
         column.addWidget(self._report, 1)
         column.addSpacing(4)
         column.addLayout(buttons)
-        self.setMinimumWidth(theme.px(520))
+        self.setMinimumWidth(theme.px(WIDTH))
+        self._fit()
         self._safely.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _words(self, model: str) -> QHBoxLayout:
@@ -198,10 +201,14 @@ class SafeStartDialog(QDialog):
         is_shown = self._report.isHidden()
         self._report.setVisible(is_shown)
         self._show.setText(self.tr("Hide report") if is_shown else self.tr("Show report"))
-        if is_shown:
-            self.resize(max(self.width(), self._theme.px(640)), self.sizeHint().height())
-        else:
-            QTimer.singleShot(0, self, self.adjustSize)
+        QTimer.singleShot(0, self, self._fit)  # once the layout knows what is hidden
+
+    def _fit(self) -> None:
+        """Be as high as the words at this width, with room for a report that is shown."""
+        width = self._theme.px(WIDTH if self._report.isHidden() else WIDTH_OF_REPORT)
+        layout = self.layout()
+        assert layout is not None
+        self.resize(width, layout.heightForWidth(width))
 
     def _choose(self, answer: Answer) -> None:
         self.answer = answer
