@@ -11,6 +11,7 @@ from engine.folders import Folders
 from engine.gpu_pack.choice import this_python
 from engine.gpu_pack.packs import Packs
 from engine.gpu_pack.table import PackRow
+from engine.hub.disk import size_words
 from tests.pack_kit import IndexServer, tiny_index
 
 
@@ -60,7 +61,7 @@ def test_a_pack_that_does_not_work_here_is_not_used(
     assert "the pack cu130" in capsys.readouterr().err
     assert Packs(folders.packs, []).active() is None
     assert main(["gpu-pack", "remove"]) == 0
-    assert f"Freed {row.download_bytes / 1e6:.1f} MB" in capsys.readouterr().out
+    assert f"Freed {size_words(row.download_bytes)}." in capsys.readouterr().out
     assert list(folders.packs.iterdir()) == []
 
 

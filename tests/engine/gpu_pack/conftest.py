@@ -13,20 +13,15 @@ from tests.pack_kit import SELF_TEST, IndexServer, tiny_index
 Make = Callable[..., PackInstall]
 
 
-@pytest.fixture(autouse=True)
-def own_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[IndexServer, PackRow]]:
     from huggingface_hub.utils import close_session
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     close_session()
-    yield
-    close_session()
-
-
-@pytest.fixture
-def offered() -> Iterator[tuple[IndexServer, PackRow]]:
     with tiny_index() as made:
         yield made
+    close_session()
 
 
 @pytest.fixture
