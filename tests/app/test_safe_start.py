@@ -33,6 +33,10 @@ application.build = die
 sys.exit(start.main(["skein"]))
 """
 
+_TERMINATED = _DIES.replace("SIGKILL", "SIGTERM").replace(
+    "os.kill(os.getpid(), signal.SIGTERM)", "os.kill(os.getpid(), signal.SIGTERM); sys.exit('on')"
+)
+
 _ASKED = """
 import sys
 from PySide6.QtCore import QTimer
@@ -119,6 +123,14 @@ def test_a_killed_start_is_asked_about_and_a_safe_one_writes_nothing(
     assert answer.stdout.splitlines() == ["asked safe_start", "safe auto []", "through"]
     assert answer.returncode == 0, answer.stderr
     assert folders.settings_file.read_bytes() == before
+    assert not StartNote(folders.data).found()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends programs in another way")
+def test_an_end_that_was_asked_for_is_no_crash(folders: Folders) -> None:
+    ended = run(_TERMINATED)
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr
+    assert folders.logs.is_dir()
     assert not StartNote(folders.data).found()
 
 
