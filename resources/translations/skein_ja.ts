@@ -751,7 +751,7 @@
     </message>
     <message>
         <source>{0} of {1} of the GPU pack are here</source>
-        <translation>GPU パックは {0} / {1} まで届いています</translation>
+        <translation>GPU パック: {0} / {1} 受信済み</translation>
     </message>
     <message>
         <source>The GPU pack is PyTorch for NVIDIA cards. With it models run on the card, which is mostly many times as fast. Without it the processor goes on doing the work.</source>
