@@ -3,12 +3,14 @@
 
     python installers/release.py key                      # a new pair of keys, printed once
     SKEIN_UPDATE_KEY=... python installers/release.py publish \\
-        --archives dist --previous old-manifests --notes notes.json --out dist
+        --archives dist --previous old-manifests --notes resources/whats_new --out dist
 
 ``--archives``: ``skein-VERSION-TARGET.tar.xz`` as ``installers/build.py`` makes them, one for each
 target, all of one version. ``--previous``: ``skein-VERSION-TARGET.manifest.json`` of earlier
-releases; for each of them a delta is made. Written to ``--out``: deltas, this version's manifests,
-``feed.json``, ``feed.json.sig`` and ``SHA256SUMS`` (of all that lies in both folders).
+releases; for each of them a delta is made. ``--base``: where the files will lie, that of this very
+release (an address that moves on with the next one would break downloads that are under way).
+Written to ``--out``: deltas, this version's manifests, ``feed.json``, ``feed.json.sig`` and
+``SHA256SUMS`` (of all that lies in both folders).
 
 The private key (32 bytes, hex) is read from the environment alone. Lay the public one into what
 is built: ``installers/build.py --update-key``. Without a key ``--no-feed`` makes all but the feed.
@@ -91,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = commands.add_parser("publish", help="make deltas, sums and the signed feed")
     publish.add_argument("--archives", type=Path, required=True)
     publish.add_argument("--previous", type=Path, help="folder with manifests of earlier releases")
-    publish.add_argument("--notes", type=Path, help='JSON: {"en": Markdown, "zh": .., "ja": ..}')
+    publish.add_argument("--notes", type=Path, help="folder: resources/whats_new")
     publish.add_argument("--out", type=Path, required=True)
     publish.add_argument("--base", default="", help="address of the files; empty: the feed's own")
     publish.add_argument("--days", type=int, default=365, help="how long the feed is good")
@@ -228,17 +230,20 @@ def _feed(
     return feed
 
 
-def _notes(path: Path | None, version: str) -> dict[str, str]:
-    """Return the notes by language; the file may hold those of several versions."""
-    if path is None:
+def _notes(folder: Path | None, version: str) -> dict[str, str]:
+    """Return the version's section of each language's file, Markdown below "## VERSION"."""
+    if folder is None:
         return {}
-    values = json.loads(path.read_text("utf-8"))
-    values = values.get(version, values)
-    notes = {language: values.get(language) for language in LANGUAGES}
-    missing = [language for language, text in notes.items() if not isinstance(text, str)]
+    notes = {name: _section(folder / f"{name}.md", version) for name in LANGUAGES}
+    missing = [f"{language}.md" for language, text in notes.items() if not text]
     if missing:
-        raise ReleaseFailed(f"{path} has no notes for {version} in: {', '.join(missing)}.")
+        raise ReleaseFailed(f"{folder} has no notes for {version} in: {', '.join(missing)}.")
     return notes
+
+
+def _section(path: Path, version: str) -> str:
+    parts = re.split(r"^## +(\S+) *$", path.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True)).get(version, "").strip()
 
 
 def _write_feed(feed: Mapping[str, Any], key: bytes, out: Path) -> None:

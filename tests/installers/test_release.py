@@ -1,6 +1,5 @@
 """The release's tool: what it writes can be verified by others, what is wrong is a sentence."""
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -128,13 +127,14 @@ def test_later_versions_and_other_files_are_no_base(dist):
 
 def test_notes_are_needed_in_every_language(dist, tmp_path, capsys):
     add(dist, "0.2.0")
-    notes = tmp_path / "notes.json"
-    notes.write_text(json.dumps({"0.2.0": {"en": "a", "zh": "b", "ja": "c"}}), "utf-8")
-    assert publish(dist, "--notes", str(notes)) == 0
-    assert feed_of(dist).notes == {"en": "a", "zh": "b", "ja": "c"}
-    notes.write_text(json.dumps({"en": "a", "zh": "b"}), "utf-8")
-    assert publish(dist, "--notes", str(notes)) == 2
-    assert "ja" in capsys.readouterr().err
+    for name in ("en", "zh", "ja"):
+        text = f"Title\n\n## 0.2.0\n\n- {name}\n\n### More\n\nmore\n\n## 0.1.0\n\nold\n"
+        (tmp_path / f"{name}.md").write_text(text, "utf-8")
+    assert publish(dist, "--notes", str(tmp_path)) == 0
+    assert feed_of(dist).notes["zh"] == "- zh\n\n### More\n\nmore"
+    (tmp_path / "ja.md").write_text("## 0.1.0\n\nold\n", "utf-8")
+    assert publish(dist, "--notes", str(tmp_path)) == 2
+    assert "ja.md" in capsys.readouterr().err
 
 
 def test_the_key_that_nobody_trusts_is_refused(dist, capsys):

@@ -61,9 +61,9 @@ class Publisher:
         write_archive(tree, out / f"skein-{version}-{target}.tar.xz", FAST)
         notes = self.folder / "notes"
         notes.mkdir(exist_ok=True)
-        for language, name in (("en", "en"), ("zh", "zh_CN"), ("ja", "ja")):
-            text = f"## {version}\n\n{NOTES[language]}\n"
-            (notes / f"{name}.md").write_text(text, "utf-8")
+        for language, words in NOTES.items():
+            text = f"## {version}\n\n{words}\n"
+            (notes / f"{language}.md").write_text(text, "utf-8")
         arguments = ["publish", "--archives", str(out), "--previous", str(self._old())]
         arguments += ["--out", str(out), "--notes", str(notes), "--fast", *options]
         os.environ[release.KEY] = self.private
