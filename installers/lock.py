@@ -33,8 +33,17 @@ _PLATFORMS = {
     "macos-arm64": "aarch64-apple-darwin",
 }
 
-_OF_CUDA = re.compile(r"(nvidia-(?!ml-py)|cuda-|triton)")
-"""What torch's default Linux build asks for; a tree has the CPU build."""
+_LEFT_OUT = (
+    # torch's default Linux build asks for CUDA; a tree has the CPU build, and packs bring the rest
+    r"nvidia-(?!ml-py)|cuda-|triton==|"
+    # torch: for its compiler only, which Skein does not use
+    r"setuptools==|networkx==|"
+    # huggingface-hub: a transfer protocol of its own; Skein downloads by plain HTTP, and resumes
+    r"hf-xet==|"
+    # gguf: to read models straight from a server, which Skein does not
+    r"requests==|urllib3==|charset-normalizer=="
+)
+"""Packages that others ask for and nothing in a tree imports, 28 MB: the smoke test proves it."""
 
 _HEAD = """\
 # Packages of a tree for {target}: written by installers/lock.py, read by installers/build.py.
@@ -63,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write_lock(target: Target, torch_index: str) -> None:
     """Resolve one target and write its file."""
-    blocks = [b for b in packages(resolve(target, torch_index)) if not _OF_CUDA.match(b)]
+    blocks = [b for b in packages(resolve(target, torch_index)) if not re.match(_LEFT_OUT, b)]
     text = _HEAD.format(target=target.name) + "".join(with_cpu_torch(b, target) for b in blocks)
     target.lock.parent.mkdir(exist_ok=True)
     target.lock.write_text(text, "utf-8")

@@ -53,6 +53,16 @@ def gather(tree: Path, site: Path, library: Path, copied: Iterable[Path]) -> lis
     return [entry.name for entry in entries if not entry.files]
 
 
+def tidy(site: Path) -> None:
+    """Remove from site-packages the texts that ``gather`` copied, and lists of components."""
+    for info in site.glob("*.dist-info"):
+        for name in ("licenses", "sboms"):
+            shutil.rmtree(info / name, ignore_errors=True)
+        for path in info.iterdir():
+            if path.is_file() and _LOOKS_LIKE_ONE.search(path.name):
+                path.unlink()
+
+
 def _of_package(info: Path, folder: Path) -> Licensed:
     said = email.message_from_string((info / "METADATA").read_text("utf-8", "replace"))
     name, version = said["Name"], said["Version"]

@@ -33,24 +33,33 @@ DROPPED = (
     *("networkx/*/*/tests", "networkx/*/*/*/tests", "psutil/tests", "fontTools/*/tests"),
     *("numpy/tests", "numpy/*/tests", "numpy/*/*/tests", "numpy/*/*/*/tests"),
     *("numpy/_core/include", "numpy/f2py/src", "numpy/_core/lib"),
-    *("matplotlib/tests", "matplotlib/mpl-data/sample_data", "mpl_toolkits/*/tests"),
-    *("matplotlib/mpl-data/images", "matplotlib/backends/web_backend"),
-    *("pip", "pip-*.dist-info", "setuptools/tests", "setuptools/*/tests", "pkg_resources/tests"),
+    # what torch's use of sympy never reaches
+    *(f"sympy/{n}" for n in ("physics", "stats", "crypto", "categories", "holonomic", "diffgeom")),
+    *(f"sympy/parsing/{n}" for n in ("autolev", "latex", "fortran", "c")),
+    *("sympy/liealgebras", "sympy/sandbox", "numpy/f2py", "numpy/distutils", "torchgen/packaged"),
+    *("numpy/_core/_simd.*", "numpy/_core/_*_tests.*", "example.py", "isympy.py"),
+    # lists of what pip wrote, for pip alone
+    "*.dist-info/RECORD",
+    "PySide6/include",
+    # resources that only the repository shows
+    *("resources/models/*/curve.*", "resources/models/*/losses.npz"),
+    *("pip", "pip-*.dist-info"),
 )
 """Patterns below site-packages; what matches goes with all that is in it."""
 
 DROPPED_EVERYWHERE = ("*.pyi", "*.pxd", "*.pyx", "*.a", "*.lib", "*.pdb", "*.h", "*.hpp", "*.cuh")
 """Names of files that go wherever they lie in site-packages."""
 
-QT_MODULES = ("Core", "Gui", "Widgets", "Network", "Svg", "DBus", "OpenGL")
-"""The parts of Qt that app imports, and those that they and their plug-ins need."""
+QT_MODULES = ("Core", "Gui", "Widgets", "Network", "Svg")
+"""The parts of Qt that app imports."""
 
-_QT_INNER = ("XcbQpa", "WaylandClient", "WlShellIntegration")
+_QT_INNER = ("DBus", "OpenGL", "XcbQpa", "WaylandClient", "WlShellIntegration")
+"""What these and their plug-ins need."""
 
 QT_PLUGINS = (
     *("platforms/*qxcb.*", "platforms/*qwayland*", "platforms/*qoffscreen.*"),
     *("platforms/qwindows.*", "platforms/libqcocoa.*", "styles/*", "iconengines/*"),
-    *("imageformats/*q[gijs]*", "imageformats/*qwebp*", "platforminputcontexts/*compose*"),
+    *("imageformats/*q[gijs]*", "platforminputcontexts/*compose*"),
     *("platforminputcontexts/*ibus*", "platformthemes/*xdgdesktopportal*"),
     *("wayland-shell-integration/*xdg-shell*", "wayland-decoration-client/*"),
     *("wayland-graphics-integration-client/*wayland-egl*", "xcbglintegrations/*"),

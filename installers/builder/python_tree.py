@@ -17,7 +17,7 @@ _EVERYWHERE = ("__pycache__", "*.pyc", "*.a", "*.exp", "*.pdb", "*.whl", "*.opt-
 
 _FOLDERS_OF_LIBRARY = (
     *("site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3"),
-    *("ensurepip", "pydoc_data", "config-3.*"),
+    *("ensurepip", "pydoc_data", "distutils", "config-3.*"),
 )
 _FILES_OF_LIBRARY = ("turtle.py", "_tkinter*", "_test*", "_xx*", "xxlimited*", "_ctypes_test*")
 
@@ -25,7 +25,16 @@ _FILES_OF_LIBRARY = ("turtle.py", "_tkinter*", "_test*", "_xx*", "xxlimited*", "
 _MODULES = ("readline.*", "_curses*", "_crypt.*", "nis.*", "ossaudiodev.*", "spwd.*", "_uuid.*")
 
 _AT_TOP = ("include", "share", "tcl", "libs", "Doc", "Tools", "Scripts", "pkgconfig", "*.chm")
-_LIBRARIES = ("pkgconfig", "tcl*", "tk*", "itcl*", "thread2*", "libtcl*", "libtk*", "libpython3.so")
+_LIBRARIES = (
+    "pkgconfig",
+    "tcl*",
+    "tk*",
+    "itcl*",
+    "thread2*",
+    "libtcl*",
+    "libtk*",
+    "libpython3*.so",
+)
 
 
 def copy_python(source: Path, to: Path, target: Target) -> str:
@@ -73,7 +82,7 @@ class _Ignored:
             patterns += (*_FOLDERS_OF_LIBRARY, *_FILES_OF_LIBRARY)
         if here.name in ("lib-dynload", "DLLs"):
             patterns += (*_FILES_OF_LIBRARY, *_MODULES)
-        if self._library in here.parents and here.name not in ("unittest", "lib-dynload"):
+        if self._library in here.parents and here.name != "lib-dynload":
             patterns += ("test", "tests", "idle_test")
         return {name for name in names for pattern in patterns if fnmatch.fnmatch(name, pattern)}
 

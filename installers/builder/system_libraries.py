@@ -34,7 +34,7 @@ SYSTEM = frozenset(
     }
 )
 FOLDER = "lib/system"
-"""Where copies lie, below python/."""
+"""Where copies lie, below python/: those that Qt needs beside Qt's own, which look there anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +53,44 @@ def copy_libraries(python: Path) -> Libraries:
     if shutil.which("patchelf") is None:
         raise BuildFailed("patchelf is missing: install it.")
     files = [read_elf(path) for path in elf_files(python)]
-    own: dict[str, set[Path]] = {}
-    for file in files:
-        own.setdefault(file.soname, set()).add(file.path.parent)
-        own.setdefault(file.path.name, set()).add(file.path.parent)
-    copied, left = _closure(files, own, python / FOLDER)
+    own = {file.soname for file in files} | {file.path.name for file in files}
+    copies, left = _closure(files, own, python / FOLDER)
     for path in elf_files(python):
-        _set_run_path(read_elf(path), python, own, copied)
-    return Libraries(copied, tuple(sorted(left)))
+        _set_run_path(read_elf(path), python, copies)
+    return Libraries({name: source for name, (source, _) in copies.items()}, tuple(sorted(left)))
 
 
 def _closure(
-    files: Iterable[Elf], own: dict[str, set[Path]], folder: Path
-) -> tuple[dict[str, Path], set[str]]:
-    """Copy, and what the copies need, until nothing is missing."""
+    files: Iterable[Elf], own: set[str], folder: Path
+) -> tuple[dict[str, tuple[Path, Path]], set[str]]:
+    """Copy, and what the copies need, until nothing is missing.
+
+    Returns soname -> (where it came from, the folder it lies in), and what the system must have.
+    """
     there = _known_to_loader()
-    copied: dict[str, Path] = {}
+    copies: dict[str, tuple[Path, Path]] = {}
     left: set[str] = set()
     waiting = [(file.path, name) for file in files for name in file.needed]
     while waiting:
-        asker, name = waiting.pop()
+        asker, name = waiting.pop(0)
         if name in SYSTEM:
             left.add(name)
-        if name in SYSTEM or name in own or name in copied:
+        if name in SYSTEM or name in own or name in copies:
             continue
         if name not in there:
             raise BuildFailed(f"{asker} needs {name}, which this machine does not have.")
-        copied[name] = there[name]
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(there[name], folder / name)
-        waiting += [(folder / name, inner) for inner in read_elf(there[name]).needed]
-    return copied, left
+        place = _place(asker, folder)
+        copies[name] = (there[name], place)
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(there[name], place / name)
+        waiting += [(place / name, inner) for inner in read_elf(there[name]).needed]
+    return copies, left
+
+
+def _place(asker: Path, folder: Path) -> Path:
+    """Return where a copy goes that ``asker`` needs."""
+    package = next((above for above in asker.parents if above.name == "PySide6"), None)
+    return folder if package is None else package / "Qt" / "lib"
 
 
 def _known_to_loader() -> dict[str, Path]:
@@ -98,17 +105,15 @@ def _known_to_loader() -> dict[str, Path]:
     return found
 
 
-def _set_run_path(
-    file: Elf, python: Path, own: dict[str, set[Path]], copied: dict[str, Path]
-) -> None:
-    """Make a file find copies, and what else of the tree it needs; drop paths of the builder."""
+def _set_run_path(file: Elf, python: Path, copies: dict[str, tuple[Path, Path]]) -> None:
+    """Make a file find copies, and libpython; drop the builder's own paths."""
     here = file.path.parent
-    kept = [part for part in file.search if part.startswith("$ORIGIN")]
-    wanted = list(kept)
-    if any(name in copied for name in file.needed):
-        wanted.append(_origin(here, python / FOLDER))
+    wanted = [part for part in file.search if part.startswith("$ORIGIN")]
+    reached = {Path(os.path.normpath(part.replace("$ORIGIN", str(here)))) for part in wanted}
+    folders = [copies[name][1] for name in file.needed if name in copies]
     if any(name.startswith("libpython3") for name in file.needed):
-        wanted.append(_origin(here, python / "lib"))
+        folders.append(python / "lib")
+    wanted += [_origin(here, folder) for folder in folders if folder not in reached]
     if tuple(wanted) != file.search:
         paths = ":".join(dict.fromkeys(wanted))
         subprocess.run(["patchelf", "--set-rpath", paths, str(file.path)], check=True)

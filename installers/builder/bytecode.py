@@ -1,0 +1,57 @@
+"""Byte code: made for all, kept for what is used of the large packages.
+
+Byte code that is never checked against its source halves what a start reads. Of torch, sympy and
+their like two thirds of the modules are never imported by Skein: theirs would be 45 MB; as source
+they are still there. What is used is seen by running Skein's ways (bytecode_program.py) and asking.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from installers.builder.failure import BuildFailed
+
+LARGE = ("torch", "torchgen", "sympy", "mpmath", "numpy", "huggingface_hub", "pygments")
+_NEWER = r"py31[2-9]_"
+"""torch's tests have a file in the language of Python 3.12."""
+_PROGRAM = Path(__file__).with_name("bytecode_program.py")
+
+
+def compile_all(python: Path, folder: Path) -> None:
+    """Compile every source below a folder. Raises BuildFailed when compileall does."""
+    words = ["-I", "-m", "compileall", "-f", "-q", "-j2", "--invalidation-mode", "unchecked-hash"]
+    answer = subprocess.run(
+        [str(python), *words, "-s", str(folder), "-x", _NEWER, str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode != 0:
+        raise BuildFailed(f"compileall failed: {answer.stdout}{answer.stderr}")
+
+
+def keep_what_is_used(python: Path, site: Path) -> int:
+    """Delete byte code of the large packages' other modules; return the bytes set free."""
+    used = _used(python)
+    freed = 0
+    for name in LARGE:
+        for path in (site / name).rglob("*.pyc"):
+            if path.resolve() not in used:
+                freed += path.stat().st_size
+                path.unlink()
+    return freed
+
+
+def _used(python: Path) -> set[Path]:
+    """Return the byte code files that Skein's ways load."""
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {"PATH": os.defpath, "HOME": folder, "SKEIN_HOME": folder}
+        environ |= {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
+        environ |= {"QT_QPA_PLATFORM": "offscreen", "HF_ENDPOINT": "http://127.0.0.1:9"}
+        command = [str(python), "-I", "-B", "-X", "utf8", str(_PROGRAM), folder]
+        answer = subprocess.run(
+            command, env=environ, cwd=folder, capture_output=True, text=True, check=False
+        )
+    if answer.returncode != 0:
+        raise BuildFailed(f"Skein's ways could not be walked: {answer.stderr.strip()}")
+    return {Path(name).resolve() for name in json.loads(answer.stdout.splitlines()[-1])}
