@@ -88,7 +88,7 @@ fi
   "This Skein is for Linux on $machine, and this is $(uname -s) on $(uname -m). Download the other one." \
   "此安装包适用于 $machine 的 Linux,而本机是 $(uname -m) 的 $(uname -s)。请下载对应的版本。" \
   "これは $machine の Linux 用で、このコンピューターは $(uname -m) の $(uname -s) です。別の版をダウンロードしてください。"
-for program in tar gzip tail head df dirname mkdir wc; do
+for program in tar gzip tail head df dirname mkdir wc id; do
   command -v "$program" >/dev/null 2>&1 || fail "The program $program is missing. Install it first." \
     "缺少程序 $program。请先安装它。" "プログラム $program がありません。先に入れてください。"
 done
@@ -117,6 +117,12 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) && here=$here/${0##*/}
   "This installer's file is damaged or not whole. Download it again; nothing was installed." \
   "安装文件已损坏或不完整。请重新下载;没有安装任何内容。" \
   "インストーラーのファイルが壊れているか不完全です。もう一度ダウンロードしてください。何も入れていません。"
+
+if [ "$(id -u)" = 0 ] && [ -n "${HOME:-}" ] && [ -d "$HOME" ] && [ ! -O "$HOME" ]; then
+  fail "This is for one user: start it without sudo. (For everybody there is the .deb.)" \
+    "这是为单个用户安装的:请不要使用 sudo。(为所有用户安装请用 .deb。)" \
+    "これは一人のユーザー用です。sudo なしで始めてください。(全員用には .deb があります。)"
+fi
 
 # ---- where it goes ----------------------------------------------------------------------------
 

@@ -181,7 +181,11 @@ def test_two_folders_at_once(packed: dict[str, Path], home: Path, tmp_path: Path
         ("getconf", "echo glibc 2.17", "too old: its C library is glibc 2.17"),
         ("getconf", "exit 1", "does not have the GNU C library"),
         ("uname", 'test "$1" = -m && echo armv7l || echo Linux', "for Linux on x86_64"),
-        ("df", "echo; echo '/dev/my disk      262144     9999      1000      98% /x y'", "1 MB free, and Skein needs 3"),
+        (
+            "df",
+            "echo; echo '/dev/my disk      262144     9999      1000      98% /x y'",
+            "1 MB free, and Skein needs 3",
+        ),
     ],
 )
 def test_a_system_that_will_not_do_is_told_before_anything_is_written(
@@ -201,6 +205,21 @@ def test_it_speaks_the_users_language(
 ) -> None:
     path = program(tmp_path / "first", "getconf", "echo glibc 2.17")
     assert word in run_installer(packed["0.1.0"], home, PATH=path, LC_ALL=language).stderr
+
+
+def test_sudo_is_not_wanted(packed: dict[str, Path], home: Path, tmp_path: Path) -> None:
+    """Files of root's in somebody's home could not be removed by whom it belongs to."""
+    home.mkdir()
+    if os.getuid() == 0:
+        os.chown(home, 65534, 65534)
+        theirs = home
+    else:
+        theirs = Path("/")
+    path = program(tmp_path / "first", "id", "echo 0")
+    answer = run_installer(packed["0.1.0"], home, PATH=path, HOME=str(theirs))
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
+    assert "without sudo" in answer.stderr
+    assert everything(home) == set()
 
 
 def test_a_folder_that_cannot_be_written(packed: dict[str, Path], home: Path) -> None:

@@ -95,6 +95,14 @@ def _install(places: Places, options: argparse.Namespace) -> None:
                 f"メニュー項目を作れませんでした({why})。",
             )
         ]
+    if Path("/opt/skein/current").is_file() and places.root != Path("/opt/skein"):
+        said.append(
+            tell(
+                "Skein is installed for everybody, too (/opt/skein); your menu starts this one.",
+                "系统中还为所有用户安装了 Skein(/opt/skein);你的菜单会启动这一个。",
+                "全員用の Skein も入っています(/opt/skein)。メニューからはこちらが起動します。",
+            )
+        )
     _say(_installed(places, version))
     for line in said:
         _say(line)
