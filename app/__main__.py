@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     if len(arguments) > 1 and not Path(arguments[1]).is_file():
         from engine.cli.main import main as run_command
 
+        if (here := Installation.find()) is not None:
+            here.uncount_start()
         return run_command(arguments[1:])
     if problem := display_problem():
         say_without_qt(problem)
@@ -77,7 +79,8 @@ def _run(
     crash.install()
     stack.callback(crash.close)
 
-    from app.safe_start import StartNote, StartWatch, ask_how
+    from app.safe_dialog import ask_how
+    from app.safe_start import StartNote, StartWatch
     from app.termination import Termination, ended_early
 
     note = StartNote(folders.data)

@@ -110,6 +110,17 @@ class Installation:
         if read_line(trying).split(" ")[0] == self.version:
             _remove(trying)
 
+    def uncount_start(self) -> None:
+        """Take back what the launcher counted: this start says nothing about the version.
+
+        For commands, which show no window.
+        """
+        trying = self.root / "trying"
+        version, _, count = read_line(trying).partition(" ")
+        if version == self.version and count.isdecimal():
+            with contextlib.suppress(OSError):
+                write_atomically(trying, f"{version} {max(0, int(count) - 1)}\n".encode())
+
     def take_failed(self) -> str:
         """Return the version that was rolled back since the last call, or "": it is told once.
 

@@ -114,6 +114,30 @@ def test_started_well_ends_the_trying_of_this_version_alone(root):
     find(root, "0.2.0").started_well()
 
 
+def test_a_start_that_says_nothing_is_not_counted(root):
+    trying = root / "trying"
+    for before, after in (("2", "1"), ("1", "0"), ("0", "0"), ("many", "many")):
+        trying.write_text(f"0.1.0 {before}\n")
+        find(root, "0.2.0").uncount_start()
+        assert trying.read_text() == f"0.1.0 {before}\n"
+        find(root).uncount_start()
+        assert trying.read_text() == f"0.1.0 {after}\n"
+    trying.unlink()
+    find(root).uncount_start()
+    assert not trying.exists()
+
+
+def test_commands_do_not_bring_a_new_version_to_fall(root, monkeypatch):
+    import sys
+
+    from app.__main__ import main
+
+    monkeypatch.setattr(sys, "prefix", str(root / "versions" / "0.1.0" / "python"))
+    (root / "trying").write_text("0.1.0 2\n")
+    assert main(["skein", "--help"]) == 0
+    assert (root / "trying").read_text() == "0.1.0 1\n"
+
+
 def test_a_version_that_was_rolled_back_is_told_once_and_remembered(root):
     found = find(root)
     assert found.take_failed() == ""
