@@ -5,6 +5,7 @@ import sysconfig
 from importlib.util import find_spec
 
 TOOLS = {
+    "test_build_linux.py": ("cc", "patchelf", "strip"),
     "test_linux_packages.py": ("dpkg-deb", "desktop-file-validate", "appstreamcli"),
     "test_linux_run.py": ("xz", "desktop-file-validate"),
     "test_macos.py": ("cc",),
