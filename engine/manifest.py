@@ -163,6 +163,7 @@ def _require_distinct(files: tuple[InstalledFile, ...]) -> None:
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1000:
         raise TypeError("a text is missing")
+    value.encode("utf-8")  # a ValueError for half a character
     return value
 
 

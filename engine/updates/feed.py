@@ -136,6 +136,7 @@ def _delta(entry: dict[str, Any], address: str) -> Artifact:
 def _text(value: object, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise TypeError("a text is missing or too long")
+    value.encode("utf-8")  # a ValueError for half a character
     return value
 
 

@@ -164,6 +164,8 @@ def test_names_in_files_are_believed_only_when_they_can_be_started(root):
         {"name": "other"},
         {"version": "../x"},
         {"version": None},
+        {"torch": "\ud800"},
+        {"files": [{"path": "a\ud800", "size": 1, "sha256": "ab" * 32}]},
         {"size_bytes": -1},
         {"size_bytes": True},
         {"files": {}},

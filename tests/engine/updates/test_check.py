@@ -157,6 +157,7 @@ def test_a_feed_of_more_than_a_megabyte_is_not_read_on(publisher, copy, folders)
         {"date": "yesterday"},
         {"expires": None},
         {"notes": []},
+        {"notes": {"en": "\ud800"}},
         {"notes": {"en": "x" * 100_000}},
         {"artifacts": {"linux-x86_64": {}}},
         {"artifacts": []},
