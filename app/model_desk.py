@@ -167,8 +167,10 @@ class ModelDesk(QObject):
 
     def _on_ready(self, model: LoadedModel) -> None:
         path = model.info.path
-        # Not resolved: in the hub's cache a file's own name says nothing.
-        self._settings.set("last_model", str(path.absolute()))
+        # Not resolved: in the hub's cache a file's own name says nothing. The built-in model lies
+        # elsewhere in every version of Skein; it is what is loaded where nothing is named.
+        is_own = path != self.built_in
+        self._settings.set("last_model", str(path.absolute()) if is_own else "")
         self._set_loaded(model)
         self._pages.chat.show_loaded(model)
         self._miss_cpu_engine(model)

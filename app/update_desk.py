@@ -205,7 +205,9 @@ class UpdateDesk(QObject):
         self._window.notices.offer(
             OFFER,
             self.tr("Skein {0} is ready.").format(self._updates.stand.version),
-            self.tr("It runs from the next start on. A reply that is being written goes on there."),
+            self.tr(
+                "It runs from the next start on. A reply that is being written can go on there."
+            ),
             actions=(
                 (self.tr("Start again now"), self._on_restart),
                 (self.tr("Later"), lambda: None),

@@ -3,7 +3,7 @@
 Loads no picture; a link opens in the browser, and only one that leads to the web.
 """
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -17,6 +17,8 @@ from app.chat.workshop import Workshop
 from app.theme import Theme
 from app.widgets.overlay import Overlay
 from app.widgets.parts import label, push_button, row
+
+LEAST_SPARE = 8
 
 
 class NotesPanel(Overlay):
@@ -74,6 +76,16 @@ class NotesPanel(Overlay):
         self._write()
         self.open_over(self._close)
         self._scroll.verticalScrollBar().setValue(0)
+        QTimer.singleShot(0, self, self._place)  # the text knows its height in this width now
+
+    def _place(self) -> None:
+        """No higher than the text needs."""
+        super()._place()
+        self.column.activate()
+        spare = self._scroll.viewport().height() - self._text.height() - LEAST_SPARE
+        if spare > 0 and self._text.document().size().height() > 0:
+            place = self.panel.geometry()
+            self.panel.setGeometry(place.adjusted(0, 0, 0, -spare))
 
     def end(self) -> None:
         """End the thread that colours code."""
