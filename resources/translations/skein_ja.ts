@@ -2671,8 +2671,8 @@
         <translation>Skein {0} の準備ができました。</translation>
     </message>
     <message>
-        <source>It runs from the next start on. A reply that is being written goes on there.</source>
-        <translation>次の起動から動きます。書きかけの返答はそこで続きます。</translation>
+        <source>It runs from the next start on. A reply that is being written can go on there.</source>
+        <translation>次の起動から動きます。書きかけの返答はそこで続けられます。</translation>
     </message>
     <message>
         <source>Start again now</source>

@@ -2671,8 +2671,8 @@
         <translation>Skein {0} 已准备好。</translation>
     </message>
     <message>
-        <source>It runs from the next start on. A reply that is being written goes on there.</source>
-        <translation>从下次启动起生效。正在生成的回复会在那时继续。</translation>
+        <source>It runs from the next start on. A reply that is being written can go on there.</source>
+        <translation>从下次启动起生效。正在生成的回复可以在那时继续。</translation>
     </message>
     <message>
         <source>Start again now</source>
