@@ -16,6 +16,7 @@ from app.collector import uncollected
 from app.crash import CrashLog
 from app.display_check import display_problem, say_without_qt
 from app.logs import start_log, stop_log
+from app.restart import SAFE, run_again
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.gpu_pack.overlay import use_pack
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
 log = logging.getLogger(__name__)
-SAFE = "--safe"
-"""Starts safely, without a question."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -132,8 +131,6 @@ def _qt_app(arguments: list[str]) -> "QApplication":
 
 
 def _run_again(command: list[str]) -> int:
-    from app.restart import run_again
-
     try:
         return run_again(command)
     except OSError as error:

@@ -25,7 +25,7 @@ from app.models.persona_list import PersonaList
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
 from app.restart import Restart
-from app.safe_start import tell_safe
+from app.safe_start import tell_failed, tell_safe
 from app.services.arrivals import Arrivals
 from app.services.downloads import DownloadService
 from app.services.drafts import DraftKeeper
@@ -228,6 +228,7 @@ class Application(QObject):
         window.command.connect(self._on_command)
         window.page_changed.connect(self._on_page)
         window.closing.connect(self.close)
+        self.engine.start_failed.connect(self._on_start_failed)
         window.drops.files_dropped.connect(self.open_files)
         window.drops.address_dropped.connect(self.models.look_up)
 
@@ -293,6 +294,9 @@ class Application(QObject):
     def open_files(self, files: Sequence[Path]) -> None:
         """Look at whatever somebody hands over, then load, list or offer it, or say what it is."""
         self.models.open_files(files)
+
+    def _on_start_failed(self, message: str, hint: str) -> None:
+        tell_failed(self.window, self.restart, message, hint)
 
     # ---- the window -----------------------------------------------------------------------
 

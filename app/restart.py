@@ -12,6 +12,8 @@ from pathlib import Path
 
 from engine.installation import Installation
 
+SAFE = "--safe"
+"""The option of a safe start: see app.safe_start."""
 _DETACHED = 0x00000008 | 0x00000200
 """DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP, which only Windows' Python names."""
 

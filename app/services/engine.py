@@ -75,6 +75,7 @@ class EngineService(QObject):
     """Loads models and writes replies on the engine thread; tells the window by signals."""
 
     started = Signal()  # torch is imported, jobs are done from now on
+    start_failed = Signal(str, str)  # message, hint: every job will fail
     model_loading = Signal(object, float)  # path, fraction in [0, 1]
     model_ready = Signal(object)  # LoadedModel
     model_ejected = Signal()
@@ -215,7 +216,9 @@ class EngineService(QObject):
             self._archive_in_use()
         except EngineError as error:  # whoever asks for something is told
             log.error("%s %s", error.message, error.hint)
-        self.started.emit()
+            self.start_failed.emit(error.message, error.hint)
+        else:
+            self.started.emit()
         while (job := self._jobs.take()) is not None:
             try:
                 self._do(job)

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from app.application import Application, build
-from app.safe_start import SafeStartDialog, StartNote, StartWatch, ask_how
+from app.safe_dialog import SafeStartDialog, ask_how
+from app.safe_start import StartNote, StartWatch
 from app.theme import Theme
 from engine.folders import Folders
 from engine.settings import Settings, load, safe
@@ -257,6 +258,27 @@ def test_start_as_usual_ends_this_run(start: Callable[..., Application]) -> None
     assert application.restart.command is not None
     assert "--safe" not in application.restart.command
     assert not application.window.isVisible()
+
+
+def test_an_engine_that_does_not_come_up_offers_a_safe_start(
+    start: Callable[..., Application], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("c10.dll: the procedure was not found")
+
+    monkeypatch.setattr("engine.archive.StateArchive", broken)
+    application = start(safe=False)
+    note = StartNote(application.folders.data)
+    note.write()
+    StartWatch(note, application.window, application.engine)
+    banner = application.window.notice
+    qtbot.waitUntil(lambda: banner.isVisible(), timeout=TIMEOUT_MS)
+    message = find(banner, QLabel, "notice_message")
+    qtbot.waitUntil(lambda: "c10.dll" in message.text(), timeout=TIMEOUT_MS)
+    assert note.found()
+    find(banner, QPushButton, "notice_action_1").click()
+    assert application.restart.command is not None
+    assert application.restart.command[-1] == "--safe"
 
 
 def test_what_a_safe_start_takes_back() -> None:
