@@ -69,13 +69,21 @@ class Web:
 
         if self._https_only:
             _require_encrypted(address, [])
-        hub_library()
+        _forget_cookies()
         try:
             yield from stream(address, headers, start, self._timeout_s, check)
         except EngineError:
             raise
         except Exception as error:
             raise _translated(error, address) from error
+
+
+def _forget_cookies() -> None:
+    """Keep no cookie from one question to the next: nobody shall know us again."""
+    hub_library()
+    from huggingface_hub.utils import get_session
+
+    get_session().cookies.clear()
 
 
 def _require_encrypted(address: str, hops: Sequence[str]) -> None:

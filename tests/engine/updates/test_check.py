@@ -56,6 +56,14 @@ def test_nothing_about_the_user_is_sent(publisher, copy, folders):
         assert not any(word in text.lower() for word in ("cookie", "linux", "python", "?"))
 
 
+def test_cookies_are_not_sent_back(publisher, copy, folders):
+    publisher.publish("0.2.0", NEWER)
+    publisher.server.faults = Faults(status=200, times=1, headers={"Set-Cookie": "who=you"})
+    check(publisher.source, copy, folders, SETTINGS)
+    assert publisher.server.faults.times == 0
+    assert not [r for r in publisher.server.requests if "cookie" in r.headers]
+
+
 def test_files_that_another_built_make_a_delta_of_no_use(publisher, copy, folders):
     publisher.publish("0.2.0", NEWER)
     manifest = copy.tree / "manifest.json"
