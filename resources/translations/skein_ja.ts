@@ -2021,6 +2021,10 @@
         <source>Keep default settings</source>
         <translation>既定の設定を保存</translation>
     </message>
+    <message>
+        <source>Start safely</source>
+        <translation>セーフスタート</translation>
+    </message>
 </context>
 <context>
     <name>SafeStartDialog</name>

@@ -2021,6 +2021,10 @@
         <source>Keep default settings</source>
         <translation>保留默认设置</translation>
     </message>
+    <message>
+        <source>Start safely</source>
+        <translation>安全启动</translation>
+    </message>
 </context>
 <context>
     <name>SafeStartDialog</name>
