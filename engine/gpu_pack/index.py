@@ -52,7 +52,7 @@ class PackageIndex:
         page = self.web.page(f"{self.address}/{normalised(project)}/", _ACCEPT, _MOST_BYTES)
         try:
             return _of_json(page) if page.media_type.endswith("json") else _of_html(page)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise PackFailed(
                 f"{urlsplit(self.address).hostname} does not answer like an index of packages.",
                 INDEX_HINT,

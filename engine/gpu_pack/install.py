@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import DownloadFailed, PackFailed
@@ -28,7 +28,14 @@ from engine.gpu_pack.packs import (
 )
 from engine.gpu_pack.table import PackRow, Wheel
 from engine.gpu_pack.trial import try_pack
-from engine.gpu_pack.wheel import link_or_copy, listed_files, unpack, unpacked_bytes
+from engine.gpu_pack.wheel import (
+    delete_folder,
+    link_or_copy,
+    listed_files,
+    long_path,
+    unpack,
+    unpacked_bytes,
+)
 from engine.hub import disk
 from engine.hub.access import go_online
 from engine.hub.failures import Passing
@@ -37,6 +44,7 @@ from engine.hub.partial import PartFile, Wanted
 from engine.hub.pump import Stopped, wait_for
 from engine.hub.receiver import PAUSES_S, Source, Watch, pause_after, receive, sha256_of
 from engine.settings import Settings
+from engine.updates.stage import sync
 
 _TRIES_TO_ASK = 2
 _RENAME_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -106,7 +114,7 @@ class PackInstall:
         with self._failures(), locked(self.packs_folder):
             for folder in (self._wheels, *self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}")):
                 if folder.exists():
-                    shutil.rmtree(folder)
+                    delete_folder(folder)
 
     def _run(self, watch: Watch) -> Pack:
         before = self._before()
@@ -144,7 +152,9 @@ class PackInstall:
         return wheel.size_bytes if part.target.is_file() else min(part.received, wheel.size_bytes)
 
     def _drop_others(self) -> None:
-        """Remove what was received for an older table's row of the same name."""
+        """Remove what a kill left, and what was received for an older table's row."""
+        for left in self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}"):
+            delete_folder(left)
         self._wheels.mkdir(exist_ok=True)
         ours = tuple(wheel.file for wheel in self.row.wheels)
         for path in self._wheels.iterdir():
@@ -250,14 +260,13 @@ class PackInstall:
     @contextmanager
     def _partial(self, target: Path) -> Iterator[Path]:
         """Yield the folder that becomes ``target``; on a failure it makes room again."""
-        for left in self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}"):
-            shutil.rmtree(left)
         partial = target.with_name(target.name + PARTIAL)
         partial.mkdir()
         try:
             yield partial
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):
+                delete_folder(partial)
             raise
 
     def _unpack(
@@ -285,7 +294,7 @@ class PackInstall:
             for entry in listed_files(before.folder, wheel.file) if wheel.file not in fresh else ():
                 if stop.is_set():
                     raise Stopped
-                if not (partial / entry.path).exists():
+                if not long_path(partial / entry.path).exists():
                     link_or_copy(before.folder / entry.path, partial / entry.path)
 
     def _switch(self, folder: Path, target: Path, watch: Watch) -> Pack:
@@ -295,7 +304,8 @@ class PackInstall:
         if watch.stop.is_set():
             raise Stopped
         watch.meter.show("switching", 0, self.row.installed_bytes)
-        if folder != target:
+        if folder != target:  # on the disk before it has its name: a power cut leaves no half
+            sync([path for path in folder.rglob("*") if path.is_file()])
             _rename(folder, target)
         Packs(self.packs_folder).switch(target.name)
         shutil.rmtree(self._wheels, ignore_errors=True)

@@ -9,7 +9,6 @@ marks a folder that goes away at the next start.
 import json
 import logging
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from engine.errors import DownloadFailed, PackFailed
 from engine.files import write_atomically
 from engine.gpu_pack.overlay import ACTIVE, FACTS, active_name, obstacle
 from engine.gpu_pack.table import PackRow, Wheel
-from engine.gpu_pack.wheel import Listed, is_sound, listed_files
+from engine.gpu_pack.wheel import Listed, delete_folder, is_sound, listed_files, long_path
 from engine.hub.meter import DownloadProgress, Meter
 from engine.hub.partial import PartFile
 from engine.hub.pump import Stopped
@@ -216,7 +215,7 @@ class _Reader:
         allowed = self._allowed[entry.path]
         path = self._folder / entry.path
         if "" in allowed:  # the list itself carries no hash
-            return not path.is_file()
+            return not long_path(path).is_file()
         return not is_sound(path, allowed, self._count, self._stop)
 
     def _count(self, size_bytes: int) -> None:
@@ -263,7 +262,7 @@ def _forget(folder: Path) -> None:
 def _delete(folder: Path) -> None:
     """Delete a folder, its facts first: what is left can never be taken for a whole pack."""
     (folder / FACTS).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+    delete_folder(folder)
 
 
 def _unwritable(error: OSError, folder: Path) -> PackFailed:

@@ -110,7 +110,10 @@ def parse_table(data: bytes) -> Table:
     """
     if len(data) > _MOST_BYTES:
         raise ValueError(f"a table of {len(data)} bytes is too large")
-    raw = json.loads(data)
+    try:
+        raw = json.loads(data)
+    except RecursionError:
+        raise ValueError("a table is not nested so deeply") from None
     if isinstance(raw, dict) and "gpu_packs" in raw:
         raw = raw["gpu_packs"]
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
@@ -159,7 +162,7 @@ def _kept_table(folders: Folders, keys: tuple[str, ...]) -> Table | None:
         return parse_table(data)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         _log.warning("gpu packs: %s cannot be used: %s", path, error)
         return None
 

@@ -109,7 +109,7 @@ def is_sound(
     """Say whether a file is there with one of these SHA-256; ``show`` counts what was read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb", buffering=0) as file:
+        with long_path(path).open("rb", buffering=0) as file:
             while data := file.read(4 * _PIECE_BYTES):
                 if stop.is_set():
                     raise Stopped
@@ -122,12 +122,18 @@ def is_sound(
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where the disk knows no such names."""
+    source, target = long_path(source), long_path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder with all that is in it. Raises OSError."""
+    shutil.rmtree(long_path(folder))
 
 
 def long_path(path: Path) -> Path:

@@ -49,7 +49,9 @@ def test_an_unknown_project(server: IndexServer):
     assert caught.value.kind == "missing"
 
 
-@pytest.mark.parametrize("page", [b"", b"{}", b"[]", b'{"files": [1]}', b'{"files": [{}]}'])
+@pytest.mark.parametrize(
+    "page", [b"", b"{}", b"[]", b'{"files": [1]}', b'{"files": [{}]}', b"[" * 99999]
+)
 def test_what_is_no_page_of_an_index(server: IndexServer, page: bytes):
     from tests.pack_kit import _IndexHandler
 

@@ -121,9 +121,9 @@ def test_a_changed_table_does_not_count(folders: Folders, key: Ed25519PrivateKey
     ],
 )
 def test_what_is_no_table(data: bytes, folders: Folders):
-    with pytest.raises((ValueError, RecursionError)):
+    with pytest.raises(ValueError, match=r"."):
         parse_table(data)
-    with pytest.raises((ValueError, RecursionError)):
+    with pytest.raises(ValueError, match=r"."):
         keep_table(folders, data, "")
 
 
