@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     if refused := use_pack(Folders.standard()):
         typer.echo(f"skein: {refused}", err=True)
     try:
-        build()(sys.argv[1:] if arguments is None else arguments, standalone_mode=True)
+        given = sys.argv[1:] if arguments is None else arguments
+        build()(given, standalone_mode=True, prog_name="skein")
     except EngineError as error:
         typer.echo(f"skein: {error.message}", err=True)
         if error.hint:

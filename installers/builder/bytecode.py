@@ -13,7 +13,10 @@ from pathlib import Path
 
 from installers.builder.failure import BuildFailed
 
-LARGE = ("torch", "torchgen", "sympy", "mpmath", "numpy", "huggingface_hub", "pygments")
+LARGE = (
+    *("torch", "torchgen", "sympy", "mpmath", "numpy", "huggingface_hub", "pygments", "pydantic"),
+    *("fsspec", "jinja2"),
+)
 _NEWER = r"py31[2-9]_"
 """torch's tests have a file in the language of Python 3.12."""
 _PROGRAM = Path(__file__).with_name("bytecode_program.py")

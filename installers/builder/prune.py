@@ -36,7 +36,14 @@ DROPPED = (
     # what torch's use of sympy never reaches
     *(f"sympy/{n}" for n in ("physics", "stats", "crypto", "categories", "holonomic", "diffgeom")),
     *(f"sympy/parsing/{n}" for n in ("autolev", "latex", "fortran", "c")),
-    *("sympy/liealgebras", "sympy/sandbox", "numpy/f2py", "numpy/distutils", "torchgen/packaged"),
+    *(
+        "sympy/liealgebras",
+        "sympy/sandbox",
+        "numpy/f2py",
+        "numpy/distutils",
+        "huggingface_hub/cli",
+        "torchgen/packaged",
+    ),
     *("numpy/_core/_simd.*", "numpy/_core/_*_tests.*", "example.py", "isympy.py"),
     # lists of what pip wrote, for pip alone
     "*.dist-info/RECORD",

@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from engine.cli.main import main
 from engine.cli.tokenize import register
 
 
@@ -45,3 +46,8 @@ def test_a_lone_surrogate_and_nothing(app: typer.Typer):
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["count"] == 4
     assert json.loads(CliRunner().invoke(app, ["tokenize", "", "--json"]).stdout)["tokens"] == []
+
+
+def test_help_names_the_program_as_it_is_called(capsys: pytest.CaptureFixture[str]):
+    assert main(["tokenize", "--help"]) == 0
+    assert "Usage: skein tokenize" in capsys.readouterr().out
