@@ -17,7 +17,8 @@ import torch
 from engine.backends.graphs import CudaGraphs
 from engine.files import write_atomically
 from kernels.cuda.program import CudaProblem
-from kernels.cuda.step import Cut, Step, StepBuffers, candidates, default_cut
+from kernels.cuda.step import Step, StepBuffers
+from kernels.cuda.step_cut import Cut, candidates, default_cut
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,7 +35,8 @@ from kernels.cuda.prefill_layers import States
 from kernels.cuda.program import CardPrograms, CubinCache, CudaProblem, Programs, missing
 from kernels.cuda.quantize import Quantizer
 from kernels.cuda.sampler import SamplerCut
-from kernels.cuda.step import Cut, Step, StepBuffers, default_cut
+from kernels.cuda.step import Step, StepBuffers
+from kernels.cuda.step_cut import Cut, default_cut
 from kernels.cuda.weights import Sizes, Weights, WeightsBuilder, WeightType
 
 if TYPE_CHECKING:

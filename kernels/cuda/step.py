@@ -12,6 +12,7 @@ from torch import Tensor
 from kernels.cuda.ahead import Ahead
 from kernels.cuda.matrices import GROUP, KIND_NUMBERS, Kind, Matrix
 from kernels.cuda.program import LaunchLike, ProgramLike, Programs
+from kernels.cuda.step_cut import Cut, default_cut
 from kernels.cuda.weights import HEAD_SIZE, LayerWeights, Sizes, Weights
 
 SOURCES = ("gemv.cuh", "decode.cu", "decode_recur.cu")
@@ -20,91 +21,11 @@ _SPARSE_BYTES_SOURCES = (*SOURCES, "value_bytes.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
 _NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
-_APART_FROM_WIDTH = 2048
-_MOST_PARTS, _MOST_GROUPS = 8, 64  # of shared memory
 _IN_BYTES: tuple[Kind, ...] = ("int8", "q4")  # whose value product is in whole numbers
-_FETCHED_KIB = ((4096, 8192), (2560, 4096), (0, 0))  # from a width on
 _ADD_THREADS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
 _SHARES = {"fp16": 1.0, "bf16": 1.0, "int8": 0.52, "q4": 0.27}  # of the bytes of 16-bit weights
 _DENSE_BYTES = 40 * 1024  # of shared memory for the inputs of the dense value product
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How the products are cut for a card: what tuning chooses.
-
-    warps: of a block. blocks: on an SM at a time; half of what fits leaves room for the kernel
-    that follows. ahead: loads of 16 bytes that a lane has under way. resident: warps that the
-    registers of an SM are to suffice for. groups: of 64 inputs, that a block of the sparse value
-    product has; tile: its columns; value_warps: of a block. split: warps to a row of the dense one.
-    output_warps: of a block of output. head_turns: blocks of the head one after the other.
-    apart: norms and mixes are kernels of their own. recur_split: blocks to a head. in_value,
-    in_output: KiB of later weights that are fetched to L2 meanwhile.
-    """
-
-    warps: int = 8
-    blocks: int = 2
-    ahead: int = 8
-    resident: int = 32
-    groups: int = 4
-    tile: int = 32
-    value_warps: int = 16
-    output_warps: int = 16
-    split: int = 1
-    head_turns: int = 4
-    apart: bool = False
-    recur_split: int = 4
-    in_value: int = 0
-    in_output: int = 0
-
-
-# Many bytes of a norm's inputs beside a block's weights: not every block reads them (apart).
-_WIDE: dict[Kind, Cut] = {
-    **dict.fromkeys(
-        ("fp16", "bf16", "int8"),
-        Cut(warps=16, blocks=2, ahead=8, resident=32, tile=128, apart=True, recur_split=2),
-    ),
-    "q4": Cut(8, 4, 6, 32, tile=64, value_warps=8, apart=True, recur_split=2),
-}
-_NARROW: dict[Kind, Cut] = {
-    **dict.fromkeys(("fp16", "bf16"), Cut(warps=8, blocks=2, ahead=10, resident=24)),
-    "int8": Cut(warps=8, blocks=2, ahead=12, resident=16),
-    "q4": Cut(warps=8, blocks=2, ahead=4, resident=32),
-}
-
-
-def default_cut(sizes: Sizes, kind: Kind) -> Cut:
-    """Return what was quickest on an H100 (132 SMs)."""
-    cut = _WIDE[kind] if sizes.width >= _APART_FROM_WIDTH else _NARROW[kind]
-    split = 2 if not cut.apart and sizes.ffn // 64 % 2 == 0 else 1
-    # The kernel after it adds the parts up: few of them, but blocks for most processors.
-    blocks = 256 if kind == "q4" else 80
-    parts = min(_MOST_PARTS, max(2, -(-blocks // _tiles(sizes, cut.tile))))
-    groups = min(_rounded(-(-sizes.ffn // GROUP // parts), 2), _MOST_GROUPS)
-    fetched = next(kib for width, kib in _FETCHED_KIB if sizes.width >= width)
-    return replace(cut, split=split, groups=groups, in_value=fetched, in_output=fetched)
-
-
-def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
-    """Return what is worth measuring on a card, the default first. Each costs a compilation."""
-    best = default_cut(sizes, kind)
-    shapes = [(16, 2, 8, 32), (8, 3, 8, 24), (8, 4, 4, 32), (8, 4, 6, 32), (8, 2, 12, 16)]
-    shapes += [] if best.apart else [(8, 2, 10, 24), (8, 3, 6, 24), (8, 2, 8, 32), (16, 2, 4, 32)]
-    cuts = [best] + [
-        replace(best, warps=warps, blocks=blocks, ahead=ahead, resident=resident)
-        for warps, blocks, ahead, resident in shapes
-    ]
-    cuts.append(replace(best, recur_split=6 - best.recur_split))
-    if best.apart:
-        cuts += [
-            replace(best, tile=192 - best.tile),
-            replace(best, value_warps=24 - best.value_warps),
-        ]
-    around = (best.groups // 2, best.groups * 2) if best.apart else ()
-    most = min(_MOST_GROUPS, sizes.ffn // GROUP)
-    cuts += [replace(best, groups=groups) for groups in around if groups % 2 == 0 < groups <= most]
-    return list(dict.fromkeys(cuts))
 
 
 def suits_dense(sizes: Sizes) -> bool:

@@ -143,7 +143,8 @@ def tune(run: "Run") -> None:
     Many compilations: only where it is asked for by name.
     """
     from engine.backends.card_tuning import milliseconds
-    from kernels.cuda.step import Step, StepBuffers, candidates, suits_dense
+    from kernels.cuda.step import Step, StepBuffers, suits_dense
+    from kernels.cuda.step_cut import candidates
 
     for size, weights in _each(run, "tune"):
         for by_input in (True, False):

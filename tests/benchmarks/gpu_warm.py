@@ -10,7 +10,8 @@ from dataclasses import replace
 from engine.sampling import Sampler
 from engine.sampling_params import SamplingParams
 from kernels.cuda.rows import BUCKETS
-from kernels.cuda.step import Step, StepBuffers, candidates
+from kernels.cuda.step import Step, StepBuffers
+from kernels.cuda.step_cut import candidates
 from tests.benchmarks.gpu_tools import ON_CARD, opened, programs, shape_of, synchronize, tokens_of
 from tests.benchmarks.random_model import RandomSource
 

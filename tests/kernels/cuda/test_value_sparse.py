@@ -7,7 +7,8 @@ from torch import Tensor
 from kernels.cuda.ahead import NOTHING
 from kernels.cuda.matrices import Kind, Matrix
 from kernels.cuda.quantize import Quantizer
-from kernels.cuda.step import Cut, listed_bytes, macros_of, sources_of
+from kernels.cuda.step import listed_bytes, macros_of, sources_of
+from kernels.cuda.step_cut import Cut
 from kernels.cuda.weights import Sizes, WeightsBuilder
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 
