@@ -131,7 +131,7 @@ def _fill(tree: Path, wanted: Wanted) -> manifest.Facts:
     wheel = _timed("wheel", lambda: wheels.project_wheel(source, tree.parent.parent / "wheel"))
     _timed("packages", lambda: wheels.install(source, own_python, target.lock, wheel))
     shutil.rmtree(wheel.parent)
-    wheels.tidy(site)
+    wheels.tidy(python, site)
     torch = wheels.torch_version(own_python)
     _timed("prune", lambda: prune.prune(site))
     copied: list[Path] = []

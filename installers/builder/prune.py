@@ -48,6 +48,7 @@ DROPPED = (
     # lists of what pip wrote, for pip alone
     "*.dist-info/RECORD",
     "PySide6/include",
+    "PySide6/opengl32sw.dll",
     # resources that only the repository shows
     *("resources/models/*/curve.*", "resources/models/*/losses.npz"),
     *("pip", "pip-*.dist-info"),

@@ -46,8 +46,6 @@ def copy_python(source: Path, to: Path, target: Target) -> str:
     if not version.startswith("3.11."):
         raise BuildFailed(f"{source} is Python {version}; the locks are made for Python 3.11.")
     shutil.copytree(source, to, symlinks=False, ignore=_Ignored(source, target))
-    if target.system != "windows":
-        _tidy_programs(to / "bin")
     target.site(to).mkdir()
     return version
 
@@ -76,6 +74,8 @@ class _Ignored:
         here = Path(folder)
         if here == self._source:
             patterns += _AT_TOP
+        if here == self._source / "bin":
+            return set(names) - {"python3", "python3.11"}
         if here == self._libraries:
             patterns += _LIBRARIES
         if here == self._library:
@@ -85,10 +85,3 @@ class _Ignored:
         if self._library in here.parents and here.name != "lib-dynload":
             patterns += ("test", "tests", "idle_test")
         return {name for name in names for pattern in patterns if fnmatch.fnmatch(name, pattern)}
-
-
-def _tidy_programs(folder: Path) -> None:
-    """Keep python3.11 and its copy python3: other programs name the builder's paths."""
-    for path in folder.iterdir():
-        if path.name not in ("python3", "python3.11"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -42,12 +42,15 @@ def install(python: Path, tree_python: Path, lock: Path, wheel: Path) -> None:
     _pip(python, *into, "install", *plain, str(wheel))
 
 
-def tidy(site: Path) -> None:
+def tidy(python: Path, site: Path) -> None:
     """Remove what pip leaves: the wheel's address in this machine, programs with its paths."""
     for path in site.glob("*.dist-info/direct_url.json"):
         path.unlink()
-    for name in ("bin", "Scripts"):
-        shutil.rmtree(site / name, ignore_errors=True)
+    for name in ("Scripts", "share", "etc", "include"):
+        shutil.rmtree(python / name, ignore_errors=True)
+    for path in (python / "bin").glob("*"):
+        if path.name not in ("python3", "python3.11"):
+            path.unlink()
 
 
 def torch_version(python: Path) -> str:

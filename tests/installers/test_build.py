@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from installers import build
-from installers.builder import archive, bytecode, licences, manifest, prune, python_tree, target
+from installers.builder import (
+    archive,
+    bytecode,
+    licences,
+    manifest,
+    prune,
+    python_tree,
+    target,
+    wheels,
+)
 from installers.builder.failure import BuildFailed
 from tests.installers.tree_kit import make_tree
 
@@ -108,6 +117,7 @@ def fake_python(folder: Path, version: str = "3.11.9") -> Path:
         *("lib/python3.11/json/tests/test.py", "lib/python3.11/json/decoder.py"),
         *("lib/python3.11/lib-dynload/readline.so", "lib/python3.11/lib-dynload/_json.so"),
         *("lib/python3.11/site-packages/pip/__init__.py", "include/Python.h", "bin/pip3"),
+        *("bin/python3.11-config", "bin/python3-config", "bin/pydoc3", "bin/pytest", "bin/idle3"),
         *("lib/python3.11/config-3.11-x86_64-linux-gnu/libpython3.11.a", "share/man/1"),
     )
     for name in ("bin/python3", "bin/python3.11"):
@@ -142,6 +152,18 @@ def test_another_python_is_refused(tmp_path: Path, version: str) -> None:
 def test_a_folder_without_python_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match="name a Python with --python"):
         python_tree.copy_python(tmp_path, tmp_path / "to", LINUX)
+
+
+def test_what_pip_leaves_is_tidied(tmp_path: Path) -> None:
+    site = tmp_path / "lib/site-packages"
+    filled(site, "skein-0.1.0.dist-info/direct_url.json", "skein-0.1.0.dist-info/METADATA")
+    filled(tmp_path, "bin/python3", "bin/python3.11", "bin/hf", "Scripts/hf.exe", "share/man/l.1")
+    wheels.tidy(tmp_path, site)
+    assert names_in(tmp_path) == {
+        "bin/python3",
+        "bin/python3.11",
+        "lib/site-packages/skein-0.1.0.dist-info/METADATA",
+    }
 
 
 # -- pruning
