@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,31 +18,37 @@ from app.safe_dialog import SafeStartDialog, ask_how
 from app.safe_start import StartNote, StartWatch
 from app.theme import Theme
 from engine.folders import Folders
+from engine.gpu_pack.packs import Packs, write_pack
 from engine.settings import Settings, load, safe
+from tests.pack_kit import tiny_row
 from tests.tiny import write_tiny_pth
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_MS = 20_000
 
 _DIES = """
+import sys
+import app.__main__ as start
+
+sys.exit(start.main(["skein"]))
+"""
+
+_TERMINATED = """
 import os, signal, sys
 import app.__main__ as start
 import app.application as application
 
-def die(argv, safe):
-    os.kill(os.getpid(), signal.SIGKILL)
-application.build = die
+def end(argv, safe):
+    os.kill(os.getpid(), signal.SIGTERM)
+    sys.exit("it went on")
+application.build = end
 sys.exit(start.main(["skein"]))
 """
-
-_TERMINATED = _DIES.replace("SIGKILL", "SIGTERM").replace(
-    "os.kill(os.getpid(), signal.SIGTERM)", "os.kill(os.getpid(), signal.SIGTERM); sys.exit('on')"
-)
 
 _ASKED = """
 import sys
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton
 import app.__main__ as start
 import app.application as application
 import app.safe_start
@@ -50,7 +57,8 @@ app.safe_start.SETTLE_MS = 100
 qt_app = QApplication(["skein"])
 def answer():
     dialog = qt_app.activeModalWidget()
-    print("asked", dialog.objectName(), flush=True)
+    report = dialog.findChild(QPlainTextEdit).toPlainText()
+    print("asked", dialog.objectName(), "Segmentation" in report, flush=True)
     dialog.findChild(QPushButton, sys.argv[1]).click()
 QTimer.singleShot(300, answer)
 
@@ -83,6 +91,17 @@ def run(program: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def lay_pack(folders: Folders, torch: str) -> None:
+    """Lay an active GPU pack whose torch is this program."""
+    row = tiny_row(torch=version("torch").partition("+")[0])
+    module = folders.packs / row.folder / "torch"
+    module.mkdir(parents=True)
+    (module / "__init__.py").write_text(torch)
+    (module / "version.py").write_text(f"__version__ = '{row.torch}+cu130'\n")
+    write_pack(module.parent, row, 1000)
+    Packs(folders.packs).switch(row.folder)
+
+
 @pytest.fixture
 def start(qtbot: QtBot) -> Iterator[Callable[..., Application]]:
     opened: list[Application] = []
@@ -111,17 +130,19 @@ def find(widget: QWidget, kind: type, name: str):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends programs in another way")
-def test_a_killed_start_is_asked_about_and_a_safe_one_writes_nothing(
+def test_a_pack_that_ends_the_start_is_left_out_by_a_safe_one_which_writes_nothing(
     folders: Folders, tmp_path: Path
 ) -> None:
-    folders.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    folders.create()
+    lay_pack(folders, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n")
     folders.settings_file.write_text('strategy = "cpu fp32"\ntheme = "dark"\n')
     before = folders.settings_file.read_bytes()
-    assert run(_DIES).returncode == -signal.SIGKILL
+    assert run(_DIES).returncode == -signal.SIGSEGV
     assert StartNote(folders.data).found()
     model = write_tiny_pth(tmp_path / "rwkv7-g1d-tiny.pth", width=64)
     answer = run(_ASKED, "safe_yes", model)
-    assert answer.stdout.splitlines() == ["asked safe_start", "safe auto []", "through"]
+    asked = ["asked safe_start True", "safe auto []", "through"]
+    assert answer.stdout.splitlines() == asked, answer.stderr
     assert answer.returncode == 0, answer.stderr
     assert folders.settings_file.read_bytes() == before
     assert not StartNote(folders.data).found()
@@ -140,7 +161,7 @@ def test_as_usual_means_as_usual(folders: Folders) -> None:
     folders.settings_file.write_text('strategy = "cpu fp32"\n')
     StartNote(folders.data).write("rwkv7-g1d")
     answer = run(_ASKED, "safe_no")
-    asked = ["asked safe_start", "usual cpu fp32 []", "through"]
+    asked = ["asked safe_start False", "usual cpu fp32 []", "through"]
     assert answer.stdout.splitlines() == asked, answer.stderr
     assert "cpu fp32" in folders.settings_file.read_text()
 
