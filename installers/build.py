@@ -4,7 +4,7 @@
     python installers/build.py --target linux --out build/tree [--python DIR] [--version V]
         [--update-address URL --update-key HEX ...] [--no-archive]
 
-OUT/skein becomes a complete ROOT (ARCHITECTURE.md, "The installed tree"), and beside it
+OUT/skein becomes a complete ROOT (installers/README.md), and beside it
 skein-<version>-<target>.tar.xz is what updates download. Standard library only; needs pip in
 the Python that is copied, and on Linux strip (binutils) and patchelf.
 """

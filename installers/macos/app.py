@@ -47,7 +47,7 @@ class App:
 
     @property
     def root(self) -> Path:
-        """Return ROOT (ARCHITECTURE.md, "The installed tree")."""
+        """Return ROOT (installers/README.md)."""
         return self.contents / "Resources" / "skein"
 
     @property
