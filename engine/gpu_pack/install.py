@@ -4,7 +4,6 @@ Knows wheels, one folder and one index; not why this pack was chosen, nor what t
 """
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +12,7 @@ from pathlib import Path
 
 from engine.errors import DownloadFailed, PackFailed
 from engine.folders import Folders
-from engine.gpu_pack.default_index import default_address
-from engine.gpu_pack.index import IndexFile, PackageIndex
+from engine.gpu_pack.fetch import WheelFolder
 from engine.gpu_pack.overlay import FACTS
 from engine.gpu_pack.packs import (
     PARTIAL,
@@ -38,15 +36,12 @@ from engine.gpu_pack.wheel import (
 )
 from engine.hub import disk
 from engine.hub.access import go_online
-from engine.hub.failures import Passing
-from engine.hub.meter import DownloadProgress, Meter, on_top
-from engine.hub.partial import PartFile, Wanted
-from engine.hub.pump import Stopped, wait_for
-from engine.hub.receiver import PAUSES_S, Source, Watch, pause_after, receive, sha256_of
+from engine.hub.meter import DownloadProgress, Meter
+from engine.hub.pump import Stopped
+from engine.hub.receiver import PAUSES_S, Watch
 from engine.settings import Settings
 from engine.updates.stage import sync
 
-_TRIES_TO_ASK = 2
 _RENAME_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _FULL_HINT = "Free some space on that disk: a GPU pack needs a few gigabytes."
 _CLOSED_HINT = "Make that folder writable."
@@ -73,12 +68,12 @@ class PackInstall:
     ) -> None:
         self.row = row
         self.packs_folder = packs_folder
-        self._address = address or row.index
         self._margin_bytes = margin_bytes
         self._free_bytes = free_bytes or disk.free_bytes
-        self._pauses_s = tuple(pauses_s)
         self._self_test = tuple(self_test)
-        self._wheels = packs_folder / (row.folder + WHEELS)
+        self._wheels = WheelFolder(
+            packs_folder / (row.folder + WHEELS), row, address or row.index, pauses_s
+        )
 
     def run(self, progress: Callable[[DownloadProgress], None], stop: threading.Event) -> Pack:
         """Return the pack that the next start uses. Phases, in this order: looking, downloading,
@@ -101,7 +96,7 @@ class PackInstall:
     @property
     def received(self) -> int:
         """Bytes of wheels that earlier runs left here, of ``row.download_bytes``."""
-        return sum(self._received(wheel) for wheel in self.row.wheels)
+        return sum(self._wheels.received(wheel) for wheel in self.row.wheels)
 
     @property
     def needed_bytes(self) -> int:
@@ -111,8 +106,11 @@ class PackInstall:
 
     def discard(self) -> None:
         """Remove what was received (Cancel). Not while ``run`` is at work. Raises PackFailed."""
+        if not self.packs_folder.is_dir():
+            return
         with self._failures(), locked(self.packs_folder):
-            for folder in (self._wheels, *self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}")):
+            partial = self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}")
+            for folder in (self._wheels.folder, *partial):
                 if folder.exists():
                     delete_folder(folder)
 
@@ -122,9 +120,12 @@ class PackInstall:
         if before and not damaged:
             return self._switch(before.folder, before.folder, watch)
         wheels = [w for w in self.row.wheels if not before or w.file in damaged]
-        self._drop_others()
-        self._fetch(wheels, watch)
-        self._verify(wheels, watch)
+        for left in self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}"):  # of a kill
+            delete_folder(left)
+        self._wheels.begin()
+        self._check_space(wheels)
+        self._wheels.fetch(wheels, watch)
+        self._wheels.verify(wheels, watch)
         target = self._target()
         with self._partial(target) as partial:
             self._unpack(partial, wheels, before, watch)
@@ -142,120 +143,14 @@ class PackInstall:
                 return self.packs_folder / name
         raise PackFailed(f"{self.packs_folder} holds too many packs.", "Remove the GPU pack first.")
 
-    # --- the wheels come in
-
-    def _part(self, wheel: Wheel) -> PartFile:
-        return PartFile(self._wheels / wheel.file)
-
-    def _received(self, wheel: Wheel) -> int:
-        part = self._part(wheel)
-        return wheel.size_bytes if part.target.is_file() else min(part.received, wheel.size_bytes)
-
-    def _drop_others(self) -> None:
-        """Remove what a kill left, and what was received for an older table's row."""
-        for left in self.packs_folder.glob(f"{self.row.folder}*{PARTIAL}"):
-            delete_folder(left)
-        self._wheels.mkdir(exist_ok=True)
-        ours = tuple(wheel.file for wheel in self.row.wheels)
-        for path in self._wheels.iterdir():
-            if not path.name.startswith(ours):
-                path.unlink()
-
-    def _fetch(self, wheels: Sequence[Wheel], watch: Watch) -> None:
-        """Receive every wheel that is not whole yet, one after the other."""
-        total = sum(wheel.size_bytes for wheel in wheels)
-        watch.meter.show("looking", 0, 0)
-        self._check_space(wheels)
-        missing = [wheel for wheel in wheels if not self._part(wheel).target.is_file()]
-        index = self._index(watch.stop) if missing else None
-        places = {wheel.file: self._look(index, wheel, watch) for wheel in missing if index}
-        before = 0
-        for wheel in wheels:
-            if wheel.file in places and index is not None:
-                part = self._part(wheel)
-                part.begin(_wanted(wheel))
-                self._receive(part, wheel, index, places[wheel.file], before, total, watch)
-            before += wheel.size_bytes
-            watch.meter.show("downloading", before, total)
-
-    def _receive(
-        self,
-        part: PartFile,
-        wheel: Wheel,
-        index: PackageIndex,
-        place: IndexFile,
-        before: int,
-        total: int,
-        watch: Watch,
-    ) -> None:
-        meter = Meter(on_top(watch.meter, before, total, wheel.size_bytes))
-        source = Source(wheel.file, lambda at: index.web.read(place.address, at), self._pauses_s)
-        receive(source, part, wheel.size_bytes, Watch(meter, watch.stop))
-
     def _check_space(self, wheels: Sequence[Wheel]) -> None:
-        missing = sum(wheel.size_bytes - self._received(wheel) for wheel in wheels)
+        missing = sum(wheel.size_bytes - self._wheels.received(wheel) for wheel in wheels)
         share = sum(wheel.size_bytes for wheel in wheels) / max(1, self.row.download_bytes)
         needed = missing + round(self.row.installed_bytes * share)
         free = self._free_bytes(self.packs_folder)
         disk.require_space(
             "the GPU pack", self.packs_folder, needed, free, self._margin_bytes, _FULL_HINT
         )
-
-    def _index(self, stop: threading.Event) -> PackageIndex:
-        return PackageIndex(self._address or wait_for(default_address, stop))
-
-    def _look(self, index: PackageIndex, wheel: Wheel, watch: Watch) -> IndexFile:
-        """Return where the index has a wheel, by its name and, where it tells one, its hash."""
-        failures = 0
-        while True:
-            try:
-                files = wait_for(lambda: index.files(wheel.name), watch.stop)
-                break
-            except Passing as error:
-                failures += 1
-                pause_after(error, failures, self._pauses_s[:_TRIES_TO_ASK], watch.stop)
-        named = [file for file in files if file.file == wheel.file]
-        if not named:
-            raise PackFailed(
-                f"The index does not have {wheel.file}.",
-                "Choose another index in Settings, or update Skein.",
-                "missing",
-            )
-        if all(file.sha256 not in ("", wheel.sha256) for file in named):
-            raise PackFailed(
-                f"The index has another {wheel.file} than the one that Skein was made with.",
-                "Choose another index in Settings.",
-                "damaged",
-            )
-        return next(file for file in named if file.sha256 in ("", wheel.sha256))
-
-    def _verify(self, wheels: Sequence[Wheel], watch: Watch) -> None:
-        """Compare every wheel's SHA-256 with its pin; those that are wrong go, all at once."""
-        total = sum(wheel.size_bytes for wheel in wheels)
-        before, wrong = 0, ""
-        for wheel in wheels:
-            part = self._part(wheel)
-            path = part.target if part.target.is_file() else part.path
-
-            def show(report: DownloadProgress, before: int = before) -> None:
-                watch.meter.show("verifying", before + report.received, total)
-
-            if sha256_of(path, Watch(Meter(show), watch.stop)) != wheel.sha256:
-                wrong = wrong or wheel.file
-                path.unlink()
-                part.discard()
-            elif path != part.target:
-                part.finish()
-            before += wheel.size_bytes
-        if wrong:
-            raise PackFailed(
-                f"{wrong} arrived damaged: its SHA-256 is not the one that Skein was made with. "
-                "It was removed.",
-                _AGAIN_HINT,
-                "damaged",
-            )
-
-    # --- from wheels to a pack
 
     @contextmanager
     def _partial(self, target: Path) -> Iterator[Path]:
@@ -273,14 +168,14 @@ class PackInstall:
         self, partial: Path, wheels: Sequence[Wheel], before: Pack | None, watch: Watch
     ) -> None:
         """Fill a folder: new wheels are unpacked, sound ones of an earlier pack linked."""
-        sizes = [unpacked_bytes(self._part(wheel).target) for wheel in wheels]
+        sizes = [unpacked_bytes(self._wheels.path(wheel)) for wheel in wheels]
         done, left = 0, self.row.installed_bytes
         for wheel in wheels:
 
             def show(size_bytes: int, done: int = done) -> None:
                 watch.meter.show("unpacking", done + size_bytes, sum(sizes))
 
-            written = unpack(self._part(wheel).target, partial, left, show, watch.stop)
+            written = unpack(self._wheels.path(wheel), partial, left, show, watch.stop)
             done, left = done + written, left - written
         if before:
             self._take_over(before, partial, {wheel.file for wheel in wheels}, watch.stop)
@@ -308,7 +203,7 @@ class PackInstall:
             sync([path for path in folder.rglob("*") if path.is_file()])
             _rename(folder, target)
         Packs(self.packs_folder).switch(target.name)
-        shutil.rmtree(self._wheels, ignore_errors=True)
+        self._wheels.remove()
         watch.meter.show("switching", self.row.installed_bytes, self.row.installed_bytes)
         pack = read_pack(target)
         if pack is None:
@@ -339,10 +234,6 @@ def make_install(row: PackRow, folders: Folders, settings: Settings) -> PackInst
     except DownloadFailed as error:
         raise PackFailed(error.message, error.hint, error.kind) from error
     return PackInstall(row, folders.packs, settings.pack_index)
-
-
-def _wanted(wheel: Wheel) -> Wanted:
-    return Wanted(wheel.name, wheel.file, wheel.version, wheel.size_bytes, wheel.sha256)
 
 
 def _rename(folder: Path, target: Path) -> None:

@@ -199,6 +199,7 @@ def test_stop_pauses_in_every_phase(make: Make, phase: str, row: PackRow, packs_
 def test_cancel_removes_what_came(make: Make, server: IndexServer, packs_folder: Path):
     server.faults.cut_after, server.faults.cuts = 64 * 1024, 1
     install = make(pauses_s=())
+    install.discard()  # nothing is here yet
     failure(install)
     assert install.received
     install.discard()
