@@ -2,6 +2,8 @@
 """Makes Skein's setup for Windows of a finished tree: launchers, pictures, makensis.
 
     python installers/windows/nsis.py --root ROOT --out skein-0.1.0-windows-x86_64-setup.exe
+    python installers/windows/nsis.py --root ROOT --work DIR     # launchers alone, to be signed
+    python installers/windows/nsis.py --root ROOT --work DIR --out ...              # with these
 
 ROOT is what installers/build.py made on Windows. Needs makensis, a C compiler for Windows (see
 launchers.py) and, for the pictures, a Python with Qt: the tree's own where it runs, else this one.
@@ -58,6 +60,18 @@ def look_at(root: Path) -> Payload:
     return Payload(tree, version, sum(path.stat().st_size for path in files), longest)
 
 
+def make_launchers(payload: Payload, work: Path, qt_python: Path | None = None) -> None:
+    """Lay icon, pictures and launchers into ``work``, unless they are there (signed, by now).
+
+    qt_python: what draws the pictures. Raises BuildFailed.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    if not (work / "skein.ico").is_file():
+        _run([str(qt_python or sys.executable), str(HERE / "art.py"), str(work)])
+    if not (work / "skein.com").is_file():
+        build_launchers(work, payload.version)
+
+
 def make_setup(
     payload: Payload,
     out: Path,
@@ -70,15 +84,11 @@ def make_setup(
     """Write the setup to ``out``; ``work``: a folder for what is made on the way.
 
     qt_python: what draws the pictures. need_mb: free space that the setup asks for, if not what
-    was measured. fast: without compression. Raises BuildFailed.
+    was measured. fast: with little compression, for tests. Raises BuildFailed.
     """
     if shutil.which("makensis") is None:
         raise BuildFailed("makensis is missing: install NSIS 3 (Debian: nsis).")
-    work.mkdir(parents=True, exist_ok=True)
-    if not (work / "skein.ico").is_file():
-        _run([str(qt_python or sys.executable), str(HERE / "art.py"), str(work)])
-    if not (work / "skein.com").is_file():
-        build_launchers(work, payload.version)
+    make_launchers(payload, work, qt_python)
     measured_mb = payload.size_bytes // 2**20 + SPARE_MB
     values = {
         "TREE": payload.tree.resolve(),
@@ -111,18 +121,24 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="the setup; without it, launchers are made alone")
+    parser.add_argument("--work", type=Path, help="for launchers: made there, or taken from there")
     given = parser.parse_args(arguments)
+    if not (given.out or given.work):
+        parser.error("name --out, --work or both.")
     try:
         payload = look_at(given.root)
-        python = payload.tree / "python" / "python.exe"
-        with tempfile.TemporaryDirectory() as work:
-            qt_python = python if os.name == "nt" else None
-            make_setup(payload, given.out, Path(work), qt_python=qt_python)
+        qt_python = payload.tree / "python" / "python.exe" if os.name == "nt" else None
+        with tempfile.TemporaryDirectory() as folder:
+            work = given.work or Path(folder)
+            if given.out:
+                make_setup(payload, given.out, work, qt_python=qt_python)
+            else:
+                make_launchers(payload, work, qt_python)
     except BuildFailed as error:
         print(f"Not made. {error}", file=sys.stderr)
         return 2
-    print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
+    print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB" if given.out else given.work)
     return 0
 
 
