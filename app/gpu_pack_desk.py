@@ -136,6 +136,8 @@ class GpuPackDesk(QObject):
             self._window.say(self.tr("The GPU pack was removed"))
 
     def _tell_restart(self, message: str, hint: str) -> None:
+        if self._window.page == "settings" and self._page.section == "inference":
+            return  # there it is said, with the same button
         self._window.notices.offer(
             READY,
             message,

@@ -197,9 +197,10 @@ class GpuPackService(QObject):
         row = self.facts.row if self.facts is not None else None
         if row is None or self.busy or self._closed:
             return
-        self._stop, self._discards = threading.Event(), False
+        stop = self._stop = threading.Event()
+        self._discards = False
         values = self._settings.values
-        self._begin("running", lambda: self._fetch(row, values, self._stop))
+        self._begin("running", lambda: self._fetch(row, values, stop))
 
     def pause(self) -> None:
         """Stop and keep what was received."""
