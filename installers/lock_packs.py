@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed += 1
                 print(f"{row.name} {row.system}: {error}", file=sys.stderr)
         rows.append(row)
-    today = max(table.date, date.fromtimestamp(datetime.now(UTC).timestamp()).isoformat())
-    write_atomically(asked.table, dump_table(Table(today, tuple(rows))))
+    if tuple(rows) != table.rows:
+        today = max(table.date, datetime.now(UTC).date().isoformat())
+        write_atomically(asked.table, dump_table(Table(today, tuple(rows))))
     return 1 if failed else 0
 
 
