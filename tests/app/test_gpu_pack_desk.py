@@ -1,6 +1,8 @@
 """The GPU pack in the composed application: offered once, fetched, told, removed at a new start."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -8,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.application import Application, build
+from app.services.library import Machine, this_machine
 from engine.folders import Folders
 from engine.gpu_pack.install import PackInstall
 from engine.gpu_pack.table import PackRow
@@ -26,12 +29,21 @@ def index() -> Iterator[tuple[IndexServer, PackRow]]:
 
 @pytest.fixture
 def start(
-    qtbot: QtBot, folders: Folders, index: tuple[IndexServer, PackRow]
+    qtbot: QtBot,
+    folders: Folders,
+    index: tuple[IndexServer, PackRow],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Application]]:
     opened: list[Application] = []
     folders.create()
     # Neither the question about updates nor the news stand before what is looked at here.
     folders.settings_file.write_text('check_updates = "no"\n')
+
+    def computer(cache: Path, *, processor_only: bool = False) -> Machine:
+        found = replace(HERE, gpus=()) if processor_only else HERE
+        return replace(this_machine(cache), detect=lambda: found, measure=lambda known: known)
+
+    monkeypatch.setattr("app.application.this_machine", computer)
 
     def install(row: PackRow, folders: Folders, _settings: object) -> PackInstall:
         address = index[0].address
@@ -42,12 +54,7 @@ def start(
         opened.append(made)
         made.packs._rows, made.packs._make_install = (index[1],), install
         made.window.show()
-        qtbot.waitUntil(lambda: made.library.hardware is not None, timeout=TIMEOUT_MS)
         qtbot.waitUntil(lambda: made.packs.facts is not None, timeout=TIMEOUT_MS)
-        qtbot.waitUntil(lambda: not made.tasks.busy, timeout=TIMEOUT_MS)
-        made.library.hardware = HERE
-        with qtbot.waitSignal(made.packs.changed, timeout=TIMEOUT_MS):
-            made.library.hardware_changed.emit()
         return made
 
     yield begin
