@@ -36,7 +36,8 @@ def build() -> typer.Typer:
     """Return the command line with all its commands."""
     app = typer.Typer(
         name="skein",
-        help="RWKV-7 on your desktop. Without a command: the window.",
+        help="RWKV-7 on your desktop. Without a command: the window; with --safe: the window "
+        "without cards, GPU pack and your settings, when it does not start otherwise.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
