@@ -2,7 +2,7 @@
 ;
 ; installers/windows/nsis.py calls makensis with what is asked for below. The program goes into
 ; $INSTDIR\versions\<version>.partial first and gets its name when all of it is there: whatever
-; stops a setup, an older version stays as it was. See ARCHITECTURE.md, "The installed tree".
+; stops a setup, an older version stays as it was. See installers/README.md.
 ;
 ;   setup.exe /S [/D=C:\folder]   silent, with the reason on standard error when it is refused
 ;             /DESKTOP            with an icon on the desktop   /DOWNGRADE  over a newer version
@@ -10,10 +10,11 @@
 ;   Uninstall.exe /S [/WITH-DATA] silent; chats, models, states and settings stay without the word
 
 Target amd64-unicode
-SetCompressor /SOLID lzma
-SetCompressorDictSize 64
 !if "${FAST}" == "1"
-  SetCompress off
+  SetCompressor zlib
+!else
+  SetCompressor /SOLID lzma
+  SetCompressorDictSize 64
 !endif
 
 !include MUI2.nsh

@@ -31,10 +31,19 @@ static void ask_library(FILE *out) {
     fprintf(out, "library %d %s\n", version(), set());
 }
 
+static void hold_mutex(void) {
+    char name[100] = "";
+    FILE *const file = _wfopen(beside(L"mutex.txt"), L"rb");
+    if (!file) return;
+    if (fscanf(file, "%99s", name) == 1) CreateMutexA(NULL, FALSE, name);
+    fclose(file);
+}
+
 int wmain(int count, wchar_t **values) {
     GetModuleFileNameW(NULL, folder, 2048);
     wchar_t *const name = wcsrchr(folder, L'\\');
     *name = 0;
+    hold_mutex();
     FILE *const out = _wfopen(beside(L"..\\..\\..\\told.txt"), L"wb");
     put(out, name + 1);
     put(out, folder);

@@ -1,0 +1,1 @@
+"""The setup for Windows and its launchers, under wine."""
