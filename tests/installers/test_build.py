@@ -24,6 +24,7 @@ from installers.builder import (
     wheels,
 )
 from installers.builder.failure import BuildFailed
+from installers.builder.smoke import smoke
 from tests.installers.tree_kit import make_tree
 
 LINUX = target.Target("linux-x86_64")
@@ -257,6 +258,40 @@ def test_source_that_is_none_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def\n")
     with pytest.raises(BuildFailed, match="SyntaxError"):
         bytecode.compile_all(Path(sys.executable), tmp_path)
+
+
+def test_of_large_packages_only_what_was_loaded_keeps_byte_code(tmp_path: Path) -> None:
+    used = "torch/__pycache__/used.cpython-311.pyc"
+    idle = "torch/nn/__pycache__/idle.cpython-311.pyc"
+    small = "app/__pycache__/idle.cpython-311.pyc"
+    site = filled(tmp_path / "site", used, idle, small, "torch/nn/idle.py")
+    python = tmp_path / "python3"
+    python.write_text(f"#!/bin/sh\necho 'a word'\necho '[\"{site / used}\"]'\n", "utf-8")
+    python.chmod(0o755)
+    assert bytecode.keep_what_is_used(python, site) == len(idle)
+    assert names_in(site) == {used, small, "torch/nn/idle.py"}
+
+
+# -- the smoke test
+
+
+def test_a_step_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\n[ "$5" = window ] || { echo "no state" >&2; exit 3; }\n', "utf-8")
+    python.chmod(0o755)
+    with pytest.raises(BuildFailed, match=r"“answer” failed \(3\): no state"):
+        smoke(python)
+
+
+def test_nothing_of_the_builder_is_around_a_step(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/builder")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/builder")
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\necho $PYTHONPATH$LD_LIBRARY_PATH $SKEIN_HOME\n", "utf-8")
+    python.chmod(0o755)
+    lines = smoke(python)
+    assert [line.split(":")[0] for line in lines] == ["window", "answer", "resume"]
+    assert all("/builder" not in line and "skein smoke ü 中" in line for line in lines)
 
 
 # -- licences
