@@ -6,10 +6,17 @@ pack is fetched by a real process that is killed while it receives and while it 
 finished, tried out, damaged, repaired and removed; on a small disk (a tmpfs, where this user may
 mount one) it must end in a sentence. Prints what everything took. The card is the one thing that
 it does not need: the trial multiplies on the processor.
+
+``--cuda-wheels FOLDER`` takes the table's real wheels for CUDA (gigabytes) instead, which lie in
+that folder, and says at the end what the real trial says: without a card, that there is none.
+
+``--cuda-wheels FOLDER`` takes the table's real wheels for CUDA (gigabytes) instead, which lie in
+that folder, and says at the end what the real trial says: without a card, that there is none.
 """
 
 import argparse
 import hashlib
+import mmap
 import os
 import shutil
 import subprocess
@@ -20,14 +27,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from engine.errors import PackFailed
 from engine.folders import Folders
+from engine.gpu_pack.choice import this_system
 from engine.gpu_pack.install import PackInstall
 from engine.gpu_pack.packs import PARTIAL, Packs
-from engine.gpu_pack.table import PackRow, Wheel
-from engine.gpu_pack.trial import own_command
+from engine.gpu_pack.table import PackRow, Wheel, load_table
+from engine.gpu_pack.trial import own_command, try_pack
 from engine.gpu_pack.wheel import unpacked_bytes
 from engine.hub.disk import free_bytes
 from engine.hub.meter import DownloadProgress
@@ -43,6 +51,8 @@ def main() -> int:
     """Run all of it; raises AssertionError at the first thing that is wrong."""
     asked = _arguments()
     os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+    if asked.cuda_wheels:
+        return _cuda(asked.cuda_wheels)
     wheel = _wheel(asked.wheel)
     row = tiny_row(wheel, name="cpu", installed_bytes=unpacked_bytes(asked.wheel))
     print(f"{wheel.file}: {_mb(wheel.size_bytes)}, {_mb(row.installed_bytes)} unpacked")
@@ -55,6 +65,33 @@ def main() -> int:
     finally:
         shutil.rmtree(home)
     print("all well")
+    return 0
+
+
+def _cuda(wheels: Path) -> int:
+    """Install the table's pack for CUDA out of wheels that lie in a folder."""
+    row = next(row for row in load_table() if row.system == this_system() and row.pinned)
+    with tempfile.TemporaryDirectory() as home, IndexServer() as server:
+        folders = Folders.below(Path(home))
+        server.hashes = False
+        for wheel in row.wheels:
+            with (wheels / wheel.file).open("rb") as file:
+                server.repos.setdefault("index/wheels", {})[wheel.file] = cast(
+                    "bytes", mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                )
+        watch = _Watch()
+        install = PackInstall(row, folders.packs, server.address, self_test=ON_PROCESSOR)
+        pack = install.run(watch, NEVER)
+        print(f"{pack.folder.name}: {watch.told()}")
+        packs = Packs(folders.packs, [])
+        kinds = {path.suffix == ".pyc" for path in pack.folder.rglob("*")}
+        print(f"{_mb(packs.usage_bytes())} on the disk, the row says {_mb(row.installed_bytes)}")
+        assert kinds == {True, False}, "what the trial imported is compiled"
+        assert packs.damaged(watch, NEVER) == ()
+        try:
+            print("the real trial:", dict(try_pack(pack.folder, row, NEVER)))
+        except PackFailed as error:
+            print(f"the real trial: {error.message} {error.hint}")
     return 0
 
 
@@ -212,8 +249,9 @@ def _arguments() -> argparse.Namespace:
     found = sorted(Path("/opt/wheels").glob("torch-*.whl"))
     parser.add_argument("--wheel", type=Path, default=found[-1] if found else None)
     parser.add_argument("--tree", type=Path, help="a built tree's folder")
+    parser.add_argument("--cuda-wheels", type=Path, help="the folder with the table's wheels")
     asked = parser.parse_args()
-    if asked.wheel is None:
+    if asked.wheel is None and asked.cuda_wheels is None:
         parser.error("name a wheel of torch with --wheel")
     return asked
 
