@@ -245,7 +245,9 @@ class Application(QObject):
         self.library.set_strategy(self.models.strategy())
         if self.safe:
             tell_safe(self.window, self.settings, self.restart)
-        if files:
+        if files and not self.safe:
+            self.models.begin_with(files)
+        elif files:
             self.open_files(files)
         elif not self.safe:
             self.models.load_first()

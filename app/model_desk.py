@@ -66,6 +66,8 @@ class ModelDesk(QObject):
         self.loaded: LoadedModel | None = None
         self._last_notice = ""
         """What the backend said when it was loaded last: said again only when it changes."""
+        self._waits_for_kind = False
+        """Whether the files of the start are still looked at: one may be a model to load."""
         self._connect()
 
     def _connect(self) -> None:
@@ -90,6 +92,7 @@ class ModelDesk(QObject):
         if self._pages.chat.personas is not None:
             arrivals.states_given.connect(self._pages.chat.personas.offer)
         arrivals.refused.connect(self._window.show_failure)
+        arrivals.looked.connect(self._on_kind)
         self._library.hardware_changed.connect(self._show_hardware)
 
     # ---- what comes in --------------------------------------------------------------------
@@ -105,6 +108,7 @@ class ModelDesk(QObject):
 
     def _open_models(self, paths: Sequence[Path]) -> None:
         """List models where they are, and load the first one, if it is not the one in use."""
+        self._waits_for_kind = False
         self._pages.models.open_files(paths)
         in_use = self.loaded.info.path if self.loaded else None
         if paths[0] != in_use:  # to load it again would end the reply that it writes
@@ -128,6 +132,17 @@ class ModelDesk(QObject):
             self._settings.set("model_folders", (*known, str(path)))
 
     # ---- loading --------------------------------------------------------------------------
+
+    def begin_with(self, files: Sequence[Path]) -> None:
+        """Open the files of a start; where none of them is a model, load the first one as well."""
+        self._waits_for_kind = True
+        self.open_files(files)
+
+    def _on_kind(self, *_: object) -> None:
+        """What the start was given is a LoRA, a state, a folder or nothing of ours."""
+        if self._waits_for_kind:
+            self._waits_for_kind = False
+            self.load_first()
 
     def load_first(self) -> None:
         """Load the model of the last time, else the built-in one; nothing when none is wanted."""

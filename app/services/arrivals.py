@@ -27,6 +27,7 @@ class Arrivals(QObject):
     loras_given = Signal(object)  # list[Recognised]
     states_given = Signal(object)  # list[Recognised]
     refused = Signal(str, str)  # message, hint: of the first that is none of these
+    looked = Signal()  # all of what was taken is passed on, or waits for the list of models
 
     def __init__(self, tasks: Tasks, library: ModelLibrary, parent: QObject | None = None) -> None:
         """library: the models to one of which a LoRA or a state may belong."""
@@ -43,7 +44,7 @@ class Arrivals(QObject):
 
     def take(self, paths: Sequence[Path]) -> None:
         """Look at all of them; takes milliseconds for a file, longer for a large folder."""
-        held, models = list(paths), self._models()
+        held, models, known = list(paths), self._models(), self._models_known
 
         def look() -> "Found":
             from engine.recognition import recognise
@@ -51,7 +52,11 @@ class Arrivals(QObject):
             return tuple(recognise(path, models) for path in held)
 
         if held:
-            self._tasks.run_in_background(look, self._on_found)
+            self._tasks.run_in_background(look, lambda found: self._on_found(found, known))
+
+    @property
+    def _models_known(self) -> bool:
+        return self._library.scanned and not self._library.scanning
 
     def _models(self) -> "list[ModelInfo]":
         """Return the models on this computer, the one in use first."""
@@ -59,7 +64,8 @@ class Arrivals(QObject):
         here = [ready.local.info for ready in self._library.ready]
         return used + [info for info in here if info is not None and info not in used]
 
-    def _on_found(self, found: "Found") -> None:
+    def _on_found(self, found: "Found", known: bool) -> None:
+        """known: the models here were known when it was looked, which may be a moment ago."""
         by_kind: dict[str, list[Recognised]] = {}
         for one in found:
             by_kind.setdefault(one.kind, []).append(one)
@@ -71,16 +77,17 @@ class Arrivals(QObject):
         for one in by_kind.get("folder", []):
             self.folder_given.emit(one)
         for kind, signal in (("lora", self.loras_given), ("state", self.states_given)):
-            if ready := self._ready(by_kind.get(kind, [])):
+            if ready := self._ready(by_kind.get(kind, []), known):
                 signal.emit(ready)
+        self.looked.emit()
+        self._on_status()
 
-    def _ready(self, found: "list[Recognised]") -> "list[Recognised]":
+    def _ready(self, found: "list[Recognised]", known: bool) -> "list[Recognised]":
         """Return what can be offered now; the rest waits until the models here are known."""
-        known = self._library.scanned and not self._library.scanning
         self._waiting += [one.path for one in found if not (known or one.fitting)]
         return [one for one in found if known or one.fitting]
 
     def _on_status(self) -> None:
-        if self._waiting and self._library.scanned and not self._library.scanning:
+        if self._waiting and self._models_known:
             waiting, self._waiting = self._waiting, []
             self.take(waiting)

@@ -1,5 +1,7 @@
 """What is dropped on the real window: it runs, is offered, or is refused with its sentence."""
 
+import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
 from engine.checkpoint import inspect
+from engine.checkpoint.info import ModelInfo
 from engine.folders import Folders
 from engine.lora_use import LoraUse
 from engine.state import State
@@ -328,6 +331,50 @@ def test_a_lora_that_comes_before_the_models_are_known_waits(
     drive.wait_loaded()
     assert drive.app.loaded is not None
     assert len(drive.app.loaded.info.loras) == 1
+
+
+def test_a_state_that_is_looked_at_while_the_models_are_found_finds_its_model(
+    start: Start, model: Path, tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engine.recognition as recognition
+
+    shutil.copy(model, folders.models / model.name)
+    path = trained_state(tmp_path / "pirate.pth", model, "pth")
+    look, scanned = recognition.recognise, threading.Event()
+
+    def late(path: Path, models: Sequence[ModelInfo]) -> recognition.Recognised:
+        scanned.wait(10)
+        return look(path, models)
+
+    monkeypatch.setattr(recognition, "recognise", late)
+    drive = start(path)
+    drive.wait(lambda: drive.app.library.scanned)
+    scanned.set()
+    drive.wait(lambda: drive.shows("state_prompt"))
+    models = drive.find("state_model")
+    assert isinstance(models, QComboBox)
+    assert models.currentText() == "rwkv7-g1d-tiny"
+
+
+@pytest.mark.parametrize("kind", ["state", "something else", "another model"])
+def test_a_start_with_a_file_that_is_no_model_loads_the_last_one(
+    start: Start, model: Path, tmp_path: Path, folders: Folders, kind: str
+) -> None:
+    last = Path(shutil.copy(model, folders.models / model.name))
+    folders.settings_file.write_text(f'last_model = "{last.as_posix()}"\n')
+    if kind == "state":
+        path = trained_state(tmp_path / "pirate.pth", model, "pth")
+    elif kind == "another model":
+        path = Path(shutil.copy(model, tmp_path / "other.pth"))
+    else:
+        path = tmp_path / "x.skein"
+        path.write_text("x")
+    drive = start(path)
+    drive.wait_loaded()
+    assert drive.app.loaded is not None
+    assert drive.app.loaded.info.path == (path if kind == "another model" else last)
+    if kind == "something else":
+        assert "x.skein" in notice(drive)
 
 
 @pytest.mark.parametrize("form", STATE_FORMATS)
