@@ -148,6 +148,25 @@ def test_data_goes_only_when_it_is_asked_for_and_agreed(
     assert not data.exists()
 
 
+def test_data_elsewhere_is_ours_only_where_chats_are(packed: dict[str, Path], home: Path) -> None:
+    run_installer(packed["0.1.0"], home)
+    script = home / ".local" / "opt" / "skein" / "uninstall"
+    (home / "data").mkdir()
+    (home / "data" / "taxes.txt").write_text("mine")
+    answer = run_installer(script, home, "--with-data", "--yes", SKEIN_HOME=str(home))
+    assert answer.returncode == 0
+    assert (home / "data" / "taxes.txt").read_text() == "mine"
+
+
+def test_an_update_removes_the_version_before_the_last(packed: dict[str, Path], home: Path) -> None:
+    run_installer(packed["0.1.0"], home)
+    versions = home / ".local" / "opt" / "skein" / "versions"
+    for name in ("0.0.9", "0.3.0.partial"):
+        (versions / name).mkdir()
+    run_installer(packed["0.2.0"], home)
+    assert {p.name for p in versions.iterdir()} == {"0.1.0", "0.2.0", "0.3.0.partial"}
+
+
 def test_files_that_are_not_ours_stay(packed: dict[str, Path], home: Path) -> None:
     own = home / ".local" / "bin" / "skein"
     own.parent.mkdir(parents=True)

@@ -303,10 +303,14 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _prune(places: Places) -> None:
-    """Remove versions that nobody starts any more: not current, previous, next, nor running."""
+    """Remove versions that nobody starts any more: not current, previous, next, nor running.
+
+    What a running program is fetching (.partial) is its own matter.
+    """
     kept = {line_of(places.root / name) for name in ("current", "previous", "next")}
     for folder in places.versions.iterdir():
-        if folder.name not in kept and not folder.name.startswith(".") and not running(folder):
+        ours = not folder.name.startswith(".") and not folder.name.endswith(".partial")
+        if ours and folder.name not in kept and not running(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -42,6 +42,8 @@ class Places:
         if own := os.environ.get("SKEIN_HOME"):
             home_of_data = Path(own).expanduser().absolute()
             data = tuple(home_of_data / name for name in ("data", "config", "cache", "logs"))
+            if not (data[0] / "chats.sqlite3").is_file():
+                data = ()  # a folder with such names that Skein did not make: not ours to delete
         return cls(
             (root or local / "opt" / "skein").absolute(),
             share,
