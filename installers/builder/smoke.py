@@ -27,7 +27,7 @@ def _step(python: Path, step: str, folder: Path) -> str:
     environ = {name: os.environ[name] for name in kept if name in os.environ}
     environ |= {"PATH": os.defpath, "HOME": str(folder), "SKEIN_HOME": str(folder / "home")}
     environ |= {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8"}
-    command = [str(python), "-I", "-X", "utf8", str(_PROGRAM), step, str(folder)]
+    command = [str(python), "-I", "-B", "-X", "utf8", str(_PROGRAM), step, str(folder)]
     try:
         answer = subprocess.run(
             command, env=environ, cwd=folder, capture_output=True, text=True, timeout=_LIMIT_S,

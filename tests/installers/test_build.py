@@ -277,7 +277,7 @@ def test_of_large_packages_only_what_was_loaded_keeps_byte_code(tmp_path: Path) 
 
 def test_a_step_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
     python = tmp_path / "python3"
-    python.write_text('#!/bin/sh\n[ "$5" = window ] || { echo "no state" >&2; exit 3; }\n', "utf-8")
+    python.write_text('#!/bin/sh\n[ "$6" = window ] || { echo "no state" >&2; exit 3; }\n', "utf-8")
     python.chmod(0o755)
     with pytest.raises(BuildFailed, match=r"“answer” failed \(3\): no state"):
         smoke(python)
