@@ -84,8 +84,8 @@ def _require_all(python: Path, outside: Iterable[Path]) -> None:
 
 def _folders() -> Iterable[Path]:
     """Where Windows, and Visual Studio where there is one, keep them."""
-    yield Path(os.environ.get("SystemRoot", "C:\\Windows")) / "System32"
-    redistributable = os.environ.get("VCToolsRedistDir")
+    yield Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32"
+    redistributable = os.environ.get("VCTOOLSREDISTDIR")
     if redistributable:
         yield from (Path(redistributable) / "x64").glob("Microsoft.VC*")
 

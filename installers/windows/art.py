@@ -9,8 +9,15 @@ import struct
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QRectF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QLinearGradient, QPainter
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QImage,
+    QImageWriter,
+    QLinearGradient,
+    QPainter,
+)
 from PySide6.QtSvg import QSvgRenderer
 
 ICON = Path(__file__).parents[2] / "resources" / "icons" / "skein.svg"
@@ -79,7 +86,7 @@ def _bitmap(image: QImage) -> bytes:
 def _png(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"PNG")).write(image)
     return bytes(buffer.data().data())
 
 
@@ -90,7 +97,7 @@ def main(folder: Path) -> None:
     (folder / "skein.ico").write_bytes(icon_file([draw_icon(size) for size in SIZES]))
     for name, image in (("side.bmp", draw_side()), ("header.bmp", draw_header())):
         whole = image.convertToFormat(QImage.Format.Format_RGB888)
-        if not whole.save(str(folder / name), "BMP"):
+        if not whole.save(str(folder / name)):
             raise OSError(f"{folder / name} could not be written")
     del application
 

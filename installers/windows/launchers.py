@@ -66,7 +66,9 @@ def _resources(tools: Tools, work: Path, version: str) -> Path:
     if tools.visual:
         out = work / "launcher.res"
         switches = [part for value in values for part in ("/d", value.replace('"', '\\"'))]
-        _run([tools.resources, *switches, "/i", str(work), "/fo", str(out), _at("launcher.rc")], work)
+        _run(
+            [tools.resources, *switches, "/i", str(work), "/fo", str(out), _at("launcher.rc")], work
+        )
         return out
     out = work / "launcher.res.o"
     switches = [f"-D{value}".replace('"', '\\"') for value in values]

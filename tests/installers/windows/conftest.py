@@ -18,9 +18,9 @@ from tests.installers.windows.kit import Wine, compile_stand_ins, make_root
 _COMPILER = (f"{CROSS}gcc", f"{CROSS}windres")
 TOOLS = {
     "test_runtime.py": _COMPILER,
+    "test_command.py": (*_COMPILER, "makensis"),
     "test_launcher.py": (*_COMPILER, "wine"),
     "test_setup.py": (*_COMPILER, "wine", "makensis"),
-    "test_command.py": (*_COMPILER, "makensis"),
 }
 MISSING = {
     name: [tool for tool in tools if shutil.which(tool) is None] for name, tools in TOOLS.items()

@@ -62,9 +62,8 @@ class Wine:
         plain = Path("/usr/lib/wine/wine64")  # Debian's "wine" is a script with advice to give
         command = [str(plain) if plain.is_file() else "wine", str(program), *arguments]
         nothing = subprocess.DEVNULL
-        return subprocess.Popen(
-            command, env=self._environ(), **{"stdout": nothing, "stderr": nothing, **how}
-        )
+        streams: dict[str, Any] = {"stdout": nothing, "stderr": nothing, **how}
+        return subprocess.Popen[bytes](command, env=self._environ(), **streams)
 
     def run(self, program: Path | str, *arguments: str, **how: Any) -> tuple[int, str]:
         """Run a program to its end; return its exit code and what it said on standard error."""
@@ -86,8 +85,9 @@ class Wine:
         }
 
     def install(self, setup: Path, folder: str, *switches: str, **how: Any) -> tuple[int, str]:
-        """Run a setup silently for C:\\``folder``: its last word, and never in quotes."""
-        return self.run(setup, "/S", *switches, *f"/D=C:\\{folder}".split(" "), **how)
+        """Run a setup silently for a folder (of C:, unless it names a drive)."""
+        place = folder if ":" in folder else f"C:\\{folder}"
+        return self.run(setup, "/S", *switches, *f"/D={place}".split(" "), **how)  # never quoted
 
     def uninstall(self, folder: str, *switches: str) -> tuple[int, str]:
         """Run an uninstaller silently and in place, so that its end can be waited for."""
