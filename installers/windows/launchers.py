@@ -62,18 +62,19 @@ def build_launchers(work: Path, version: str, tools: Tools | None = None) -> Non
 
 
 def _resources(tools: Tools, work: Path, version: str) -> Path:
-    values = (f'SKEIN_VERSION="{version}"', f"SKEIN_NUMBERS={numbers(version).replace('.', ',')}")
+    """Compile icon, manifest and version. The latter in a header: quotes survive no two shells."""
+    (work / "version.h").write_text(
+        f'#define SKEIN_VERSION "{version}"\n'
+        f"#define SKEIN_NUMBERS {numbers(version).replace('.', ',')}\n"
+    )
     if tools.visual:
         out = work / "launcher.res"
-        switches = [part for value in values for part in ("/d", value.replace('"', '\\"'))]
-        _run(
-            [tools.resources, *switches, "/i", str(work), "/fo", str(out), _at("launcher.rc")], work
-        )
+        folders = ["/i", str(work), "/i", str(HERE)]
+        _run([tools.resources, *folders, "/fo", str(out), _at("launcher.rc")], work)
         return out
     out = work / "launcher.res.o"
-    switches = [f"-D{value}".replace('"', '\\"') for value in values]
-    _run([tools.resources, *switches, "-I", str(work), "-I", str(HERE), _at("launcher.rc"),
-          "-O", "coff", "-o", str(out)], work)  # fmt: skip
+    folders = ["-I", str(work), "-I", str(HERE)]
+    _run([tools.resources, *folders, _at("launcher.rc"), "-O", "coff", "-o", str(out)], work)
     return out
 
 

@@ -53,9 +53,12 @@ class Wine:
         """The folder of the Start menu."""
         return self.local.parent / "Roaming/Microsoft/Windows/Start Menu/Programs"
 
-    def start(self, program: Path | str, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, program: Path | str, *arguments: str, screen: str = "", **how: Any
+    ) -> subprocess.Popen[bytes]:
         """Start a program; blanks in ``arguments`` become quotes, as Windows wants it.
 
+        screen: the DISPLAY for its windows; without one they are seen by nobody.
         Nothing that it says is kept, unless ``how`` names a file: wine's own services inherit what
         a program writes to, and would hold a pipe open for as long as any program runs.
         """
@@ -63,7 +66,8 @@ class Wine:
         command = [str(plain) if plain.is_file() else "wine", str(program), *arguments]
         nothing = subprocess.DEVNULL
         streams: dict[str, Any] = {"stdout": nothing, "stderr": nothing, **how}
-        return subprocess.Popen[bytes](command, env=self._environ(), **streams)
+        environ = {**self._environ(), **({"DISPLAY": screen} if screen else {})}
+        return subprocess.Popen[bytes](command, env=environ, **streams)
 
     def run(self, program: Path | str, *arguments: str, **how: Any) -> tuple[int, str]:
         """Run a program to its end; return its exit code and what it said on standard error."""
