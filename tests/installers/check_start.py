@@ -3,8 +3,9 @@
 
     xvfb-run -a python3 tests/installers/check_start.py COMMAND [ARGUMENT ...]
 
-With a home folder of its own. Ready is what the settings say: they name the model once it is
-loaded. Works wherever Python does, of whatever version is there; ends what it started.
+With a home folder of its own. Ready is when the note of a start that is under way is gone
+(app/safe_start.py) and the log has no error. Works wherever Python does, of whatever version is
+there; ends what it started.
 """
 
 import os
@@ -30,7 +31,7 @@ def main():
         began = time.time()
         process = subprocess.Popen(command, env=environ)
         try:
-            problem = wait(process, Path(home, "config", "settings.toml"), began + LIMIT_S)
+            problem = wait(process, Path(home), began + LIMIT_S)
         finally:
             end(process)
         if problem:
@@ -42,15 +43,23 @@ def main():
     return 0
 
 
-def wait(process, settings, until):
-    """Return "" when the settings name a model, else what happened instead."""
+def wait(process, home, until):
+    """Return "" when the window stands and a model is loaded, else what happened instead."""
+    note, was_there = home / "data" / "starting", False
     while time.time() < until:
-        if settings.exists() and "gosling" in settings.read_text("utf-8"):
-            return ""
-        if process.poll():
+        was_there = was_there or note.exists()
+        if was_there and not note.exists():
+            return failures(home / "logs" / "skein.log")
+        if process.poll() is not None:
             return f"Skein ended with {process.returncode} before it was ready."
-        time.sleep(0.1)
+        time.sleep(0.01)
     return f"Not ready after {LIMIT_S} s."
+
+
+def failures(log):
+    """Return what the log has of errors."""
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    return "\n".join(line for line in lines if " ERROR " in line or " CRITICAL " in line)
 
 
 def end(process):

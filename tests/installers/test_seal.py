@@ -58,8 +58,9 @@ def test_a_start_is_waited_for_and_an_early_end_is_told(tmp_path: Path):
     """check_start.py against programs that do what Skein does, and that do not."""
     ready = tmp_path / "ready"
     ready.write_text(
-        '#!/bin/sh\nmkdir -p "$SKEIN_HOME/config"\n'
-        'echo \'model = "gosling.pth"\' >"$SKEIN_HOME/config/settings.toml"\nexec sleep 60\n'
+        '#!/bin/sh\nmkdir -p "$SKEIN_HOME/data" "$SKEIN_HOME/logs"\n: >"$SKEIN_HOME/data/starting"\n'
+        'sleep 0.1\n[ -z "$WORDS" ] || echo "$WORDS" >"$SKEIN_HOME/logs/skein.log"\n'
+        'rm "$SKEIN_HOME/data/starting"\nexec sleep 60\n'
     )
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 134\n")
@@ -68,6 +69,9 @@ def test_a_start_is_waited_for_and_an_early_end_is_told(tmp_path: Path):
     check = [sys.executable, str(Path(__file__).with_name("check_start.py"))]
     answer = subprocess.run([*check, ready], capture_output=True, text=True, check=False)
     assert (answer.returncode, answer.stdout[:11]) == (0, "ready after")
+    wrong = {**os.environ, "WORDS": "2026-11-24 ERROR app: no model"}
+    answer = subprocess.run([*check, ready], capture_output=True, text=True, env=wrong, check=False)
+    assert (answer.returncode, answer.stderr.strip()[:30]) == (1, "2026-11-24 ERROR app: no model")
     answer = subprocess.run([*check, broken], capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert "ended with 134" in answer.stderr
