@@ -58,7 +58,8 @@ def test_a_start_is_waited_for_and_an_early_end_is_told(tmp_path: Path):
     """check_start.py against programs that do what Skein does, and that do not."""
     ready = tmp_path / "ready"
     ready.write_text(
-        '#!/bin/sh\nmkdir -p "$SKEIN_HOME/data" "$SKEIN_HOME/logs"\n: >"$SKEIN_HOME/data/starting"\n'
+        '#!/bin/sh\nmkdir -p "$SKEIN_HOME/data" "$SKEIN_HOME/logs"\n'
+        ': >"$SKEIN_HOME/data/starting"\n'
         'sleep 0.1\n[ -z "$WORDS" ] || echo "$WORDS" >"$SKEIN_HOME/logs/skein.log"\n'
         'rm "$SKEIN_HOME/data/starting"\nexec sleep 60\n'
     )
