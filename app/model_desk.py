@@ -149,8 +149,15 @@ class ModelDesk(QObject):
         if not self._settings.get("load_last_model"):
             return
         last = Path(self._settings.get("last_model"))
-        if wanted := last if last.exists() and last.name else self.built_in:
+        if wanted := last if self._is_there(last) else self.built_in:
             self.load(wanted)
+
+    def _is_there(self, last: Path) -> bool:
+        """Whether that is still the model to load; the built-in one of another version is not."""
+        own = self.built_in
+        return (
+            bool(last.name) and last.exists() and (own is None or own.parts[-4:] != last.parts[-4:])
+        )
 
     def load(self, path: Path, strategy: str = "") -> None:
         """Load a model with a strategy, or with that of the settings."""
@@ -182,10 +189,8 @@ class ModelDesk(QObject):
 
     def _on_ready(self, model: LoadedModel) -> None:
         path = model.info.path
-        # Not resolved: in the hub's cache a file's own name says nothing. The built-in model lies
-        # elsewhere in every version of Skein; it is what is loaded where nothing is named.
-        is_own = path != self.built_in
-        self._settings.set("last_model", str(path.absolute()) if is_own else "")
+        # Not resolved: in the hub's cache a file's own name says nothing.
+        self._settings.set("last_model", str(path.absolute()))
         self._set_loaded(model)
         self._pages.chat.show_loaded(model)
         self._miss_cpu_engine(model)

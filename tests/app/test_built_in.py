@@ -158,6 +158,17 @@ def test_the_model_of_the_last_time_goes_before_it(
     wait(lambda: loaded(second) == gosling)
 
 
+def test_that_of_the_version_before_is_not_taken_for_another_model(
+    start: Start, wait: Wait, gosling: Path, folders: Folders, tmp_path: Path
+):
+    before = tmp_path.joinpath("0.0.9", *gosling.parts[-4:])
+    before.parent.mkdir(parents=True)
+    before.write_bytes(b"no longer read")
+    folders.settings_file.write_text(f'last_model = "{before.as_posix()}"\n')
+    application = start()
+    wait(lambda: loaded(application) == gosling)
+
+
 def test_a_file_that_is_opened_goes_before_it(start: Start, wait: Wait, model: Path):
     application = start(model)
     wait(lambda: loaded(application) == model)
