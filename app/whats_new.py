@@ -1,10 +1,9 @@
-"""What is new in which version, for people: ``resources/whats_new.json``.
+"""What is new in which version, for people: ``resources/whats_new/<language>.md``.
 
-By version and language ("en", "zh", "ja") one text in Markdown; the signed feed of a release takes
-its notes from there, too. Knows the file and versions, no window.
+Each version has a section below a heading of the second level, the newest first. Knows files and
+versions, no window.
 """
 
-import json
 import logging
 import re
 from importlib import resources
@@ -14,6 +13,7 @@ from engine.manifest import version_key
 log = logging.getLogger(__name__)
 _BEGINS = re.compile(r"\s*([-*+>|#]|\d+[.)] |```|$)")
 """A line that does not go on with the paragraph before it."""
+_HEADING = re.compile(r"^## +(\S+) *$", re.MULTILINE)
 
 
 def notes_between(before: str, now: str, language: str) -> str:
@@ -23,9 +23,10 @@ def notes_between(before: str, now: str, language: str) -> str:
     """
     since = _key(before)
     found = []
-    for version, texts in _notes().items():
-        if since < _key(version) <= _key(now):
-            found.append((version, texts.get(language[:2].lower()) or texts.get("en", "")))
+    for version, text in _sections(_text(language)):
+        key = _key(version)
+        if since < key <= _key(now):
+            found.append((version, text))
     if len(found) == 1:  # the heading over it says which version that is
         return found[0][1]
     return "\n\n".join(f"## {version}\n\n{text}" for version, text in found)
@@ -53,12 +54,17 @@ def _key(version: str) -> tuple[tuple[int, ...], str, int]:
         return (), "", 0
 
 
-def _notes() -> dict[str, dict[str, str]]:
-    """Return Markdown by version, the newest first, and language."""
-    try:
-        text = resources.files("resources").joinpath("whats_new.json").read_text("utf-8")
-        found: dict[str, dict[str, str]] = json.loads(text)
-        return dict(sorted(found.items(), key=lambda item: _key(item[0]), reverse=True))
-    except (OSError, ValueError):
-        log.exception("resources/whats_new.json cannot be read")
-        return {}
+def _sections(text: str) -> list[tuple[str, str]]:
+    """Return (version, Markdown) in the order of the file."""
+    parts = _HEADING.split(text)[1:]
+    return [(parts[i], parts[i + 1].strip()) for i in range(0, len(parts), 2)]
+
+
+def _text(language: str) -> str:
+    folder = resources.files("resources").joinpath("whats_new")
+    for name in (language[:2].lower(), "en"):
+        file = folder.joinpath(f"{name}.md")
+        if name and file.is_file():
+            return file.read_text(encoding="utf-8")
+    log.warning("resources/whats_new has no notes")
+    return ""
