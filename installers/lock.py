@@ -22,9 +22,9 @@ sys.path.insert(0, str(PROJECT))
 
 from installers.builder.failure import BuildFailed  # noqa: E402
 from installers.builder.target import NAMES, Target  # noqa: E402
+from installers.builder.wheels import UNPINNED  # noqa: E402
 
 TORCH = "2.13.0"
-UNPINNED = "# not pinned: torch"
 
 _PLATFORMS = {
     "linux-x86_64": "x86_64-manylinux_2_34",

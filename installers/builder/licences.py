@@ -95,25 +95,30 @@ def _copy(name: str, version: str, licence: str, texts: list[Path], folder: Path
 
 
 def _of_system_libraries(copied: Iterable[Path], folder: Path) -> list[Licensed]:
-    """Return an entry for each Debian package that libraries were copied from."""
+    """Return an entry for each of the system's packages that libraries were copied from."""
     owners: dict[str, list[str]] = {}
     for path in copied:
         owners.setdefault(_owner(path), []).append(path.name)
     found = []
     for owner, names in sorted(owners.items()):
-        text = Path("/usr/share/doc", owner, "copyright")
+        texts = [Path("/usr/share/doc", owner, "copyright")]  # Debian
+        texts += sorted(Path("/usr/share/licenses", owner).glob("*"))  # Fedora and its like
         title = f"{owner} ({', '.join(sorted(names))})"
-        found.append(_copy(owner, "", "see its text", [text], folder))
-        found[-1] = Licensed(title, "", "see its text", found[-1].files)
+        placed = _copy(owner, "", "see its text", texts, folder).files
+        found.append(Licensed(title, "", "see its text", placed))
     return found
 
 
 def _owner(path: Path) -> str:
-    """Return the Debian package a library is from; its own name where dpkg does not know."""
-    if shutil.which("dpkg") is None:
-        return path.name
-    for place in (path, Path("/", *path.parts[2:])):  # /usr/lib and /lib are one folder
-        asked = ["dpkg", "-S", str(place)]
+    """Return the package a library is from; its own name where neither dpkg nor rpm knows."""
+    merged = Path("/", *path.parts[2:])  # /usr/lib and /lib are one folder
+    for asked in (
+        ["dpkg", "-S", str(path)],
+        ["dpkg", "-S", str(merged)],
+        ["rpm", "-q", "--queryformat", "%{NAME}:", "-f", str(path)],
+    ):
+        if shutil.which(asked[0]) is None:
+            continue
         answer = subprocess.run(asked, capture_output=True, text=True, check=False)
         if answer.returncode == 0:
             return answer.stdout.split(":")[0]

@@ -13,6 +13,9 @@ from pathlib import Path
 from installers.builder.failure import BuildFailed
 
 PROJECT = Path(__file__).parents[2]
+UNPINNED = "# not pinned: torch"
+"""How a lock says that the index that was asked did not have torch's build for processors."""
+
 # Quiet twice: not a line about each index without a package.
 _QUIET = ("-qq", "--disable-pip-version-check", "--no-input")
 
@@ -36,6 +39,8 @@ def install(python: Path, tree_python: Path, lock: Path, wheel: Path) -> None:
     """Install the locked packages, each with its SHA-256, and the project into a tree's Python."""
     if not lock.is_file():
         raise BuildFailed(f"{lock} is missing: run installers/lock.py.")
+    if UNPINNED in lock.read_text("utf-8"):
+        raise BuildFailed(f"{lock} has no torch: run installers/lock.py with --torch-index.")
     into = ("--python", str(tree_python))
     plain = ("--no-deps", "--no-compile", "--no-warn-script-location", "--only-binary", ":all:")
     _pip(python, *into, "install", *plain, "--require-hashes", "-r", str(lock))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from installers.builder import system_libraries
+from installers.builder import licences, system_libraries
 from installers.builder.elf import elf_files, newest_glibc, read_elf
 from installers.builder.failure import BuildFailed
 from installers.builder.strip import strip
@@ -103,6 +103,17 @@ def test_a_library_that_nobody_has_stops_the_build(compiled: Path, tmp_path: Pat
     subprocess.run(["patchelf", "--replace-needed", *needed, library], check=True)
     with pytest.raises(BuildFailed, match=r"libown.so needs libnobody.so.1"):
         system_libraries.copy_libraries(tmp_path)
+
+
+def test_the_licence_of_a_copied_library_is_found(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    lzma = system_libraries._known_to_loader()["liblzma.so.5"]
+    stray = tmp_path / "libstray.so.1"
+    assert licences.gather(tmp_path, site, tmp_path, [lzma, stray])[0] == "CPython"
+    index = (tmp_path / "licences/INDEX.txt").read_text("utf-8")
+    assert f"({lzma.name}): see its text\n    " in index
+    assert "libstray.so.1 (libstray.so.1): see its text\n" in index
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])

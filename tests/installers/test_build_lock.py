@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from installers import lock
+from installers.builder import wheels
+from installers.builder.failure import BuildFailed
 from installers.builder.target import NAMES, Target
 
 PROJECT = Path(lock.__file__).parents[1]
@@ -49,6 +51,16 @@ def test_another_build_of_torch_is_not_pinned(name: str, block: str, is_pinned: 
     made = lock.with_cpu_torch(block, Target(name))
     assert (made == block) is is_pinned
     assert is_pinned or (made.startswith(lock.UNPINNED) and "--torch-index" in made)
+
+
+@pytest.mark.parametrize("text", [None, f"a==1\n{lock.UNPINNED}==2.13.0+cpu: ..\n"])
+def test_a_lock_without_torch_is_not_installed(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "linux-aarch64.txt"
+    if text is not None:
+        path.write_text(text, "utf-8")
+    python = Path(sys.executable)
+    with pytest.raises(BuildFailed, match=r"linux-aarch64\.txt .*installers/lock\.py"):
+        wheels.install(python, python, path, tmp_path / "skein.whl")
 
 
 def test_blocks_are_cut_at_names() -> None:
