@@ -52,7 +52,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("tree", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "check_update_window")
+    parser.add_argument(
+        "--out", type=Path, default=Path(tempfile.gettempdir()) / "check_update_window"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ünï 中 ") as name:
