@@ -10,11 +10,11 @@ struct Avx512Vnni : Avx512Base {
     static constexpr bool kBf16Dot = true;
     static constexpr int kBias = 128;
 
-    static __m512bh bf16_pairs(const void* p) { return reinterpret_cast<__m512bh>(bytes(p)); }
+    static __m512bh bf16_pairs(const void* p) { return as<__m512bh>(bytes(p)); }
     static __m512bh bf16_pair(const uint16_t* p) {
         int32_t pair;
         std::memcpy(&pair, p, 4);
-        return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+        return as<__m512bh>(_mm512_set1_epi32(pair));
     }
     // a += 16 x 2 weights times two of x's upper parts, b the same with the lower.
     static void dot_bf16(F& a, F& b, const uint16_t* w, const uint16_t* high,
@@ -25,12 +25,12 @@ struct Avx512Vnni : Avx512Base {
     }
     static void split_bf16(const float* x, uint16_t* high, uint16_t* low) {
         const F all = load(x);
-        const __m256i upper = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(all));
+        const __m256i upper = as<__m256i>(_mm512_cvtneps_pbh(all));
         const F rest = sub(all, _mm512_castsi512_ps(
                                     _mm512_slli_epi32(_mm512_cvtepu16_epi32(upper), 16)));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(high), upper);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(low),
-                            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(rest)));
+                            as<__m256i>(_mm512_cvtneps_pbh(rest)));
     }
     static void dot_both(Sums& a, Sums& b, const uint8_t* w, int32_t x, int32_t y) {
         const __m512i weights = bytes(w);

@@ -7,6 +7,14 @@
 namespace skn {
 
 struct Avx512Base : skein::Avx512Lanes {
+    // The same bits as another type of vector: not all compilers cast one to the other.
+    template <class To, class From>
+    static To as(From from) {
+        static_assert(sizeof(To) == sizeof(From), "vectors of one size");
+        To to;
+        std::memcpy(&to, &from, sizeof to);
+        return to;
+    }
     static __m512i bytes(const void* p) { return _mm512_loadu_si512(p); }
     static F half(const uint16_t* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
