@@ -5,7 +5,7 @@
 #     sudo bash tests/installers/check_linux.sh DEB RUN WORK     (root: chroot, mount; some minutes)
 #
 # Needs debootstrap, Xvfb, xdotool, ImageMagick's import, and a network for apt. DEB or RUN may be
-# "-": left out. WORK keeps the bare system for the next time.
+# "-": left out. WORK keeps the bare system for the next time; SUITE=trixie takes another one.
 # shellcheck disable=SC2016,SC2317 # programs for another shell; functions that a trap or check calls
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -14,7 +14,7 @@ deb=$1 run=$2
 mkdir -p "$3"
 work=$(cd "$3" && pwd)
 display=:77
-suite=bookworm
+suite=${SUITE:-bookworm}
 user=gans
 failed=0
 
@@ -50,9 +50,10 @@ fresh() { # name: a system with nothing in it, at $root
   leave
   root=$work/$1
   rm -rf --one-file-system "$root"
-  [ -d "$work/base" ] || debootstrap --variant=minbase $suite "$work/base.part" >"$work/debootstrap.log"
-  [ -d "$work/base" ] || mv "$work/base.part" "$work/base"
-  cp -a "$work/base" "$root"
+  local base=$work/$suite
+  [ -d "$base" ] || debootstrap --variant=minbase "$suite" "$base.part" >"$work/debootstrap.log"
+  [ -d "$base" ] || mv "$base.part" "$base"
+  cp -a "$base" "$root"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   mount -t proc proc "$root/proc" && mounted+=("$root/proc")
   mkdir -p "$root/dev/shm"
@@ -61,7 +62,7 @@ fresh() { # name: a system with nothing in it, at $root
   in_root apt-get update -qq
 }
 packages() { in_root dpkg-query -W -f '${Package}\n' | wc -l; }
-megabytes() { du -sm --apparent-size "$1" | cut -f1; }
+megabytes() { find "$1" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f", s / 1e6 }'; }
 
 picture() { import -display $display -window root "$work/$1.png" && say "      picture: $work/$1.png"; }
 window() { xdotool search --onlyvisible --class Skein 2>/dev/null | head -n 1; }
