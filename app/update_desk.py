@@ -51,6 +51,7 @@ class UpdateDesk(QObject):
         self._settings, self._updates, self._restart = settings, updates, restart
         self._safe = safe
         self._panel: NotesPanel | None = None
+        self._fetching = self.tr("Fetching Skein…")
         self._told = updates.stand.status
         here = updates.installation
         self.version = here.version if here is not None else version_of("skein")
@@ -197,11 +198,13 @@ class UpdateDesk(QObject):
 
     def _on_fetch(self) -> None:
         self._updates.fetch()
-        self._window.say(self.tr("Fetching Skein…"), self._show_in_settings_only, self.tr("Show"))
+        self._window.say(self._fetching, self._show_in_settings_only, self.tr("Show"))
 
     def _offer_start(self) -> None:
         if self._is_looked_at():
             return
+        if self._window.toast.text == self._fetching:
+            self._window.toast.dismiss()
         self._window.notices.offer(
             OFFER,
             self.tr("Skein {0} is ready.").format(self._updates.stand.version),

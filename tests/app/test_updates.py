@@ -169,8 +169,10 @@ def test_nobody_is_asked_before_the_user_agreed_and_yes_leads_to_the_new_version
 
     one.wait(lambda: one.notice() == "Skein 0.2.0 is there.")
     one.answer("Download")
+    assert one.window.toast.text == "Fetching Skein…"
     one.wait_for("ready")
     assert one.notice() == "Skein 0.2.0 is ready."
+    assert one.window.toast.text == ""
     assert line(copy.root / "next") == "0.2.0"
     assert line(copy.root / "current") == "0.1.0"
     one.answer("Start again now")
