@@ -16,7 +16,8 @@
 // KIND, LORA, HEAD_KIND say what the model is; BLOCK_WARPS (a block of the products), OUTPUT_WARPS (of output),
 // RESIDENT_WARPS (of an SM, by registers), NORM_APART, VALUE_GROUPS (of 64 inputs, of a block of
 // value_sparse), VALUE_TILE (its columns), VALUE_WARPS, VALUE_PARTS (its blocks to a column, or 0:
-// dense), VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4) how it is cut.
+// dense), VALUE_SPLIT (warps to a row of value), RECUR_SPLIT (blocks to a head: 1, 2 or 4), NORM_THREADS and
+// NORM_CHANNELS (of a block of the norms) how it is cut.
 // Launched as dependent on one another: what is read before the wait is weights, and state of the
 // step before.
 
@@ -59,7 +60,7 @@ embed(const int* token, const u8* table, const float2* norms, const float* ln0, 
 
 // Inputs that a norm's kernel has made lie D floats apart, each as its product wants it: of mix_in
 // those of receptance, key, value and, for the loras, of w, a, v, g.
-constexpr int NORM_THREADS = 512, NORM_FOURS = 64;  // a block's own channels, by fours
+constexpr int NORM_FOURS = NORM_CHANNELS / 4;  // a block's own channels, by fours
 #define NORM_KERNEL KERNEL(NORM_THREADS)
 
 // The residual's fours 4 i .. 4 i + 3, with what the sparse value product before has yet to add

@@ -20,7 +20,6 @@ _SPARSE_SOURCES = (*SOURCES, "value_sparse.cu")
 _SPARSE_BYTES_SOURCES = (*SOURCES, "value_bytes.cu")
 _EMBED_THREADS = 128
 _RECUR_THREADS = 256
-_NORM_THREADS, _NORM_CHANNELS = 512, 256  # as in decode.cu
 _IN_BYTES: tuple[Kind, ...] = ("int8", "q4")  # whose value product is in whole numbers
 _ADD_THREADS = 256
 _ELEMENTS = {"fp16": 8, "bf16": 8, "int8": 16, "q4": 32}
@@ -207,8 +206,8 @@ class Step:
     def _norm(self, name: str, arguments: list[object]) -> list[LaunchLike]:
         if not self.cut.apart:
             return []
-        blocks = -(-self._weights.sizes.width // _NORM_CHANNELS)
-        return [self._bind(name, blocks, _NORM_THREADS, [*arguments, self._scratch.inputs])]
+        blocks = -(-self._weights.sizes.width // self.cut.norm_channels)
+        return [self._bind(name, blocks, self.cut.norm_threads, [*arguments, self._scratch.inputs])]
 
     def _norm_in(self, layer: LayerWeights, i: int) -> list[LaunchLike]:
         shift = self._buffers.att_shift[i]
@@ -357,6 +356,9 @@ def macros_of(weights: Weights, cut: Cut) -> dict[str, int | str | None]:
         "OUTPUT_WARPS": cut.output_warps,
         "VALUE_PARTS": -(-sizes.ffn // (GROUP * cut.groups)) if value.by_input else 0,
         "RECUR_SPLIT": cut.recur_split,
+        "NORM_THREADS": cut.norm_threads,
+        "NORM_CHANNELS": cut.norm_channels,
+        "VALUE_DEEP": cut.deep if value.kind in _IN_BYTES else 2 * cut.deep,
         "VALUE_SPLIT": 0 if value.by_input else cut.split,
     }
 

@@ -22,7 +22,9 @@ class Cut:
     product has; tile: its columns; value_warps: of a block. split: warps to a row of the dense one.
     output_warps: of a block of output. head_turns: blocks of the head one after the other.
     apart: norms and mixes are kernels of their own. recur_split: blocks to a head. in_value,
-    in_output: KiB of later weights that are fetched to L2 meanwhile.
+    in_output: KiB of later weights that are fetched to L2 meanwhile. norm_threads: of a block of a
+    norm, which has norm_channels of the channels. deep: fours of rows that a lane of the sparse
+    value product has asked for.
     """
 
     warps: int = 8
@@ -39,6 +41,9 @@ class Cut:
     recur_split: int = 4
     in_value: int = 0
     in_output: int = 0
+    norm_threads: int = 512
+    norm_channels: int = 256
+    deep: int = 4
 
 
 # By the width from which on they hold. From 2,048 on many bytes of a norm's inputs stand beside a

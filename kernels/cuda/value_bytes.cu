@@ -5,14 +5,13 @@
 // team) have eight columns each and take one group after the other: they list its inputs that are not
 // zero as two digits of 8 bits, read their rows by fours and turn these over, so that four weights of
 // a column meet four digits at once. Teams of a warp take as many fours of a group, some of them
-// empty: a warp never parts. The parts' sums are added up by the kernel after it, in their order: so
+// empty: a warp never parts. A lane has asked for VALUE_DEEP fours ahead. The parts' sums are added up by the kernel after it, in their order: so
 // the order of every sum is fixed by what is not zero.
 
 constexpr int VALUE_THREADS = VALUE_WARPS * 32;
 constexpr int VALUE_LANES = VALUE_TILE / 8, VALUE_TEAMS = 32 / VALUE_LANES * VALUE_WARPS;
 constexpr int VALUE_ROUNDS = quotient_up(VALUE_GROUPS, VALUE_TEAMS);  // groups of a team
 constexpr int VALUE_EACH = GROUP / VALUE_LANES;                       // inputs that a lane looks at
-constexpr int VALUE_DEEP = 4;                                         // fours that it has asked for
 constexpr int VALUE_WORDS = KIND == INT8 ? 2 : 1;                     // of a lane's weights of a row
 static_assert(scaled(KIND), "of bytes or nibbles");
 static_assert(VALUE_LANES <= 32 && 32 % VALUE_LANES == 0, "whole teams to a warp");

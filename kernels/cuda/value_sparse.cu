@@ -7,7 +7,6 @@
 // sum is fixed by what is not zero.
 
 constexpr int VALUE_THREADS = VALUE_WARPS * 32;
-constexpr int VALUE_DEEP = 8;                       // rows that a lane has asked for
 constexpr int VALUE_LANES = VALUE_TILE / 8;         // to a row, with eight columns each
 constexpr int VALUE_ROWS = 32 / VALUE_LANES;        // that a warp reads at once
 constexpr int VALUE_INPUTS = VALUE_GROUPS * GROUP / VALUE_WARPS;  // of a warp

@@ -272,6 +272,7 @@ def whole_path(run: "Run") -> None:
 
 def load(run: "Run") -> None:
     """Load from a file, by type: seconds, gigabytes of the file a second, memory as planned."""
+    from engine.backends.card_memory import give_back
     from engine.backends.cuda import open_on_card
     from engine.checkpoint import inspect
     from engine.needs import card_workspace_bytes, head_bytes, layer_bytes
@@ -286,6 +287,7 @@ def load(run: "Run") -> None:
             info = inspect(path)
             for weights in run.types:
                 with run.part("load", size=size, type=weights):
+                    give_back(programs().device)
                     free = torch.cuda.mem_get_info()[0]
                     began = time.perf_counter()
                     backend = open_on_card(info, Strategy.parse(f"cuda {weights}"))
@@ -305,6 +307,8 @@ def load(run: "Run") -> None:
                         gb_s=info.size_bytes / seconds / 1e9,
                         resident_mb=backend.resident_bytes / 1e6,
                         loaded_mb=loaded / 1e6,
+                        tensors_mb=torch.cuda.memory_allocated() / 1e6,
+                        reserved_mb=torch.cuda.memory_reserved() / 1e6,
                         used_mb=used / 1e6,
                         planned_mb=(planned + card_workspace_bytes(shape, weights)) / 1e6,
                     )
