@@ -23,6 +23,7 @@ _FILES_OF_LIBRARY = ("turtle.py", "_tkinter*", "_test*", "_xx*", "xxlimited*", "
 
 # readline is under the GPL and needs a terminal; the others want libraries for nothing.
 _MODULES = ("readline.*", "_curses*", "_crypt.*", "nis.*", "ossaudiodev.*", "spwd.*", "_uuid.*")
+_TK_DLLS = ("tcl8*.dll", "tk8*.dll", "zlib1.dll")
 
 _AT_TOP = ("include", "share", "tcl", "libs", "Doc", "Tools", "Scripts", "pkgconfig", "*.chm")
 _LIBRARIES = (
@@ -36,12 +37,19 @@ _LIBRARIES = (
     "libpython3*.so",
 )
 
+_SHARED = (Path("/"), Path("/usr"), Path("/usr/local"))
+
 
 def copy_python(source: Path, to: Path, target: Target) -> str:
     """Copy the Python in ``source`` to ``to``; return its version ("3.11.7").
 
-    Raises BuildFailed where there is none, or one of another minor version than 3.11.
+    Raises BuildFailed where there is none, the system's, or one of another version than 3.11.
     """
+    if source in _SHARED:
+        raise BuildFailed(
+            f"{source} is the system's Python, which cannot be copied: name a relocatable one "
+            "(python-build-standalone, pyenv) with --python."
+        )
     version = _version(target.python(source))
     if not version.startswith("3.11."):
         raise BuildFailed(f"{source} is Python {version}; the locks are made for Python 3.11.")
@@ -81,7 +89,7 @@ class _Ignored:
         if here == self._library:
             patterns += (*_FOLDERS_OF_LIBRARY, *_FILES_OF_LIBRARY)
         if here.name in ("lib-dynload", "DLLs"):
-            patterns += (*_FILES_OF_LIBRARY, *_MODULES)
+            patterns += (*_FILES_OF_LIBRARY, *_MODULES, *_TK_DLLS)
         if self._library in here.parents and here.name != "lib-dynload":
             patterns += ("test", "tests", "idle_test")
         return {name for name in names for pattern in patterns if fnmatch.fnmatch(name, pattern)}

@@ -150,6 +150,11 @@ def test_another_python_is_refused(tmp_path: Path, version: str) -> None:
         python_tree.copy_python(source, tmp_path / "to", LINUX)
 
 
+def test_the_systems_python_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match="/usr is the system's Python, which cannot be copied"):
+        python_tree.copy_python(Path("/usr"), tmp_path / "to", LINUX)
+
+
 def test_a_folder_without_python_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match="name a Python with --python"):
         python_tree.copy_python(tmp_path, tmp_path / "to", LINUX)
