@@ -23,6 +23,7 @@ _PROCESSORS = 132
 _ALL_STAGES = 12
 _SMALL, _LARGE = 1024, 4096  # widths
 _LEAST_SHARED, _MUCH_SHARED, _MOST_SHARED = 64 << 10, 96 << 10, 112 << 10
+_SOME_SHARED, _AHEAD = 80 << 10, 16 << 10
 _ALL_SHARED = 200 << 10  # of a block that has its processor for itself, where two of the most fit
 
 
@@ -104,7 +105,7 @@ def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: i
     width = sizes.width
     wide = width > _SMALL and width % 128 == 0 and rows <= 32
     if wide and shared >= _MUCH_SHARED and not scaled:
-        return _wide(sizes, rows, by_input, shared)
+        return _exact(_wide(sizes, rows, by_input, shared), width, rows)
     if shared < _MUCH_SHARED:
         side, deep, tiles, input_side, input_deep = 4, 1, 1, 1, 2
     elif width >= _LARGE:
@@ -113,20 +114,21 @@ def cut_of(sizes: "Sizes", rows: int, *, scaled: bool, by_input: bool, shared: i
     else:
         side, deep, tiles, input_side, input_deep = 2, 2, 2, 1, 4
         if width <= _SMALL:
-            deep, tiles = 4, 1
+            deep, tiles = 4 if rows <= 32 else 2, 1  # inputs of two digits want their room
     if width % (64 * input_side):
         input_side = 1
     shape = Shape(side, deep, tiles, shared)
     value = Shape(input_side, input_deep, 4, shared) if by_input else shape
     stage = input_deep // 2 if by_input else deep
     group = 8 if rows > 8 else 4
-    return Cut(
+    cut = Cut(
         *(shape, shape, shape, value, shape),
         lora_tiles=max(1, tiles // 2) if scaled else tiles,
         output_split=split_of(-(-width // shape.rows), width // GROUP // deep),
         value_split=split_of(-(-width // value.rows), sizes.ffn // GROUP // stage),
         group=group // 2 if width < 2048 else group,
     )
+    return _exact(cut, width, rows)
 
 
 def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
@@ -140,21 +142,36 @@ def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
     key = long if not few else high if sizes.ffn >= 1 << 14 else tall
     deep = 4 if width >= _LARGE else 2
     value = Shape(2, deep, 4, shared) if by_input else tall
-    if width >= _LARGE and not few and shared == _MOST_SHARED:  # one block to a processor
-        into = replace(high, shared=_ALL_SHARED)
-        value = replace(value, shared=_ALL_SHARED)
+    head, recur = high if few else tall, (4, 4, 2)
+    if width >= _LARGE and not few and shared == _MOST_SHARED:
+        into, recur = replace(tall, shared=_SOME_SHARED), (2, 4, 2)
+        head = replace(high, shared=_SOME_SHARED, ahead=_AHEAD)
+        key = replace(high, shared=_ALL_SHARED)  # one block to a processor
+        value = replace(value, shared=_ALL_SHARED, ahead=_AHEAD)
     stage = deep // 2 if by_input else tall.deep
-    # The head's inputs in two digits cost nothing; key's and value's little where rows are few.
-    head = replace(high if few else tall, digits=2)
-    if few:
-        key, value = replace(key, digits=2), replace(value, digits=2)
+    if few:  # then two digits cost little
+        value = replace(value, digits=2)
     return Cut(
         *(into, output, key, value, head),
         lora_tiles=into.tiles,
         output_split=split_of(-(-width // output.rows), width // GROUP // output.deep),
         value_split=split_of(-(-width // value.rows), sizes.ffn // GROUP // stage),
         group=8 if rows > 8 else 4,
+        recur=recur,
     )
+
+
+def _exact(cut: Cut, width: int, rows: int) -> Cut:
+    """Return a cut whose inputs are two fp16 numbers where that matters and hardly costs time.
+
+    What receptance, key and value are made of matters most: the first tokens' states are small,
+    and the norm of what is read from them makes roundings large. At 4,096 wide and more rows than
+    16 it would cost 4 %.
+    """
+    names = ("into", "key", "head") if width < _LARGE or rows <= 16 else ()
+    for name in names:
+        cut = cut.changed(name, digits=MOST_DIGITS)
+    return cut
 
 
 def split_of(blocks: int, most: int) -> int:

@@ -49,8 +49,18 @@ class Cut:
 # By the width from which on they hold. From 2,048 on many bytes of a norm's inputs stand beside a
 # block's weights: not every block reads them (apart).
 _16_BITS = {
-    4096: Cut(16, 2, 8, 32, 64, 128, 16, apart=True, recur_split=2, in_value=12288, in_output=8192),
-    2560: Cut(16, 2, 6, 32, 64, 64, 16, apart=True, recur_split=2, in_value=4096, in_output=4096),
+    4096: Cut(
+        *(16, 2, 8, 32, 64, 128, 16),
+        apart=True,
+        recur_split=2,
+        in_value=12288,
+        in_output=8192,
+        norm_threads=1024,
+        norm_channels=512,
+    ),
+    2560: Cut(
+        *(16, 2, 6, 32, 64, 64, 16), apart=True, recur_split=2, in_value=4096, in_output=4096
+    ),
     2048: Cut(16, 2, 8, 32, 26, 128, 16, apart=True, recur_split=2),
     0: Cut(warps=8, blocks=2, ahead=10, resident=24),
 }
@@ -59,18 +69,40 @@ _MEASURED: dict[Kind, dict[int, Cut]] = {
     "bf16": _16_BITS,
     "int8": {
         4096: Cut(
-            8, 4, 8, 32, 40, 256, 20, apart=True, recur_split=2, in_value=8192, in_output=8192
+            *(8, 4, 8, 32, 40, 256, 20),
+            apart=True,
+            recur_split=2,
+            in_output=6144,
+            norm_channels=512,
+            deep=3,
         ),
         2560: Cut(
-            8, 3, 12, 24, 32, 128, 16, apart=True, recur_split=2, in_value=2048, in_output=8192
+            *(8, 3, 12, 24, 32, 128, 16), apart=True, recur_split=2, in_value=2048, in_output=8192
         ),
         2048: Cut(16, 2, 8, 32, 26, 128, 16, apart=True),
         0: Cut(warps=8, blocks=2, ahead=12, resident=16),
     },
     "q4": {
-        4096: Cut(8, 4, 4, 32, 40, 256, 20, apart=True, in_value=4096, in_output=4096),
-        2560: Cut(8, 3, 8, 24, 20, 256, 20, apart=True, in_value=8192),
-        2048: Cut(16, 2, 6, 32, 16, 256, 16, apart=True, recur_split=2),
+        4096: Cut(
+            *(8, 3, 6, 24, 40, 256, 20),
+            apart=True,
+            in_value=6144,
+            in_output=4096,
+            head_turns=8,
+            norm_channels=512,
+            deep=3,
+        ),
+        2560: Cut(
+            *(8, 3, 6, 24, 20, 256, 20), apart=True, output_warps=24, norm_channels=512, deep=8
+        ),
+        2048: Cut(
+            *(16, 2, 6, 32, 16, 256, 16),
+            apart=True,
+            recur_split=2,
+            output_warps=24,
+            norm_channels=64,
+            deep=8,
+        ),
         0: Cut(warps=8, blocks=2, ahead=4, resident=32),
     },
 }
@@ -103,6 +135,7 @@ def candidates(sizes: Sizes, kind: Kind) -> list[Cut]:
             replace(best, groups=_fitting(sizes, groups), tile=tile, value_warps=warps)
             for groups, tile, warps in _VALUES
         ]
+        cuts += [replace(best, output_warps=40 - best.output_warps), replace(best, deep=6)]
         cuts.append(replace(best, in_value=0, in_output=0))
     return list(dict.fromkeys(cuts))
 
