@@ -291,6 +291,7 @@ def test_a_disk_that_is_full_in_the_middle(
 _KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 from install import arrival, cli
 from install.places import Places
 real = arrival._written
