@@ -54,6 +54,9 @@ _COMPILER_HINT = {
 }.get(platform.system(), "install g++ (on Debian and Ubuntu: sudo apt-get install -y g++)")
 
 
+_AT_ONCE = ("-n", "2", "--dist", "loadfile")  # one process took 13 minutes of two cores
+
+
 class SetupFailed(Exception):
     """A sentence for the user: what went wrong and what to do."""
 
@@ -99,7 +102,7 @@ def _set_up_and_start(what: str, passed_on: list[str], *, gpu: bool) -> int:
     _require_qt(python, window=what == "run")
     if what == "test":
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-        return subprocess.call([str(python), "-m", "pytest", *passed_on], cwd=PROJECT)
+        return subprocess.call([str(python), "-m", "pytest", *_AT_ONCE, *passed_on], cwd=PROJECT)
     if card and not gpu and _torch_build(python).endswith("+cpu"):
         print(
             f"An {card.name} was found (driver {card.driver}). Skein now runs on the processor; "
