@@ -29,6 +29,7 @@ from installers.builder import (  # noqa: E402
     bytecode,
     licences,
     manifest,
+    older_glibc,
     prune,
     python_tree,
     strip,
@@ -150,8 +151,15 @@ def _fill(tree: Path, wanted: Wanted) -> manifest.Facts:
     _write_start(site, target)
     _timed("compile", lambda: bytecode.compile_all(own_python, python))
     _timed("drop byte code", lambda: bytecode.keep_what_is_used(own_python, site))
-    glibc = newest_glibc(python) if target.system == "linux" else ""
+    glibc = _bound_to_older(python) if target.system == "linux" else ""
     return manifest.Facts(wanted.version, target.name, version, torch, glibc)
+
+
+def _bound_to_older(python: Path) -> str:
+    """Let the tree start where glibc is old; return the version that it needs."""
+    changed = _timed("older glibc", lambda: older_glibc.bind_to_older(python))
+    print(f"    {', '.join(changed) or 'nothing'} bound to older versions", flush=True)
+    return newest_glibc(python)
 
 
 def _write_release(path: Path, wanted: Wanted) -> None:

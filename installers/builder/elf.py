@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MAGIC = b"\x7fELF\x02\x01"
-_DYNAMIC, _SYMBOLS, _VERSIONS_NEEDED = 6, 2, 0x6FFFFFFE
+_DYNAMIC, _SYMBOLS, _VERSIONS_NEEDED, _VERSION_OF_SYMBOL = 6, 2, 0x6FFFFFFE, 0x6FFFFFFF
 _NEEDED, _NAME, _RPATH, _RUNPATH = 1, 14, 15, 29
+_HIDDEN = 0x8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,21 @@ class Elf:
     search: tuple[str, ...]
     glibc: tuple[int, ...]
     has_symbols: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionNeed:
+    """A version ("GLIBC_2.35") of a library's symbols ("libm.so.6") that a file is bound to.
+
+    name: where the version's name lies in the file's strings. index: what symbols call it by.
+    offset: of the entry (Elf64_Vernaux, 16 bytes) in the file.
+    """
+
+    library: str
+    version: str
+    name: int
+    index: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +78,8 @@ def read_elf(path: Path) -> Elf:
                 dynamic = _dynamic(file, section, _bytes(file, sections[section.link]))
             elif section.kind == _VERSIONS_NEEDED:
                 names = _bytes(file, sections[section.link])
-                glibc = max(
-                    _glibc_versions(_bytes(file, section), section.count, names), default=()
-                )
+                needs = _version_needs(_bytes(file, section), section, names)
+                glibc = max((_glibc_version(need.version) for need in needs), default=())
     runs = dynamic.get(_RUNPATH) or dynamic.get(_RPATH) or [""]
     return Elf(
         path,
@@ -107,19 +122,56 @@ def _dynamic(file: BinaryIO, section: _Section, names: bytes) -> dict[int, list[
     return found
 
 
-def _glibc_versions(table: bytes, count: int, names: bytes) -> Iterator[tuple[int, ...]]:
-    """Yield (2, 17) for each GLIBC_2.17 that symbols are bound to."""
+def version_needs(path: Path) -> list[VersionNeed]:
+    """Return the versions of other libraries' symbols that a file is bound to."""
+    with path.open("rb") as file:
+        sections = list(_sections(file, file.read(64)))
+        found: list[VersionNeed] = []
+        for section in sections:
+            if section.kind == _VERSIONS_NEEDED:
+                names = _bytes(file, sections[section.link])
+                found += _version_needs(_bytes(file, section), section, names)
+    return found
+
+
+def symbols_of(path: Path, need: VersionNeed) -> set[str]:
+    """Return the names of the symbols that a file binds to one version."""
+    with path.open("rb") as file:
+        sections = list(_sections(file, file.read(64)))
+        found: set[str] = set()
+        for section in sections:
+            if section.kind == _VERSION_OF_SYMBOL:
+                symbols = sections[section.link]
+                names = _bytes(file, sections[symbols.link])
+                versions = struct.iter_unpack("<H", _bytes(file, section))
+                entries = struct.iter_unpack("<IBBHQQ", _bytes(file, symbols))
+                found |= {
+                    _text(names, entry[0])
+                    for (version,), entry in zip(versions, entries, strict=True)
+                    if version & ~_HIDDEN == need.index
+                }
+    return found
+
+
+def _version_needs(table: bytes, section: _Section, names: bytes) -> Iterator[VersionNeed]:
     at = 0
-    for _ in range(count):
-        _, versions, _, first, following = struct.unpack_from("<HHIII", table, at)
+    for _ in range(section.count):
+        _, versions, library, first, following = struct.unpack_from("<HHIII", table, at)
         inner = at + first
         for _ in range(versions):
-            _, _, _, name, step = struct.unpack_from("<IHHII", table, inner)
-            text = _text(names, name)
-            if text.startswith("GLIBC_2"):
-                yield tuple(int(part) for part in text.removeprefix("GLIBC_").split("."))
+            _, _, index, name, step = struct.unpack_from("<IHHII", table, inner)
+            yield VersionNeed(
+                _text(names, library), _text(names, name), name, index, section.offset + inner
+            )
             inner += step
         at += following
+
+
+def _glibc_version(version: str) -> tuple[int, ...]:
+    """Return (2, 17) for GLIBC_2.17, () for what is no number of glibc's."""
+    if not version.startswith("GLIBC_2"):
+        return ()
+    return tuple(int(part) for part in version.removeprefix("GLIBC_").split("."))
 
 
 def newest_glibc(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import ctypes
+import math
 import os
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from installers.builder import licences, system_libraries
-from installers.builder.elf import elf_files, newest_glibc, read_elf
+from installers.builder import licences, older_glibc, system_libraries
+from installers.builder.elf import elf_files, newest_glibc, read_elf, version_needs
 from installers.builder.failure import BuildFailed
 from installers.builder.strip import strip
 
@@ -61,6 +62,52 @@ def test_what_is_no_elf_file(tmp_path: Path, compiled: Path) -> None:
     assert elf_files(tmp_path) == []
     with pytest.raises(ValueError, match="no 64-bit ELF"):
         read_elf(tmp_path / "text")
+
+
+NEW_MATH = """
+#include <math.h>
+double length(double x, double y) { return hypot(x, y) + 0 * cbrt(x); }
+"""
+
+
+def mathematics(folder: Path, source: str) -> Path:
+    """Compile a library that asks this system's libm for its functions, the newest versions."""
+    (folder / "new.c").write_text(source)
+    out = folder / "libnew.so"
+    command = ["cc", "-shared", "-fPIC", "-O0", "-o", out, folder / "new.c", "-lm"]
+    subprocess.run(command, check=True)
+    return out
+
+
+def needs_of_libm(library: Path) -> set[str]:
+    return {need.version for need in version_needs(library) if need.library == "libm.so.6"}
+
+
+def test_a_function_that_is_the_same_in_an_older_glibc_is_asked_for_there(tmp_path: Path) -> None:
+    library = mathematics(tmp_path, NEW_MATH)
+    first = needs_of_libm(library) - {"GLIBC_2.35"}  # the only one where glibc is older itself
+    newer = first != needs_of_libm(library)
+    assert older_glibc.bind_to_older(tmp_path) == (["libnew.so"] if newer else [])
+    assert needs_of_libm(library) == first
+    length = ctypes.CDLL(str(library)).length
+    length.restype, length.argtypes = ctypes.c_double, [ctypes.c_double] * 2
+    assert length(3.0, 4.0) == 5.0
+    assert length(1e308, 1.7e308) == math.inf
+    assert older_glibc.bind_to_older(tmp_path) == []
+
+
+def test_another_function_of_a_newer_glibc_stops_the_build(tmp_path: Path) -> None:
+    mathematics(tmp_path, NEW_MATH.replace("hypot", "hypotf"))
+    with pytest.raises(BuildFailed, match=r"needs hypotf of GLIBC_2\.35; 2\.34 has no such"):
+        older_glibc.bind_to_older(tmp_path)
+
+
+def test_a_file_that_is_too_new_stops_the_build(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(older_glibc, "OLDEST", "2.1")
+    with pytest.raises(BuildFailed, match=r"and 2\.1 is promised: build on a system with an older"):
+        older_glibc.bind_to_older(compiled.parent)
 
 
 def test_symbols_go_and_the_library_still_works(compiled: Path, tmp_path: Path) -> None:
