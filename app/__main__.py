@@ -8,13 +8,15 @@ heavy is imported by app.application when the window is up.
 
 import contextlib
 import logging
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.collector import uncollected
 from app.crash import CrashLog
-from app.display_check import display_problem, say_without_qt
+from app.display_check import NoDisplay, display_problem, say_without_qt
 from app.logs import start_log, stop_log
 from app.restart import SAFE, run_again
 from engine.errors import EngineError
@@ -25,6 +27,11 @@ from engine.settings import load
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
+
+    from app.application import Application
+    from app.safe_dialog import Answer
+    from app.safe_start import StartNote
+    from app.single_instance import SingleInstance
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +44,21 @@ def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv if argv is None else argv)
     safe = SAFE in arguments
     arguments = [argument for argument in arguments if argument != SAFE]
-    if len(arguments) > 1 and not Path(arguments[1]).is_file():
+    if len(arguments) > 1 and not os.path.isfile(arguments[1]):
         from engine.cli.main import main as run_command
 
-        if (here := Installation.find()) is not None:
-            here.uncount_start()
+        _uncount_start()
         return run_command(arguments[1:])
     if problem := display_problem():
+        if isinstance(problem, NoDisplay):
+            _uncount_start()
         say_without_qt(problem)
         return 1
     folders = Folders.standard()
     try:
         folders.create()
     except OSError as error:
+        _uncount_start()
         message = f"Skein cannot write to {error.filename or folders.data}: {error.strerror}."
         hint = "Make that folder writable, or name another one with SKEIN_HOME."
         return _cannot_start(EngineError(message, hint))
@@ -67,59 +76,101 @@ def _run(
     from app.single_instance import SingleInstance
 
     instance = SingleInstance(folders.data)
-    here = Installation.find()
     if not instance.acquire():
+        _uncount_start()
         instance.ask_to_raise([Path(name) for name in arguments[1:]])
-        if here is not None:
-            here.started_well()
         return 0, None
     stack.callback(instance.close)
     crash = CrashLog(folders.logs)
     crash.install()
     stack.callback(crash.close)
 
-    from app.safe_dialog import ask_how
-    from app.safe_start import StartNote, StartWatch
-    from app.termination import Termination, ended_early
+    from app.safe_start import StartNote
+    from app.termination import ended_early
 
     note = StartNote(folders.data)
-    # Where the launcher went back to this version, what ended the last start is gone: no question.
-    if note.found() and not safe and not (here is not None and here.went_back):
-        qt_app = _qt_app(arguments)
-        report, crash.previous = crash.previous, ""  # what the question shows is not told again
-        answer = ask_how(qt_app, load(folders.settings_file), note.model(), report)
+    if not safe and _is_to_ask(note):
+        qt_app = _qt_app(arguments)  # held here: the window goes on with it
+        answer = _how_to_start(qt_app, folders, note, crash)
         if answer == "quit":
+            _uncount_start()
             return 0, None
         if safe := answer == "safe":
             arguments = arguments[:1]  # a file may be what ended the last start
     note.write()
-    stack.enter_context(ended_early(note.remove))
-    if problem := use_pack(folders, safe=safe):
-        log.warning("%s", problem)
-
-    from app.opened_files import OpenedFiles
-
+    stack.enter_context(ended_early(lambda: (note.remove(), _uncount_start())))
     try:
-        with uncollected():
-            from app.application import build
-
-            application = build(arguments, safe=safe)
+        application = _window(arguments, safe, folders, stack)
     except EngineError as error:  # chats of a newer Skein, a full or a read-only disk
         note.remove()
         return _cannot_start(error), None
-    stack.callback(application.close)
-    instance.listen()
-    instance.raise_requested.connect(application.window.bring_to_front)
-    instance.files_requested.connect(application.open_files)
-    OpenedFiles(application.qt_app).requested.connect(application.open_files)
-    application.window.watch_crashes(crash)
-    StartWatch(note, application.window, application.engine)
-    termination = Termination(application.window.close)
-    stack.callback(termination.end)
+    except Exception as error:  # the note stays: the next start asks how, and has this report
+        crash.write("Skein could not start", traceback.format_exc())
+        hint = "Start it again: it then offers a safe start, and shows a report of this."
+        return _cannot_start(EngineError(f"Skein could not start: {error}.", hint)), None
+    _connect(application, instance, crash, note, stack)
     application.window.show()
     code = application.qt_app.exec()
     note.remove()  # it was closed before it was through
     return code, application.restart.command
+
+
+def _is_to_ask(note: "StartNote") -> bool:
+    """Whether the last start did not get through, and what ended it is still there."""
+    here = Installation.find()
+    went_back = here is not None and here.went_back  # the launcher did, to this version
+    return note.found() and not went_back
+
+
+def _how_to_start(
+    qt_app: "QApplication", folders: Folders, note: "StartNote", crash: CrashLog
+) -> "Answer":
+    from app.safe_dialog import ask_how
+
+    report, crash.previous = crash.previous, ""  # what the question shows is not told again
+    return ask_how(qt_app, load(folders.settings_file), note.model(), report)
+
+
+def _window(
+    arguments: list[str], safe: bool, folders: Folders, stack: contextlib.ExitStack
+) -> "Application":
+    """Build all of it; ``stack`` ends it. Raises StoreError, and what faults of ours raise."""
+    if problem := use_pack(folders, safe=safe):
+        log.warning("%s", problem)
+    with uncollected():
+        from app.application import build
+
+        application = build(arguments, safe=safe)
+    stack.callback(application.close)
+    return application
+
+
+def _connect(
+    application: "Application",
+    instance: "SingleInstance",
+    crash: CrashLog,
+    note: "StartNote",
+    stack: contextlib.ExitStack,
+) -> None:
+    """Connect the window with the process around it."""
+    from app.opened_files import OpenedFiles
+    from app.safe_start import StartWatch
+    from app.termination import Termination
+
+    window = application.window
+    instance.listen()
+    instance.raise_requested.connect(window.bring_to_front)
+    instance.files_requested.connect(application.open_files)
+    OpenedFiles(application.qt_app).requested.connect(application.open_files)
+    window.watch_crashes(crash)
+    StartWatch(note, window, application.engine)
+    stack.callback(Termination(window.close).end)
+
+
+def _uncount_start() -> None:
+    """Tell the launcher that this start, which shows no window, says nothing of the version."""
+    if (here := Installation.find()) is not None:
+        here.uncount_start()
 
 
 def _qt_app(arguments: list[str]) -> "QApplication":

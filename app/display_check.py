@@ -59,6 +59,10 @@ _PACKAGES = {line.split()[0]: line.split()[1:] for line in _TABLE.strip().splitl
 """The package of each library, in the order of ``_INSTALL``."""
 
 
+class NoDisplay(EngineError):
+    """There is no display, or none that answers: nothing is wrong with this Skein."""
+
+
 def display_problem(
     environ: Mapping[str, str] = os.environ, qt: Path | None = None
 ) -> EngineError | None:
@@ -179,7 +183,7 @@ def _install_words(missing: list[str], environ: Mapping[str, str]) -> str:
 
 
 def _no_display(environ: Mapping[str, str]) -> EngineError:
-    return EngineError(
+    return NoDisplay(
         _in(
             environ,
             "There is no display to open a window on.",
@@ -197,7 +201,7 @@ def _no_display(environ: Mapping[str, str]) -> EngineError:
 
 def _silent(platform: str, environ: Mapping[str, str]) -> EngineError:
     name = environ.get("WAYLAND_DISPLAY" if platform == "wayland" else "DISPLAY", "")
-    return EngineError(
+    return NoDisplay(
         _in(
             environ,
             f"The display “{name}” does not answer.",

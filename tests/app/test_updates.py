@@ -10,12 +10,10 @@ import pytest
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QToolButton, QWidget
 
-import app.__main__ as entry
 from app.pages.settings_page import SettingsPage
 from app.restart import Restart
 from app.services.updates import UpdateService
 from app.settings import SettingsStore
-from app.single_instance import SingleInstance
 from app.update_desk import UpdateDesk
 from app.whats_new import notes_between, unwrapped
 from app.window import MainWindow
@@ -380,20 +378,6 @@ def test_a_version_that_was_rolled_back_is_told_once_and_not_offered_again(
     one.about()
     assert "it was tried here and did not start" in one.texts()
     assert drive(fresh(copy), publisher.source).notice() == ""
-
-
-def test_a_start_that_hands_over_is_a_version_that_starts(
-    qtbot, copy, folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (copy.root / "trying").write_text("0.1.0 1\n")
-    monkeypatch.setattr(Installation, "find", lambda: copy)
-    first = SingleInstance(folders.data)
-    assert first.acquire()
-    assert first.listen()
-    with qtbot.waitSignal(first.raise_requested):
-        assert entry.main(["skein"]) == 0
-    first.close()
-    assert not (copy.root / "trying").exists()
 
 
 def test_what_is_new_is_said_once_after_a_change_of_version(
