@@ -46,7 +46,8 @@ SPELLING_HINT = "Write for example “cuda fp16”, “cpu fp32”, “cuda fp16
 
 _DEVICE = re.compile(r"cpu|mps|(?:cuda|xpu)(?::(?:0|[1-9]\d{0,2}))?")
 _LAYERS = re.compile(r"\*([1-9]\d{0,4})(\+?)")
-_THREADS = re.compile(r"(.*?)(?:^|\s)@\s*([1-9]\d{0,3})", re.DOTALL)
+_THREADS = re.compile(r"(.*?)(?:^|\s)@\s*([^\s@>]*)", re.DOTALL)
+_COUNT = re.compile(r"[1-9]\d{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,9 @@ class Strategy:
         """Read a strategy string. Raises UnsupportedStrategy when it is malformed."""
         body, threads = text.strip(), 0
         if match := _THREADS.fullmatch(body):
+            if not _COUNT.fullmatch(match[2]):
+                why = f"“@{match[2]}” is no number of threads (@4; without it Skein chooses)"
+                raise _malformed(text, why)
             body, threads = match[1].strip(), int(match[2])
         if body.lower() == "auto":
             return cls((), threads)
@@ -184,7 +188,8 @@ class Strategy:
 def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> None:
     """Raise UnsupportedStrategy, in a sentence, when no backend of today can run it.
 
-    native, cuda: whether this installation has the engine for processors, that for cards.
+    native, cuda: whether this installation has the engine for processors, that for cards. Threads
+    are not looked at: too many are slow, and what was written elsewhere runs all the same.
     """
     stage = unrunnable_stage(strategy, native=native, cuda=cuda)
     if stage is None:
@@ -230,6 +235,16 @@ def refuse_unsupported(strategy: Strategy, *, native: bool = True, cuda: bool = 
         "for the layers after those of one NVIDIA card.",
         f"Write “cpu {stage.weights}” alone, or “cpu fp16” for this part.",
     )
+
+
+def refuse_threads(strategy: Strategy, most: int) -> None:
+    """Raise UnsupportedStrategy where one is written with more threads than a computer has."""
+    if strategy.threads > most:
+        raise UnsupportedStrategy(
+            f"“@{strategy.threads}” is more than the {most} threads that this computer has: they "
+            "would wait for each other.",
+            f"Write “@{most}” at most, or leave it out: then Skein chooses.",
+        )
 
 
 def unrunnable_stage(strategy: Strategy, *, native: bool = True, cuda: bool = True) -> Stage | None:

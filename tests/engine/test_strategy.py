@@ -13,6 +13,7 @@ from engine.strategy import (
     Stage,
     Strategy,
     in_sixteen_bits,
+    refuse_threads,
     refuse_unsupported,
     smaller_on_card,
 )
@@ -111,6 +112,21 @@ def test_malformed(text):
     with pytest.raises(UnsupportedStrategy, match="is not a strategy") as caught:
         Strategy.parse(text)
     assert "cuda fp16 *20 -> cpu fp32" in caught.value.hint
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "", "99999", "4.5"])
+def test_what_is_no_number_of_threads_is_named(count):
+    for before in ("cpu fp32", "auto", ""):
+        with pytest.raises(UnsupportedStrategy) as caught:
+            Strategy.parse(f"{before} @{count}")
+        assert f"“@{count}” is no number of threads" in caught.value.message
+
+
+def test_more_threads_than_there_are_cannot_be_written():
+    refuse_threads(Strategy.parse("cpu fp32 @4"), 4)
+    refuse_threads(Strategy.parse("auto"), 4)
+    with pytest.raises(UnsupportedStrategy, match="the 4 threads that this computer has"):
+        refuse_threads(Strategy.parse("auto @99"), 4)
 
 
 @pytest.mark.parametrize(

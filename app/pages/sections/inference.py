@@ -15,7 +15,7 @@ from app.theme import Theme
 from app.widgets.parts import empty_layout, label, line, push_button, restyle, row
 from app.widgets.setting_row import check_box, text_field
 from engine.errors import EngineError
-from engine.strategy import Strategy, refuse_unsupported
+from engine.strategy import Strategy, refuse_threads, refuse_unsupported
 
 if TYPE_CHECKING:
     from app.services.gpu_packs import GpuPackService
@@ -36,6 +36,7 @@ class InferenceSection(Section):
         self.setAccessibleName(self.tr("Inference"))
         self._settings = settings
         self._native, self._cuda = True, True  # which engines are here, once that is known
+        self._threads = 0  # of this computer, once that is known
         self._add_strategy()
         if packs is not None:
             self._add_pack(packs)
@@ -99,6 +100,8 @@ class InferenceSection(Section):
         try:
             strategy = Strategy.parse(self.field.text().strip() or "auto")
             refuse_unsupported(strategy, native=self._native, cuda=self._cuda)
+            if self._threads:
+                refuse_threads(strategy, self._threads)
         except EngineError as error:
             self._show_problem(f"{error.message} {error.hint}".strip())
             return
@@ -146,6 +149,7 @@ class InferenceSection(Section):
     def show_hardware(self, hardware: "Hardware", plan: "Plan | None", model: str = "") -> None:
         """Show what was detected, and the plan of the model that is loaded."""
         self._native, self._cuda = bool(hardware.native), hardware.cuda_engine
+        self._threads = hardware.threads
         empty_layout(self._grid)
         for place, (name, value) in enumerate(self._rows(hardware)):
             self._add_row(place * 2, name, value)

@@ -130,6 +130,20 @@ def test_a_type_that_this_installation_lacks_is_not_taken(qtbot, page, settings)
     assert settings.get("strategy") == "cpu q4"
 
 
+def test_more_threads_than_there_are_are_not_taken(qtbot, page, settings):
+    page.show_section("inference")
+    page.show_hardware(MACHINE, None)
+    field, problem = find(page, "strategy_override"), find(page, "strategy_problem")
+    for wrong in ("cpu fp16 @99", "cpu fp16 @0"):
+        field.setText(wrong)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        assert f"“{wrong.split()[-1]}” is" in problem.text()
+        assert settings.get("strategy") == "auto"
+    field.setText(f"cpu fp16 @{MACHINE.threads}")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert settings.get("strategy") == f"cpu fp16 @{MACHINE.threads}"
+
+
 def test_hardware_and_plan_are_shown_also_when_told_before(page):
     plan = choose(ModelShape.released("1.5b"), MACHINE)
     page.show_hardware(MACHINE, plan, "g1-1.5b")
