@@ -146,7 +146,7 @@ def _fill(tree: Path, wanted: Wanted) -> manifest.Facts:
         print(f"    {', '.join(f'{name} {number}' for name, number in brought.items())}")
     _write_release(site / "resources" / "release.json", wanted)
     without = licences.gather(tree, site, target.library(python), copied)
-    print(f"    no licence text of their own: {', '.join(without) or 'none'}", flush=True)
+    print(f"    no licence text is known: {', '.join(without) or 'none'}", flush=True)
     licences.tidy(site)
     _write_start(site, target)
     _timed("compile", lambda: bytecode.compile_all(own_python, python))

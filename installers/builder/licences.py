@@ -1,7 +1,7 @@
 """licences/ of a tree: the texts of all that is in it, and an index.
 
-Each package's own licence files, CPython's, those of copied system libraries (Debian's copyright
-files), and the LGPL and GPL for Qt, whose wheels carry no text.
+Each package's own licence files, or the standard text where its wheel has none (Qt's, for one),
+CPython's, and those of copied system libraries (Debian's copyright files).
 """
 
 import email
@@ -10,12 +10,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from installers.builder.standard_licences import copy_shared, texts_for
+
 PROJECT = Path(__file__).parents[2]
-_TEXTS = Path(__file__).parents[1] / "licences"
 _LOOKS_LIKE_ONE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors|copyright)")
+_ONLY_NAMES = re.compile(r"(?i)(notice|authors)")
 
 _QT = """\
 Qt and PySide6 (PySide6_Essentials, shiboken6) are used under the GNU Lesser General Public License,
@@ -36,21 +38,22 @@ class Licensed:
 
 
 def gather(tree: Path, site: Path, library: Path, copied: Iterable[Path]) -> list[str]:
-    """Fill tree/licences; return the names of packages that carry no text of their own.
+    """Fill tree/licences; return the names of what no licence text was found for.
 
-    copied: where the tree's system libraries came from.
+    library: CPython's; its licence lies there, on Windows in the folder above. copied: where the
+    tree's system libraries came from.
     """
     folder = tree / "licences"
     folder.mkdir()
     entries = [_of_package(info, folder) for info in sorted(site.glob("*.dist-info"))]
-    entries.append(_copy("CPython", "", "PSF-2.0", [library / "LICENSE.txt"], folder))
+    of_python = [place / "LICENSE.txt" for place in (library, library.parent)]
+    entries.append(_copy("CPython", "", "PSF-2.0", of_python, folder))
     entries += _of_system_libraries(copied, folder)
-    for text in sorted(_TEXTS.glob("*.txt")):
-        shutil.copyfile(text, folder / text.name)
+    copy_shared(folder)
     (folder / "Qt.txt").write_text(_QT, "utf-8")
     shutil.copyfile(PROJECT / "LICENSE", folder / "Skein.txt")
     (folder / "INDEX.txt").write_text(_index(entries), "utf-8")
-    return [entry.name for entry in entries if not entry.files]
+    return [entry.name for entry in entries if not _has_text(entry)]
 
 
 def tidy(site: Path) -> None:
@@ -68,7 +71,23 @@ def _of_package(info: Path, folder: Path) -> Licensed:
     name, version = said["Name"], said["Version"]
     texts = [p for p in info.rglob("*") if p.is_file() and _LOOKS_LIKE_ONE.search(p.name)]
     texts += [p for p in info.glob("licenses/**/*") if p.is_file() and p not in texts]
-    return _copy(name, version, _licence(said), texts, folder)
+    entry = _copy(name, version, _licence(said), texts, folder)
+    if _has_text(entry):
+        return entry
+    standard = texts_for(name, entry.licence, _owner_of(said), folder)
+    return replace(entry, files=entry.files + standard)
+
+
+def _has_text(entry: Licensed) -> bool:
+    """Say whether a licence is among the files, not only names of people."""
+    return not all(_ONLY_NAMES.match(Path(file).name) for file in entry.files)
+
+
+def _owner_of(said: email.message.Message) -> str:
+    """Return who wrote a package: its name, else those before the addresses."""
+    addresses = str(said["Author-email"] or "")
+    names = [part.partition("<")[0].strip(' "') for part in addresses.split(",") if "<" in part]
+    return str(said["Author"] or "").strip() or ", ".join(names)
 
 
 def _licence(said: email.message.Message) -> str:

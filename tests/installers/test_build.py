@@ -329,6 +329,44 @@ def test_every_package_is_in_the_index(tmp_path: Path) -> None:
     assert names_in(site) == {f"{n}.dist-info/METADATA" for n in ("one-1.0", "two-2.0", "three-3")}
 
 
+def packaged(site: Path, name: str, version: str, said: str) -> Path:
+    """Lay the facts of an installed package; return its folder."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{said}\n\nÜber.\n"
+    (info / "METADATA").write_text(head, "utf-8")
+    return info
+
+
+def test_a_wheel_without_its_licence_gets_the_standard_text(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    qt = "License: LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only"
+    packaged(site, "latex2mathml", "3.81", "Author: R. Martinez\nLicense: MIT")
+    packaged(
+        site,
+        "nvidia-ml-py",
+        "13.6",
+        "Author-email: NVIDIA <a@b>\nClassifier: License :: BSD License",
+    )
+    packaged(site, "tokenizers", "0.23", "Classifier: License :: Apache Software License")
+    packaged(site, "shiboken6", "6.11", qt)
+    packaged(site, "nobody", "1", "License: MIT")
+    filled(packaged(site, "people", "1", "License: Mine"), "AUTHORS.md")
+    filled(tmp_path, "LICENSE.txt")  # where Windows' Python has it
+    assert licences.gather(tmp_path, site, tmp_path / "Lib", []) == ["nobody", "people"]
+    folder = tmp_path / "licences"
+    mit = (folder / "latex2mathml/MIT.txt").read_text("utf-8")
+    assert mit.startswith("Copyright (c) R. Martinez\n\nPermission is hereby granted")
+    bsd = (folder / "nvidia-ml-py/BSD-3-Clause.txt").read_text("utf-8")
+    assert bsd.startswith("Copyright (c) NVIDIA\n\nRedistribution and use")
+    index = (folder / "INDEX.txt").read_text("utf-8")
+    assert "tokenizers 0.23: Apache Software License\n    Apache-2.0.txt\n" in index
+    assert f"shiboken6 6.11: {qt[9:]}\n    LGPL-3.0.txt\n    GPL-3.0.txt\n" in index
+    assert "people 1: Mine\n    people/AUTHORS.md\n" in index
+    assert "CPython: PSF-2.0\n    CPython/LICENSE.txt\n" in index
+    assert "Apache License\n" in (folder / "Apache-2.0.txt").read_text("utf-8")
+
+
 # -- the command
 
 
