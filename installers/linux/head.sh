@@ -67,12 +67,15 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-if [ -z "$folder" ]; then
-  [ -n "${HOME:-}" ] || fail "There is no home folder: HOME is empty. Set it, or say --folder DIR." \
-    "没有主目录:HOME 为空。请设置它,或使用 --folder 目录。" \
-    "ホームフォルダーがありません(HOME が空)。設定するか、--folder を付けてください。"
-  folder=$HOME/.local/opt/skein
-fi
+case "${HOME:-}" in
+  /*) ;;
+  *) fail "There is no home folder: the variable HOME is empty. Set it and start again." \
+    "没有主目录:变量 HOME 为空。请设置后重试。" \
+    "ホームフォルダーがありません(変数 HOME が空)。設定してやり直してください。" ;;
+esac
+by_sudo=${SUDO_USER:-${DOAS_USER:-${PKEXEC_UID:-}}}
+[ -z "$folder" ] || by_sudo= # then root knows where it is to go
+folder=${folder:-$HOME/.local/opt/skein}
 case "$folder" in /*) ;; *) folder=$PWD/$folder ;; esac
 
 if [ -n "$remove" ]; then
@@ -118,7 +121,10 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) && here=$here/${0##*/}
   "安装文件已损坏或不完整。请重新下载;没有安装任何内容。" \
   "インストーラーのファイルが壊れているか不完全です。もう一度ダウンロードしてください。何も入れていません。"
 
-if [ "$(id -u)" = 0 ] && [ -n "${HOME:-}" ] && [ -d "$HOME" ] && [ ! -O "$HOME" ]; then
+others_home() { # sudo leaves HOME as it was, or makes it root's: then nobody would find Skein
+  { [ -d "$HOME" ] && [ ! -O "$HOME" ]; } || { [ -n "$by_sudo" ] && [ "$by_sudo" != root ]; }
+}
+if [ "$(id -u)" = 0 ] && others_home; then
   fail "This is for one user: start it without sudo. (For everybody there is the .deb.)" \
     "这是为单个用户安装的:请不要使用 sudo。(为所有用户安装请用 .deb。)" \
     "これは一人のユーザー用です。sudo なしで始めてください。(全員用には .deb があります。)"
@@ -126,6 +132,9 @@ fi
 
 # ---- where it goes ----------------------------------------------------------------------------
 
+for left in "$folder"/versions/.partial-*-*; do # of installers that were killed: it takes up room
+  [ ! -d "$left" ] || [ -d "/proc/${left##*-}" ] || rm -rf -- "$left"
+done
 above=$folder
 while [ ! -d "$above" ]; do above=$(dirname -- "$above"); done
 free=

@@ -8,6 +8,7 @@ TOOLS = {
     "test_build_linux.py": ("cc", "patchelf", "strip"),
     "test_linux_packages.py": ("dpkg-deb", "desktop-file-validate", "appstreamcli"),
     "test_linux_run.py": ("xz", "desktop-file-validate"),
+    "test_linux_run_edges.py": ("xz",),
     "test_macos.py": ("cc",),
     "test_macos_launcher.py": ("cc",),
     "test_scripts.py": ("shellcheck",),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from installers.linux.self_extracting import build_run
 from installers.linux.tree import Tree
 from tests.installers.tree_kit import make_root
 
@@ -52,5 +53,53 @@ def run_installer(
         text=True,
         env=environment(home, **environ),
         stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def pack_two(folder: Path) -> dict[str, Path]:
+    """Return two versions' installers."""
+    return {
+        version: build_run(
+            make_tree(folder / version, version, big=os.urandom(300_000)),
+            folder / "out",
+            preset="1",
+            python=PYTHON,
+        )
+        for version in ("0.1.0", "0.2.0")
+    }
+
+
+_CHANGED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+from install import arrival, cli
+CODE
+sys.exit(cli.main())
+"""
+
+
+def run_changed(file: Path, home: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run a .run whose Python part executes ``code`` before its main: a place to interfere."""
+    text = file.read_bytes()
+    old = (
+        b"'import sys; sys.path.insert(0, sys.argv.pop(1)); "
+        b"from install.cli import main; sys.exit(main())'"
+    )
+    assert text.count(old) == 1
+    script = file.with_name("changed.py")
+    script.write_text(_CHANGED.replace("CODE", code), "utf-8")
+    # The same length, so that the archives stay where the head says they are.
+    new = f"'import sys; exec(open(\"{script.name}\").read())'".encode().ljust(len(old))
+    changed = file.with_name("changed.run")
+    changed.write_bytes(text.replace(old, new))
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        ["sh", changed],
+        env=environment(home),
+        cwd=file.parent,
+        capture_output=True,
+        text=True,
         check=False,
     )

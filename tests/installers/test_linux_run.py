@@ -12,24 +12,21 @@ import pytest
 
 from installers.linux.install.menu import exec_words
 from installers.linux.self_extracting import build_run
-from tests.installers.linux_kit import PYTHON, environment, make_tree, run_installer
+from tests.installers.linux_kit import (
+    PYTHON,
+    environment,
+    make_tree,
+    pack_two,
+    run_changed,
+    run_installer,
+)
 
 PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two versions' installers."""
-    folder = tmp_path_factory.mktemp("packed")
-    return {
-        version: build_run(
-            make_tree(folder / version, version, big=os.urandom(300_000)),
-            folder / "out",
-            preset="1",
-            python=PYTHON,
-        )
-        for version in ("0.1.0", "0.2.0")
-    }
+    return pack_two(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture
@@ -289,18 +286,12 @@ def test_a_disk_that_is_full_in_the_middle(
 
 
 _KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv.pop(1))
-signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
-from install import arrival, cli
-from install.places import Places
 real = arrival._written
 def written(member, content, folder):
     if member.name == "licences/big":
         os.kill(os.getpid(), SIGNAL)
     return real(member, content, folder)
 arrival._written = written
-sys.exit(cli.main())
 """
 
 
@@ -311,7 +302,8 @@ def test_an_interrupt_leaves_the_old_version_and_the_next_try_succeeds(
     run_installer(packed["0.1.0"], home)
     root = home / ".local" / "opt" / "skein"
     before = everything(home)
-    killed = _killed_copy(packed["0.2.0"], home, number)
+    code = _KILLED.replace("SIGNAL", str(int(number)))
+    killed = run_changed(packed["0.2.0"], home, code).returncode
     assert killed == (-number if number == signal.SIGKILL else 130)
     assert start(root) == "0.1.0|a b\n"
     left = everything(home) - before
@@ -319,30 +311,6 @@ def test_an_interrupt_leaves_the_old_version_and_the_next_try_succeeds(
     assert run_installer(packed["0.2.0"], home).returncode == 0
     assert start(root) == "0.2.0|a b\n"
     assert not [name for name in everything(root) if "partial" in name]
-
-
-def _killed_copy(file: Path, home: Path, number: signal.Signals) -> int:
-    """Run the installer so that it gets a signal when it writes the first big file."""
-    text = file.read_bytes()
-    old = (
-        b"'import sys; sys.path.insert(0, sys.argv.pop(1)); "
-        b"from install.cli import main; sys.exit(main())'"
-    )
-    assert text.count(old) == 1
-    changed = file.with_name("killed.run")
-    script = file.with_name("killed.py")
-    script.write_text(_KILLED.replace("SIGNAL", str(int(number))), "utf-8")
-    # The same length, so that the archives stay where the head says they are.
-    new = f"'import sys; exec(open(\"{script.name}\").read())'".encode().ljust(len(old))
-    changed.write_bytes(text.replace(old, new))
-    home.mkdir(exist_ok=True)
-    return subprocess.run(
-        ["sh", changed],
-        env=environment(home),
-        cwd=file.parent,
-        capture_output=True,
-        check=False,
-    ).returncode
 
 
 def test_two_installers_at_once(packed: dict[str, Path], home: Path) -> None:

@@ -12,21 +12,23 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import shutil
-import signal
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from . import interrupts
 from .places import Places, line_of, put, running
 from .words import Refused, size_words, tell
 
 PARTIAL = ".partial-"
 """versions/.partial-<version>-<process>: what is being unpacked."""
 _BLOCK_BYTES = 1 << 20
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LEFT = re.compile(r"\.(?:partial-.+|installer|[a-z]+)[-.](\d+)(?:-old)?")
+"""What an installer writes beside before it renames it: it ends in its process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,12 @@ def install(
             version = str(manifest["version"])
             _refuse_older(places, version, downgrade)
             _refuse_running(places, version)
-            _remove_leftovers(places.versions, partial)
+            _remove_leftovers(places, partial)
             _complete(partial, manifest, packed, progress)
             os.sync()
-            with _undisturbed():
-                _switch(places, partial, version)
+            _refuse_running(places, version)  # started while this was being unpacked
+            interrupts.ignore()
+            _switch(places, partial, version)
             _prune(places)
             return version
     except OSError as error:
@@ -127,12 +130,16 @@ def _refuse_running(places: Places, version: str) -> None:
         )
 
 
-def _remove_leftovers(versions: Path, mine: Path) -> None:
+def _remove_leftovers(places: Places, mine: Path) -> None:
     """Remove what installers that were killed left behind; those that live keep theirs."""
-    for folder in versions.glob(f"{PARTIAL}*"):
-        process = folder.name.rpartition("-")[2]
-        if folder != mine and not (process.isdigit() and Path("/proc", process).exists()):
-            shutil.rmtree(folder, ignore_errors=True)
+    for path in (*places.versions.glob(f"{PARTIAL}*"), *places.root.glob(".*")):
+        left = _LEFT.fullmatch(path.name)
+        if path == mine or left is None or Path("/proc", left[1]).exists():
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _remove_if_empty(places: Places) -> None:
@@ -248,24 +255,26 @@ def _refused(error: OSError, root: Path) -> Refused:
 # ---- switching ------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold signals back for the few milliseconds of a switch."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _switch(places: Places, partial: Path, version: str) -> None:
-    """Give the version its name and make it the current one, which is written last."""
+    """Give the version its name and make it the current one. Raises OSError; it is gone then."""
+    folder = places.versions / version
+    was_there = folder.exists()
+    new = places.root / f".installer-{os.getpid()}"
+    try:
+        (partial / "installer").rename(new)
+        _take_place(partial, folder)
+        _take_place(new, places.root / "installer")
+        _choose(places, version)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        if not was_there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _choose(places: Places, version: str) -> None:
+    """Write the files beside versions/, ``current`` last."""
     root = places.root
-    own = partial / "installer"
-    new = root / f".installer-{os.getpid()}"
-    own.rename(new)
-    _take_place(partial, places.versions / version)
-    _take_place(new, root / "installer")
     for name in ("skein", "uninstall"):
         put(root / name, (root / "installer" / name).read_text("utf-8"), 0o755)
     put(root / "channel", "run\n")

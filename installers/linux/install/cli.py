@@ -2,12 +2,11 @@
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
+from . import interrupts
 from .arrival import Packed, install, progress_words
 from .menu import add_to_menu
 from .places import Places
@@ -18,8 +17,7 @@ from .words import Refused, tell
 def main(arguments: Sequence[str] | None = None) -> int:
     """Install or remove; return 0, 1 after one sentence why not, or 130 after an interrupt."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupts.obey()
     try:
         places = Places.of_user(options.folder)
         if options.command == "install":
@@ -60,10 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -76,23 +70,27 @@ def _asked(options: argparse.Namespace) -> Callable[[str], bool]:
         if not sys.stdin.isatty():
             return False
         word = tell("Type yes to go on: ", "输入 yes 继续:", "続けるには yes と入力:")
-        return input(word).strip().lower() == "yes"
+        try:
+            return input(word).strip().lower() == "yes"
+        except EOFError:  # Ctrl+D
+            _say("")
+            return False
 
     return agreed
 
 
 def _install(places: Places, options: argparse.Namespace) -> None:
     packed = Packed(options.file, options.offset, options.size)
-    version = install(places, options.partial, packed, _progress(), downgrade=options.downgrade)
+    partial = options.partial.resolve()
+    version = install(places, partial, packed, _progress(), downgrade=options.downgrade)
     try:
         said = add_to_menu(places, places.root / "installer" / "share")
-    except (OSError, KeyboardInterrupt) as error:
-        why = error.strerror if isinstance(error, OSError) else "…"
+    except OSError as error:
         said = [
             tell(
-                f"The menu entry could not be made ({why}).",
-                f"无法创建菜单项({why})。",
-                f"メニュー項目を作れませんでした({why})。",
+                f"The menu entry could not be made ({error.strerror}).",
+                f"无法创建菜单项({error.strerror})。",
+                f"メニュー項目を作れませんでした({error.strerror})。",
             )
         ]
     if Path("/opt/skein/current").is_file() and places.root != Path("/opt/skein"):

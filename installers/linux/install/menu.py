@@ -1,7 +1,7 @@
 """What a desktop shows for one user: menu entry, icons, file types, and ``skein`` in a terminal.
 
-Copies what the .run carries below ``share`` and keeps a record of it. Never writes over, nor
-removes, a file of that name which leads to another Skein.
+Copies what the .run carries below ``share`` and keeps a record of it. The menu starts the copy that
+was installed last; only what starts this one is removed. A command of the user's own stays.
 """
 
 import os
@@ -59,7 +59,7 @@ def _copied(path: Path, source: Path, places: Places) -> Path:
 
 def _link(places: Places, written: list[Path]) -> list[str]:
     link = places.bin / "skein"
-    if link.exists() and not link.is_symlink():
+    if link.exists() and not _leads_to_a_skein(link):
         return [
             tell(
                 f"{link} was not made by this installer and stays as it is.",
@@ -72,6 +72,10 @@ def _link(places: Places, written: list[Path]) -> list[str]:
     link.symlink_to(places.root / "skein")
     written.append(link)
     return []
+
+
+def _leads_to_a_skein(link: Path) -> bool:
+    return link.is_symlink() and (link.resolve().parent / "current").is_file()
 
 
 def remove_from_menu(places: Places) -> None:

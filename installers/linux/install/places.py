@@ -45,7 +45,7 @@ class Places:
             if not (data[0] / "chats.sqlite3").is_file():
                 data = ()  # a folder with such names that Skein did not make: not ours to delete
         return cls(
-            (root or local / "opt" / "skein").absolute(),
+            (root or local / "opt" / "skein").resolve(),  # by one name, through whatever links
             share,
             local / "bin",
             data,

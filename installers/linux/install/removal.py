@@ -4,12 +4,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from . import interrupts
 from .menu import remove_from_menu
 from .places import Places, running, size_of
 from .words import Refused, size_words, tell
 
-_OURS = ("versions", "installer", "next", "previous", "trying", "failed", "channel")
+_OURS = ("versions", "installer", "next", "previous", "trying", "failed", "rolled_back", "channel")
 _LAST = ("current", "skein", "uninstall", ".installer.lock")
+_PIECES = (".installer-*", ".partial-*", ".skein-*", *(f".{name}.*" for name in (*_OURS, *_LAST)))
+"""What a kill in the middle of a write leaves."""
 _PARTS = (
     ("models", ("models",)),
     ("states", ("states",)),
@@ -43,6 +46,7 @@ def uninstall(
         )
     if with_data and not agreed(_question(places)):
         raise Refused(tell("Nothing was removed.", "没有删除任何内容。", "何も削除していません。"))
+    interrupts.ignore()
     remove_from_menu(places)
     _remove_program(places.root, say)
     _finish_data(places, with_data, say)
@@ -76,8 +80,8 @@ def _inside(folder: Path) -> str:
 
 
 def _remove_program(root: Path, say: Callable[[str], None]) -> None:
-    for name in (*_OURS, *_LAST):
-        path = root / name
+    pieces = [path for pattern in _PIECES for path in root.glob(pattern)]
+    for path in (*(root / name for name in _OURS), *pieces, *(root / name for name in _LAST)):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
