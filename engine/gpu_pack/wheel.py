@@ -156,7 +156,10 @@ def _check(name: str, entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
         raise PackFailed(f"{name} holds too many files.", _HINT, "unsafe")
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if not _is_inside(entry.filename) or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        # Where it goes counts, too: "x.data/purelib//etc/x" is at home, "/etc/x" is not.
+        place = placed(entry.filename) or entry.filename
+        inside = _is_inside(entry.filename) and _is_inside(place)
+        if not inside or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise PackFailed(
                 f"{name} holds “{entry.filename[:200]}”, which would be written elsewhere.",
                 _HINT,

@@ -249,11 +249,21 @@ def test_a_trial_is_ended_by_stop(make: Make):
 
 
 @pytest.mark.parametrize(
-    "name", ["../out.py", "/etc/out.py", "a/../../out.py", "C:/out.py", "a\\b"]
+    "name",
+    [
+        "../out.py",
+        "/etc/out.py",
+        "a/../../out.py",
+        "C:/out.py",
+        "a\\b",
+        "torch-2.13.0.data/purelib/{}/out.py",
+        "torch-2.13.0.data/platlib/../../out.py",
+    ],
 )
 def test_a_wheel_that_would_write_elsewhere(
     make: Make, server: IndexServer, packs_folder: Path, name: str
 ):
+    name = name.format(packs_folder.parent)
     wheel, data = packed_wheel("torch", "2.13.0", {"torch/__init__.py": b"", name: b"out"})
     server.add_wheel(wheel, data)
     server.repos["index/wheels"][wheel.file] = data
