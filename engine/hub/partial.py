@@ -111,8 +111,12 @@ class PartFile:
         try:
             yield
         finally:
-            held.__exit__(None, None, None)
+            # Before it is let go: whoever waits for this very file sees then that it has no name
+            # any more. Afterwards it might be another's already, and a third would make a new one.
             _remove(lock)
+            held.__exit__(None, None, None)
+            if os.name == "nt":  # there an open file keeps its name
+                _remove(lock)
 
 
 def unfinished(folder: Path) -> list[Unfinished]:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import PackFailed
 from engine.gpu_pack.packs import PARTIAL, REMOVED, WHEELS, Packs, locked, read_pack
+from engine.hub import partial
 from tests.engine.gpu_pack.conftest import Make
 from tests.pack_kit import ignore
 
@@ -87,6 +88,26 @@ def test_clean_waits_for_an_install(make: Make, packs_folder: Path):
         with pytest.raises(PackFailed) as caught:
             Packs(packs_folder, []).remove()
     assert caught.value.kind == "busy"
+
+
+def test_the_locks_name_goes_while_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else another takes it in between, and a third makes a new file: both would be at work."""
+    found: list[str] = []
+    remove = partial._remove
+
+    def removed(lock: Path) -> None:
+        if not found:
+            found.append("free")
+            with pytest.raises(PackFailed) as caught, locked(tmp_path):
+                pass
+            found[0] = caught.value.kind
+        remove(lock)
+
+    monkeypatch.setattr(partial, "_remove", removed)
+    with locked(tmp_path):
+        pass
+    assert found == ["busy"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_half_deleted_pack_is_no_pack(make: Make, packs_folder: Path):
