@@ -23,6 +23,12 @@ EXACT_WIDTH = 2048
 numbers is a sixth of all error), and the first chunk's r and k are exact. Wider models have more to
 lose by the traffic than by the error."""
 
+EXACT_TOKENS = 256
+"""So many tokens' inputs of the channel mix' products are two fp16 numbers each, where products
+wait in fp32: most of the error of reading comes from rounding them. That doubles what is
+multiplied, while what takes time for so few is mostly fetching the weights; longer texts would take
+a third longer."""
+
 EARLY = 2 * CHUNK
 """Rows of the first chunk, as fp16 and what that has lost."""
 
@@ -50,8 +56,10 @@ class Room:
 
     x, moved: the residual and where it goes, fp32 [T, D]. delta: what is to be added [T, D].
     pair: h and dx, fp16 [T, 2 D]; mixed: of r, k, v [3, T, D]. hid [T, R]; rkv [3, T, D].
-    records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated, ffn_in: [T, D].
-    sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it.
+    records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated: [T, D]. ffn_in:
+    [N, T, D], the numbers and for N = 2 what they lost as fp16.
+    sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it,
+    [N, T, F].
     v_first: [T, D]. early_mixed, early: the first chunk's, for r and k, fp16 and (sums) fp32
     [2, EARLY, D]; empty unless sums wait in fp32. All fp16 where nothing is said.
 
@@ -123,7 +131,8 @@ class Rooms:
             return self._memory[name][first : first + size].view(dtype).view(shape)
 
         half, single = torch.float16, torch.float32
-        early = EARLY if self.sums == single else 0
+        exact = self.sums == single
+        early, numbers = EARLY if exact else 0, 2 if exact and tokens <= EXACT_TOKENS else 1
         sums = at("products", 0, self.sums, tokens, self.sizes.ffn)
         return Room(
             tokens=at("tokens", 0, torch.int32, tokens),
@@ -137,9 +146,9 @@ class Rooms:
             records=at("products", 3 * plane, torch.uint8, chunks, heads, RECORD_BYTES),
             y=at("mixes", 0, half, chunks, heads, 4, 32, 8),
             gated=at("mixes", plane, half, tokens, d),
-            ffn_in=at("mixes", 2 * plane, half, tokens, d),
+            ffn_in=at("mixes", 2 * plane, half, numbers, tokens, d),
             sums=sums,
-            hidden=sums if self.sums == half else at("mixes", 0, half, tokens, self.sizes.ffn),
+            hidden=at("mixes", 0, half, numbers, tokens, self.sizes.ffn) if exact else sums[None],
             v_first=at("v_first", 0, half, tokens, d),
             early_mixed=at("early_mixed", 0, half, 2, early, d),
             early=at("early", 0, single, 2, early, d),
