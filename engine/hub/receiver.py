@@ -73,6 +73,8 @@ def _receive_once(source: Source, part: PartFile, size_bytes: int, watch: Watch)
                     position += file.write(piece[: size_bytes - position])
                     file.flush()  # what came in is kept, and counted, whatever comes next
                     watch.meter.show("downloading", position, size_bytes)
+                if position >= size_bytes:  # more than was promised is no part of it
+                    break
     if part.received < size_bytes:
         raise Passing(f"The connection was cut while {source.name} came in.", disk.KEPT)
 
