@@ -128,23 +128,34 @@ def _built(folder: Path) -> list[Built]:
 
 
 def _read(path: Path) -> Built:
-    """Return an archive with its manifest, which must be what its name says."""
-    for name, data in members_of(path):
-        if name == NAME:
-            built = Built(path, Manifest.parse(data), data)
-            if path.name != f"{built.stem}.tar.xz":
-                raise ReleaseFailed(f"{path} holds {built.stem}: rename or rebuild it.")
-            return built
-    raise ReleaseFailed(f"{path} has no {NAME}: it was not made by installers/build.py.")
+    """Return an archive with its manifest, which must be what its name says, and whole."""
+    members = members_of(path)
+    name, data = next(members, ("", b""))
+    if name != NAME:
+        raise ReleaseFailed(f"{path} has no {NAME}: it was not made by installers/build.py.")
+    built = Built(path, Manifest.parse(data), data)
+    if path.name != f"{built.stem}.tar.xz":
+        raise ReleaseFailed(f"{path} holds {built.stem}: rename or rebuild it.")
+    wanted = {file.path: file.content for file in built.manifest.files}
+    found = {name: (len(data), _sha256(data)) for name, data in members}
+    if found != wanted:
+        wrong = min(name for name, _ in found.items() ^ wanted.items())
+        raise ReleaseFailed(f"{path} is not what its {NAME} says ({wrong}): build it again.")
+    return built
 
 
 def members_of(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and bytes of an archive's files, in their order."""
-    with tarfile.open(archive, mode="r|xz") as members:
-        for member in members:
-            source = members.extractfile(member) if member.isreg() else None
-            if source is not None:
-                yield member.name, source.read()
+    """Yield the names and bytes of an archive's files, in their order. Raises ReleaseFailed."""
+    try:
+        with lzma.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as members:
+            for member in members:
+                source = members.extractfile(member) if member.isreg() else None
+                if source is not None:
+                    yield member.name, source.read()
+            while packed.read(1 << 20):  # the end, which tarfile does not look at
+                pass
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise ReleaseFailed(f"{archive} is damaged ({error}): build it again.") from error
 
 
 def _artifacts(

@@ -10,6 +10,7 @@ only; ARCHIVE must be our own: what is in it is compared with its manifest after
 
 import argparse
 import json
+import lzma
 import shutil
 import sys
 import tarfile
@@ -46,8 +47,11 @@ def unpack(archive: Path, root: Path) -> Path:
     beside = root.with_name(root.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     tree = beside / "tree"
-    with tarfile.open(archive, mode="r:xz") as content:
-        content.extractall(tree, filter="data")
+    try:
+        with tarfile.open(archive, mode="r:xz") as content:
+            content.extractall(tree, filter="data")
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise BuildFailed(f"{archive} is damaged: {error}.") from error
     wrong = verify(tree)
     if wrong:
         raise BuildFailed(f"{archive} is damaged: {wrong[0]}.")
@@ -77,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("name a ROOT to seal, or --unpack ARCHIVE --to ROOT.")
     try:
         done = unpack(given.unpack, given.to) if given.unpack else seal(given.root, given.out)
-    except (BuildFailed, OSError, tarfile.TarError) as error:
+    except (BuildFailed, OSError) as error:
         print(f"Not done. {error}", file=sys.stderr)
         return 2
     print(done)

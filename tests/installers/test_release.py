@@ -1,5 +1,6 @@
 """The release's tool: what it writes can be verified by others, what is wrong is a sentence."""
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -109,8 +110,6 @@ def test_the_same_release_twice_is_the_same_but_for_its_time(dist):
 
 
 def test_a_delta_that_saves_little_is_not_offered(dist, tmp_path):
-    import random
-
     add(dist, "0.2.0", payload=random.Random(1).randbytes(400_000))
     assert publish(dist, "--previous", str(previous(dist, "0.1.0"))) == 0
     assert not feed_of(dist).targets["linux-x86_64"].deltas
@@ -165,6 +164,26 @@ def test_archives_that_do_not_belong_together_are_refused(dist, capsys):
     (dist / "skein-0.1.0-windows-x86_64.tar.xz").rename(dist / "skein-0.2.0-macos-arm64.tar.xz")
     assert publish(dist) == 2
     assert "rename" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.2, 0.7, 1.0])
+def test_what_was_cut_or_changed_on_its_way_is_not_signed(dist, kept, capsys):
+    add(dist, "0.2.0", payload=random.Random(1).randbytes(400_000))
+    archive = dist / "skein-0.2.0-linux-x86_64.tar.xz"
+    data = archive.read_bytes()
+    archive.write_bytes(data[: max(0, int(len(data) * kept) - 40)])
+    assert publish(dist) == 2
+    assert f"{archive} is damaged" in capsys.readouterr().err
+    assert not (dist / "feed.json").exists()
+
+
+def test_an_archive_that_its_manifest_does_not_fit_is_not_signed(dist, capsys):
+    tree = add(dist, "0.2.0")
+    (tree / "python/data").write_bytes(b"another")
+    write_archive(tree, dist / "skein-0.2.0-linux-x86_64.tar.xz", FAST)
+    assert publish(dist) == 2
+    assert "manifest.json says (python/data): build it again" in capsys.readouterr().err
+    assert not (dist / "feed.json").exists()
 
 
 def test_a_new_pair_of_keys_belongs_together(capsys, monkeypatch, dist):

@@ -47,6 +47,15 @@ def test_an_archive_that_is_not_what_its_manifest_says(tmp_path: Path):
     assert not (tmp_path / "there").exists()
 
 
+def test_an_archive_that_was_cut_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    files = {"a.txt": bytes(range(256)) * 4000}
+    archive = seal(make_root(tmp_path / "root", "0.3.0", files), tmp_path, QUICK)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    assert main(["--unpack", str(archive), "--to", str(tmp_path / "there")]) == 2
+    assert f"Not done. {archive} is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "there").exists()
+
+
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main([str(tmp_path), "--out", str(tmp_path)]) == 2
     assert "no finished tree" in capsys.readouterr().err
