@@ -50,7 +50,6 @@ class OlderBackend:
         self.info = info
         self.strategy = strategy
         self._shape = info.shape
-        self._saves_power = False
         if strategy.threads:
             torch.set_num_threads(strategy.threads)
         self._places = [_placement(stage) for stage in strategy.placement(info.shape.layers)]
@@ -85,10 +84,8 @@ class OlderBackend:
 
     def set_power_saving(self, on: bool) -> None:
         """See ``Backend.set_power_saving``. Torch counts threads for the whole process."""
-        if self.strategy.threads or on == self._saves_power:
-            return
-        self._saves_power = on
-        torch.set_num_threads(most_threads(power_saving=on))
+        # Always set: the number may still be that of the model before.
+        torch.set_num_threads(self.strategy.threads or most_threads(power_saving=on))
 
     def close(self) -> None:
         """Give the weights' memory back."""

@@ -78,7 +78,6 @@ class TorchBackend:
         """
         self.info = info
         self.strategy = strategy
-        self._saves_power = False
         placement = strategy.placement(info.shape.layers)
         stages = [(device_of(stage.device), _dtype(stage.weights)) for stage in placement]
         if strategy.threads:
@@ -117,10 +116,8 @@ class TorchBackend:
 
     def set_power_saving(self, on: bool) -> None:
         """See ``Backend.set_power_saving``. Torch counts threads for the whole process."""
-        if self.strategy.threads or on == self._saves_power:
-            return
-        self._saves_power = on
-        torch.set_num_threads(most_threads(power_saving=on))
+        # Always set: the number may still be that of the model before.
+        torch.set_num_threads(self.strategy.threads or most_threads(power_saving=on))
 
     def close(self) -> None:
         """Give the weights' memory back."""

@@ -1,6 +1,7 @@
 """The torch backend against the equations, in every type, and however the text is cut."""
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from engine.backends.torch import TorchBackend
 from engine.checkpoint import inspect
 from engine.errors import Cancelled, DamagedFile, EngineError, StateMismatch, UnsupportedStrategy
+from engine.model import load_backend
 from engine.state import State
 from engine.strategy import Strategy
 from tests.reference import Reference, deviation
@@ -26,6 +28,15 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **options) -> Path:  #
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("model") / "tiny.pth", torch.bfloat16, layers=3)
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A processor of four cores, and torch's number of threads as it was afterwards."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr("engine.backends.threads.count_cores", lambda: (4, 8))
+    yield
+    torch.set_num_threads(before)
 
 
 def load(path: Path, strategy: str = "cpu fp32") -> TorchBackend:
@@ -177,6 +188,30 @@ def test_loading_reports_progress_and_can_be_stopped(checkpoint: Path) -> None:
         TorchBackend(
             inspect(checkpoint), Strategy.parse("cpu bf16"), cancelled=lambda: len(seen) > 0
         )
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize("first", ["cpu fp32", "cpu fp32 @3"])
+def test_the_next_model_does_not_keep_the_threads_of_the_one_before(
+    checkpoint: Path, first: str
+) -> None:
+    info = inspect(checkpoint)
+    saving = load_backend(info, Strategy.parse(first), native=False, power_saving=True)
+    assert torch.get_num_threads() == (saving.strategy.threads or 2)
+    saving.close()
+    load_backend(info, Strategy.parse("cpu fp32"), native=False)
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_saving_power_while_a_model_is_loaded(checkpoint: Path) -> None:
+    backend = load(checkpoint)
+    for on, threads in ((True, 2), (False, 4), (True, 2)):
+        backend.set_power_saving(on)
+        assert torch.get_num_threads() == threads
+    pinned = load(checkpoint, "cpu fp32 @3")
+    pinned.set_power_saving(True)
+    assert torch.get_num_threads() == 3
 
 
 def test_resident_bytes_are_those_of_the_weights(checkpoint: Path) -> None:
