@@ -11,6 +11,7 @@ the Python that is copied, and on Linux strip (binutils) and patchelf.
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from engine.gpu_pack.default_index import pip_address  # noqa: E402
+from engine.manifest import safe_version  # noqa: E402
 from installers.builder import (  # noqa: E402
     archive,
     bytecode,
@@ -81,17 +83,33 @@ def _asked(arguments: list[str] | None) -> Wanted:
     parser.add_argument("--update-key", action="append", default=[], metavar="HEX")
     parser.add_argument("--no-archive", action="store_true", help="only the tree")
     given = parser.parse_args(arguments)
-    if bool(given.update_address) != bool(given.update_key):
-        raise BuildFailed("--update-address and --update-key belong together: name both or none.")
+    _require_usable_source(given.update_address, given.update_key)
+    try:
+        version = safe_version(given.version or project_version())
+    except ValueError as error:
+        raise BuildFailed(f"{error}: write it as 1.2.3 or 1.2.3rc1.") from error
     return Wanted(
         chosen(given.target),
         given.python.resolve(),
         given.out.resolve(),
-        given.version or project_version(),
+        version,
         given.update_address,
         tuple(given.update_key),
         not given.no_archive,
     )
+
+
+def _require_usable_source(address: str, keys: list[str]) -> None:
+    """Raise BuildFailed unless a built copy could be updated from there, or is told of nothing."""
+    if bool(address) != bool(keys):
+        raise BuildFailed("--update-address and --update-key belong together: name both or none.")
+    if address and not address.startswith("https://"):
+        raise BuildFailed(f"--update-address is “{address}”: copies ask nothing but https://.")
+    if not all(re.fullmatch("[0-9a-fA-F]{64}", key) for key in keys):
+        raise BuildFailed(
+            "--update-key is not 64 hexadecimal digits: copies would refuse every update. "
+            "installers/release.py key makes a pair."
+        )
 
 
 def project_version() -> str:

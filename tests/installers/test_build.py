@@ -384,6 +384,44 @@ def test_an_update_address_without_a_key_is_refused(capsys: pytest.CaptureFixtur
     assert "belong together" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("address", "keys", "said"),
+    [
+        ("https://example.org/feed.json", ["--update-key", ""], "refuse every update"),
+        ("https://example.org/feed.json", ["--update-key", "ab" * 31], "refuse every update"),
+        ("http://example.org/feed.json", ["--update-key", "ab" * 32], "nothing but https://"),
+    ],
+)
+def test_a_source_that_no_copy_could_use_is_refused(
+    address: str, keys: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = target.here().system
+    assert build.main(["--target", own, "--update-address", address, *keys]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", ["../../x", "1.0-beta", "1"])
+def test_what_is_no_version_is_refused(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build.main(["--target", target.here().system, "--version", version]) == 2
+    assert f"'{version}' is not a version: write it as 1.2.3" in capsys.readouterr().err
+
+
+def test_what_the_build_machine_is_set_to_is_in_no_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text("[global]\nindex-url = https://me:secret@mirror.example/of-the-file\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:secret@mirror.example/of-the-environment")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://mirror.example/more")
+    wanted = build._asked(["--target", target.here().system])
+    build._write_release(tmp_path / "release.json", wanted)
+    written = json.loads((tmp_path / "release.json").read_text("utf-8"))
+    assert written.pop("pack_index").startswith("https://")
+    assert written == {"update_address": "", "update_keys": []}
+    assert "mirror.example" not in (tmp_path / "release.json").read_text("utf-8")
+
+
 def test_the_version_is_the_projects() -> None:
     assert build.project_version() == "0.1.0"
 
