@@ -1,6 +1,7 @@
 """The sh launcher: starts, switches, goes back, and says what is wrong. Real files, real sh."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_without_a_version_to_go_back_to_it_goes_on_trying(root: Path) -> None:
     (root / "trying").write_text("0.1.0 7\n", "utf-8")
     assert start(root / "skein").stdout == "0.1.0\n"
     assert marks(root) == {"current": "0.1.0", "trying": "0.1.0 8"}
+
+
+def test_a_start_beside_a_skein_that_runs_is_not_counted(root: Path) -> None:
+    """Quick clicks while the new version's first window takes its time say nothing about it."""
+    running = root / "versions" / "0.1.0" / "python" / "bin" / "python3"
+    shutil.copy("/bin/sleep", running)
+    add_version(root, "0.2.0")
+    (root / "next").write_text("0.2.0\n", "utf-8")
+    with subprocess.Popen([running, "60"]) as skein:
+        assert [start(root / "skein").stdout for _ in range(4)] == ["0.2.0\n"] * 4
+        assert marks(root) == {"current": "0.2.0", "previous": "0.1.0", "trying": "0.2.0 0"}
+        skein.kill()
+    start(root / "skein")
+    assert marks(root)["trying"] == "0.2.0 1"
 
 
 @pytest.mark.parametrize("count", ["x", "", "99999999999999999999", "-1"])
