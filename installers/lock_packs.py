@@ -28,6 +28,7 @@ from engine.files import write_atomically
 from engine.gpu_pack.default_index import default_address
 from engine.gpu_pack.index import IndexFile, PackageIndex
 from engine.gpu_pack.table import PackRow, Table, Wheel, dump_table, parse_table
+from engine.hub.web import without_login
 from installers.remote_wheel import Inside, look_inside
 
 TABLE = Path(__file__).parent.parent / "resources" / "gpu_packs.json"
@@ -44,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     table = parse_table(asked.table.read_bytes())
     index = PackageIndex(asked.index or default_address())
+    public, _login = without_login(asked.index)  # the table goes to everybody
     rows: list[PackRow] = []
     failed = 0
     for row in table.rows:
         if row.name in asked.names and row.system in (asked.system or row.system):
             try:
-                row = replace(pinned(row, index), index=asked.index)
+                row = replace(pinned(row, index), index=public)
                 print(f"{row.name} {row.system}: {_size(row)}")
             except (CannotPin, EngineError) as error:
                 failed += 1

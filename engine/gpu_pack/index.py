@@ -39,8 +39,9 @@ class PackageIndex:
 
     def __init__(self, address: str, web: Web | None = None) -> None:
         self.address = address.strip().rstrip("/")
-        if urlsplit(self.address).scheme not in ("http", "https"):
-            raise PackFailed(f"“{address}” is not a web address.", INDEX_HINT, "address")
+        if not _is_web(self.address):
+            told = re.sub(r"//[^/]*@", "//", address)
+            raise PackFailed(f"“{told}” is not a web address.", INDEX_HINT, "address")
         self.web = web or Web()
 
     def files(self, project: str) -> list[IndexFile]:
@@ -58,6 +59,14 @@ class PackageIndex:
                 INDEX_HINT,
                 "address",
             ) from error
+
+
+def _is_web(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def normalised(project: str) -> str:

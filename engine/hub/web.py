@@ -1,12 +1,14 @@
 """Files of any web server, by the same client, proxy and certificates as those of the hub.
 
-Knows addresses and answers. Sends no token and nothing about the user.
+Knows addresses and answers. Sends no token and nothing about the user. A name and a password in
+an address go to that very server alone, and into no log.
 """
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from engine.errors import DownloadFailed, EngineError
 from engine.hub.connection import Opened, hub_library, stream
@@ -35,9 +37,13 @@ class Web:
     def __init__(self, timeout_s: float = 15.0, *, https_only: bool = False) -> None:
         self._timeout_s = timeout_s
         self._https_only = https_only
+        self._logins: dict[tuple[str, str], str] = {}
 
     def page(self, address: str, accept: str, most_bytes: int) -> Page:
-        """Return what lies at an address. Raises DownloadFailed, also when it is larger."""
+        """Return what lies at an address. Raises DownloadFailed, also when it is larger.
+
+        The login of an address counts for all that is asked of its server later.
+        """
         headers, seen = {**_HEADERS, "Accept": accept}, _Seen()
         data = bytearray()
         for piece in self._read(address, 0, headers, seen):
@@ -67,6 +73,7 @@ class Web:
                     answer.status_code, answer.headers, _name(address), _host(seen.address)
                 )
 
+        address, headers = self._with_login(address, headers)
         if self._https_only:
             _require_encrypted(address, [])
         _forget_cookies()
@@ -76,6 +83,36 @@ class Web:
             raise
         except Exception as error:
             raise _translated(error, address) from error
+
+    def _with_login(
+        self, address: str, headers: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, str]]:
+        """Return the address without a login, and the headers with the one for its server.
+
+        The HTTP library logs addresses as they are; it sends this header on to no other server.
+        """
+        plain, login = without_login(address)
+        parts = urlsplit(plain)
+        server = parts.scheme, parts.netloc
+        if login:
+            self._logins[server] = "Basic " + base64.b64encode(login.encode()).decode()
+        if server not in self._logins:
+            return plain, headers
+        return plain, {**headers, "Authorization": self._logins[server]}
+
+
+def without_login(address: str) -> tuple[str, str]:
+    """Return an address without name and password, and these ("name:password") or "".
+
+    Raises ValueError when it is no address.
+    """
+    parts = urlsplit(address)
+    login, found, server = parts.netloc.rpartition("@")
+    if not found:
+        return address, ""
+    name, _, password = login.partition(":")
+    plain = urlunsplit(parts._replace(netloc=server))
+    return plain, f"{unquote(name)}:{unquote(password)}"
 
 
 def _forget_cookies() -> None:

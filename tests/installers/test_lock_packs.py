@@ -108,7 +108,8 @@ def test_the_table_is_filled_in_place(
     path = tmp_path / "gpu_packs.json"
     rows = (row("cu126"), row(), row(system="windows-x86_64"))
     path.write_bytes(dump_table(Table("2026-01-01", rows)))
-    arguments = ["cu130", "--index", server.address, "--table", str(path)]
+    secret = server.address.replace("http://", "http://me:s3cret@")
+    arguments = ["cu130", "--index", secret, "--table", str(path)]
     assert main(arguments) == 1, "Windows has no such build here"
     table = parse_table(path.read_bytes())
     assert [row.pinned for row in table.rows] == [False, True, False]

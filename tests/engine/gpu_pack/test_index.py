@@ -1,5 +1,7 @@
 """Pages of indexes, and which index is asked when nobody named one."""
 
+import base64
+import logging
 import sys
 from pathlib import Path
 
@@ -43,6 +45,30 @@ def test_no_token_is_sent(server: IndexServer, monkeypatch: pytest.MonkeyPatch):
     assert headers["user-agent"] == "skein"
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_a_password_goes_to_the_index_alone_and_into_no_log(
+    server: IndexServer, json: bool, caplog: pytest.LogCaptureFixture
+):
+    server.json = json
+    address = server.address.replace("http://", "http://j%40e:s3cret@")
+    with caplog.at_level(logging.DEBUG), IndexServer() as other:
+        index = PackageIndex(address)
+        wheel = index.files("torch")[0].address
+        assert "s3cret" not in wheel
+        assert list(index.web.read(wheel, 0))
+        for _ in range(2):
+            with pytest.raises(DownloadFailed):
+                index.web.page(f"{other.endpoint}/simple/torch", "", 10)
+        assert all("authorization" not in asked.headers for asked in other.requests)
+    told = "Basic " + base64.b64encode(b"j@e:s3cret").decode()
+    assert {asked.headers["authorization"] for asked in server.requests} == {told}
+    assert server.endpoint in caplog.text, "addresses are logged by the HTTP library"
+    assert "s3cret" not in caplog.text
+    with pytest.raises(PackFailed) as caught:
+        PackageIndex("htps://me:s3cret@host/simple")
+    assert "s3cret" not in caught.value.message
+
+
 def test_an_unknown_project(server: IndexServer):
     with pytest.raises(DownloadFailed) as caught:
         PackageIndex(server.address).files("nobody")
@@ -71,7 +97,7 @@ def test_an_endless_page_is_left(server: IndexServer, monkeypatch: pytest.Monkey
         PackageIndex(server.address).files("torch")
 
 
-@pytest.mark.parametrize("address", ["", "file:///opt/x", "x", "ftp://h/x"])
+@pytest.mark.parametrize("address", ["", "file:///opt/x", "x", "ftp://h/x", "http://[h/x"])
 def test_what_is_no_address(address: str):
     with pytest.raises(PackFailed) as caught:
         PackageIndex(address)
