@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from engine.errors import EngineError
 from engine.files import write_atomically
@@ -65,8 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def pinned(row: PackRow, index: PackageIndex) -> PackRow:
     """Return the row with every wheel of its build. Raises CannotPin, EngineError."""
-    resolved = _Resolver(row, index)
-    wheels, unpacked = resolved.all()
+    try:
+        wheels, unpacked = _Resolver(row, index).all()
+    except (InvalidRequirement, InvalidVersion) as error:
+        raise CannotPin(
+            f"a wheel of the index says of itself what is no requirement: {error}"
+        ) from error
     return replace(row, wheels=wheels, installed_bytes=unpacked, note="")
 
 

@@ -5,6 +5,7 @@ Knows ranges of a web file and the format of wheels; no packs.
 
 import io
 import zipfile
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -28,12 +29,15 @@ class Inside:
 def look_inside(web: Web, address: str, file: str) -> Inside:
     """Return what a wheel holds, after reading some hundred kilobytes of it.
 
-    Raises DownloadFailed, also when the server knows no ranges.
+    Raises DownloadFailed, also when the server knows no ranges or what it sends is no wheel.
     """
     remote = RemoteFile(web, address)
-    with zipfile.ZipFile(remote) as archive:
-        unpacked = sum(size for _place, size in wanted_entries(archive))
-        metadata = archive.read(f"{info_folder(file)}/METADATA").decode("utf-8")
+    try:
+        with zipfile.ZipFile(remote) as archive:
+            unpacked = sum(size for _place, size in wanted_entries(archive))
+            metadata = archive.read(f"{info_folder(file)}/METADATA").decode("utf-8")
+    except (zipfile.BadZipFile, zlib.error, KeyError, UnicodeDecodeError) as error:
+        raise DownloadFailed(f"{address} is no wheel: {error}", kind="server") from error
     return Inside(remote.size_bytes, unpacked, metadata)
 
 
@@ -103,4 +107,6 @@ class RemoteFile(io.RawIOBase):
                     data += piece
                 if len(data) >= size:
                     break
+        if len(data) < size:  # or a reader would wait for the rest for ever
+            raise DownloadFailed(f"The server sends too little of {self._address}.", kind="server")
         return bytes(data[:size])

@@ -4,10 +4,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from engine.errors import DownloadFailed
 from engine.gpu_pack.index import PackageIndex
 from engine.gpu_pack.install import PackInstall
 from engine.gpu_pack.table import PackRow, Table, dump_table, parse_table
@@ -133,3 +135,51 @@ def test_a_wheel_is_looked_into_from_afar(server: IndexServer):
     assert inside.size_bytes == len(data)
     assert 2_000_000 < inside.unpacked_bytes < 2_001_000, "headers are not unpacked"
     assert "Version: 2.13.0" in inside.metadata
+
+
+def test_a_row_that_breaks_leaves_the_others_their_pins(
+    cuda13: PackageIndex, server: IndexServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    wheel = make_wheel("torch", "2.13.0+cu126", {}, "cp311-cp311-win_amd64")[0]
+    server.add_wheel(wheel, b"<html>Try again later</html>")
+    offer(server, "torch", "2.13.0+cu128", "a b c; x", tag="cp311-cp311-win_amd64")
+    windows = "windows-x86_64"
+    rows = (row("cu126", windows), row("cu128", windows), row())
+    path = tmp_path / "gpu_packs.json"
+    path.write_bytes(dump_table(Table("2026-01-01", rows)))
+    names = ["cu126", "cu128", "cu130"]
+    assert main([*names, "--index", server.address, "--table", str(path)]) == 1
+    assert [row.pinned for row in parse_table(path.read_bytes()).rows] == [False, False, True]
+    said = capsys.readouterr().err
+    assert "torch-2.13.0+cu126-cp311-cp311-win_amd64.whl is no wheel: File is not a zip" in said
+    assert "what is no requirement" in said
+
+
+class _Short(BaseHTTPRequestHandler):
+    """Promises a megabyte, and of a part of it sends a thousand bytes, then the line is dead."""
+
+    def do_GET(self) -> None:
+        begin = self.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
+        self.send_response(206 if begin else 200)
+        kind = ("Content-Range", f"bytes {begin}-999999/1000000")
+        self.send_header(*(kind if begin else ("Content-Length", "1000000")))
+        self.end_headers()
+        self.wfile.write(bytes(1000))
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_server_that_sends_too_little_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Short) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            remote = RemoteFile(Web(), f"http://127.0.0.1:{running.server_port}/a.whl")
+            remote.seek(500_000)
+            with pytest.raises(DownloadFailed, match="too little of"):
+                remote.read(300_000)
+        finally:
+            running.shutdown()
+            thread.join()
