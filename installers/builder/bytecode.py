@@ -17,8 +17,8 @@ LARGE = (
     *("torch", "torchgen", "sympy", "mpmath", "numpy", "huggingface_hub", "pygments", "pydantic"),
     *("fsspec", "jinja2"),
 )
-_NEWER = r"py31[2-9]_"
-"""torch's tests have a file in the language of Python 3.12."""
+_NEWER = r"[\\/]py31[2-9]_[^\\/]*$"
+"""Files of torch's tests in the language of Python 3.12; folders above may be called anything."""
 _PROGRAM = Path(__file__).with_name("bytecode_program.py")
 
 

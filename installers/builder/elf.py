@@ -169,6 +169,8 @@ def _version_needs(table: bytes, section: _Section, names: bytes) -> Iterator[Ve
 
 def _glibc_version(version: str) -> tuple[int, ...]:
     """Return (2, 17) for GLIBC_2.17, () for what is no number of glibc's."""
+    if version == "GLIBC_ABI_DT_RELR":  # no symbol's: the loader must know packed relocations
+        return (2, 36)
     if not version.startswith("GLIBC_2"):
         return ()
     return tuple(int(part) for part in version.removeprefix("GLIBC_").split("."))

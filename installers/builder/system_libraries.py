@@ -20,6 +20,7 @@ SYSTEM = frozenset(
         # glibc
         *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"),
         *("libutil.so.1", "libresolv.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
+        *("libmvec.so.1", "libanl.so.1"),
         # shared with graphics drivers, which are newer than we are
         *("libstdc++.so.6", "libgcc_s.so.1", "libexpat.so.1", "libz.so.1", "libzstd.so.1"),
         *("libEGL.so.1", "libGL.so.1", "libdrm.so.2", "libgbm.so.1"),
@@ -94,14 +95,18 @@ def _place(asker: Path, folder: Path) -> Path:
 
 
 def _known_to_loader() -> dict[str, Path]:
-    """Return this machine's libraries by soname, as ld.so's cache has them."""
+    """Return this machine's libraries by soname, as ld.so's cache has them.
+
+    Not those for newer processors ("hwcap"), which it lists first: a tree is for all.
+    """
     program = shutil.which("ldconfig") or "/sbin/ldconfig"
     answer = subprocess.run([program, "-p"], capture_output=True, text=True, check=True)
     found: dict[str, Path] = {}
     for line in answer.stdout.splitlines()[1:]:
         name, _, place = line.strip().partition(" => ")
-        if place and "64" in name.partition(" ")[2]:
-            found.setdefault(name.split(" ")[0], Path(os.path.realpath(place)))
+        name, _, kind = name.partition(" ")
+        if place and "64" in kind and "hwcap" not in kind:
+            found.setdefault(name, Path(os.path.realpath(place)))
     return found
 
 

@@ -246,6 +246,7 @@ def test_qt_for_windows_lies_in_the_package(tmp_path: Path) -> None:
 
 
 def test_byte_code_is_never_checked_against_its_source(tmp_path: Path) -> None:
+    tmp_path = filled(tmp_path / "py312_builds", "x")
     (tmp_path / "a.py").write_text("VALUE = 1\n")
     (tmp_path / "py312_x.py").write_text("def f[T](a): ...\n")
     bytecode.compile_all(Path(sys.executable), tmp_path)

@@ -56,6 +56,29 @@ def test_an_elf_file_says_what_it_needs(compiled: Path) -> None:
     assert newest_glibc(compiled.parent) == ".".join(map(str, found.glibc))
 
 
+def test_relocations_that_only_a_newer_loader_knows_count(tmp_path: Path) -> None:
+    source = 'const char *words[] = {"a", "b"}; const char *word(int i) { return words[i]; }'
+    (tmp_path / "own.c").write_text(source)
+    out = tmp_path / "libown.so"
+    packed = ["-Wl,-z,pack-relative-relocs", "-Wl,--no-as-needed"]
+    subprocess.run(["cc", "-shared", "-fPIC", *packed, "-o", out, tmp_path / "own.c"], check=True)
+    assert read_elf(out).glibc == (2, 36)
+
+
+def test_a_library_for_newer_processors_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ldconfig").write_text(
+        "#!/bin/sh\ncat <<'END'\n3 libs found in cache “/etc/ld.so.cache”\n"
+        '\tlibz.so.1 (libc6,x86-64, hwcap: "x86-64-v3") => /lib/glibc-hwcaps/x86-64-v3/libz.so.1\n'
+        "\tlibz.so.1 (libc6,x86-64) => /here/libz.so.1\n"
+        "\tlibz.so.1 (libc6) => /here/32/libz.so.1\nEND\n"
+    )
+    (tmp_path / "ldconfig").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert system_libraries._known_to_loader() == {"libz.so.1": Path("/here/libz.so.1")}
+
+
 def test_what_is_no_elf_file(tmp_path: Path, compiled: Path) -> None:
     (tmp_path / "text").write_text("ELF")
     (tmp_path / "link").symlink_to(compiled)
