@@ -230,12 +230,19 @@ read_time_mix(const int* place, long long rows, long long row_blocks, const floa
                });
 }
 
+// x, followed at `lost` by what rounding takes from it; lost 0: by nothing.
+DEVICE void put_exact(half* p, long long lost, const Eight& x) {
+  if (lost) put_both(p, lost, x);
+  else put(p, x);
+}
+
 // grid as many blocks of `rows` rows as there are. What is mixed leaves out the norm's bias: see
-// relu2.
+// relu2. lost: see put_exact.
 KERNEL(ROW_THREADS)
 read_channel_mix(const int* place, long long rows, const float* x, const DELTA* delta, float scale,
                  float* x_out, const float* weight, const float* bias, const float* mix,
-                 const float* shift, long long slot_step, float* shift_out, half* mixed_to) {
+                 const float* shift, long long slot_step, float* shift_out, half* mixed_to,
+                 long long lost) {
   __shared__ float parts[64];
   const Residual r = residual_of(x, delta, scale, weight, bias, parts);
   Eight by = {};
@@ -248,7 +255,7 @@ read_channel_mix(const int* place, long long rows, const float* x, const DELTA* 
                  Eight x = mixed(h, dx, by);
 #pragma unroll
                  for (int i = 0; i < 8; i++) x.x[i] -= r.bias.x[i];
-                 put(mixed_to + t * D + r.column, x);
+                 put_exact(mixed_to + t * D + r.column, lost, x);
                });
 }
 
@@ -301,10 +308,10 @@ KERNEL(256) read_activate(const int* place, half* hid) {
 
 // to [T, width] = scale relu(x + fixed)^2; x may be what it is written to. A thread has `times` of
 // eight, 256 threads apart. fixed [width]: the matrix times its norm's bias, which so needs no room
-// among the bits of a mix.
+// among the bits of a mix. lost: see put_exact.
 template <typename T>
 DEVICE void relu2(const int* place, const T* x, const float* fixed, half* to, long long width,
-                  float scale, long long times) {
+                  float scale, long long times, long long lost) {
   start_next_and_wait();
   const long long end = place[0] * width;
   long long i = (static_cast<long long>(blockIdx.x) * 256 * times + threadIdx.x) * 8;
@@ -318,16 +325,16 @@ DEVICE void relu2(const int* place, const T* x, const float* fixed, half* to, lo
       const float y = fmaxf(v.x[j] + more.x[j], 0.0f);
       v.x[j] = fminf(y * y * scale, LARGEST);
     }
-    put(to + i, v);
+    put_exact(to + i, lost, v);
   }
 }
 KERNEL(256) read_relu2_fp16(const int* place, const half* x, const float* fixed, half* to,
-                            long long width, float scale, long long times) {
-  relu2(place, x, fixed, to, width, scale, times);
+                            long long width, float scale, long long times, long long lost) {
+  relu2(place, x, fixed, to, width, scale, times, lost);
 }
 KERNEL(256) read_relu2_fp32(const int* place, const float* x, const float* fixed, half* to,
-                            long long width, float scale, long long times) {
-  relu2(place, x, fixed, to, width, scale, times);
+                            long long width, float scale, long long times, long long lost) {
+  relu2(place, x, fixed, to, width, scale, times, lost);
 }
 
 // ------------------------------------------------------------------ after the recurrence

@@ -5,6 +5,7 @@ Knows weights, kernels and the room they work in; what is recorded or repeated, 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -212,17 +213,27 @@ class LayerWork:
             *("read_channel_mix", self._blocks, tools.row_threads, self._rows),
             *(room.moved, room.delta, 1.0, room.x, p.ln2[0], p.ln2[1], p.x_k),
             *(state.ffn_shift[:, i], state.ffn_shift.stride(0), tools.rooms.shifts[1, i]),
-            room.ffn_in,
+            *(room.ffn_in, _lost(room.ffn_in)),
         )
-        yield from self._product(room.sums, room.ffn_in, p.key, lambda x: x.T)
+        yield from self._exact_product(room.sums, room.ffn_in, p.key, lambda x: x.T)
         ffn, numbers = tools.rooms.sizes.ffn, room.sums.numel()
         kind = "fp32" if room.sums.dtype == torch.float32 else "fp16"
         yield self._launch(
             *(f"read_relu2_{kind}", -(-numbers // (_EIGHT * _THREADS * _RELU2_EACH)), _THREADS),
             *(room.sums, tools.fixed[i], room.hidden, ffn, RELU2_SCALE, _RELU2_EACH),
+            _lost(room.hidden),
         )
         turn = (lambda x: x) if p.value.by_input else (lambda x: x.T)
-        yield from self._product(room.delta, room.hidden, p.value, turn)
+        yield from self._exact_product(room.delta, room.hidden, p.value, turn)
+
+    def _exact_product(
+        self, out: Tensor, x: Tensor, matrix: Matrix, turn: Callable[[Tensor], Tensor]
+    ) -> Iterator[Work]:
+        """As ``_product`` of x[0] and, where there is an x[1], of what x[0] lost by rounding."""
+        yield from self._product(out, x[0], matrix, turn)
+        products, values = self._tools.products, turn(self._values(matrix))
+        for lost in x[1:]:
+            yield partial(products.add, out, lost, values)
 
     def _product(
         self, out: Tensor, x: Tensor, matrix: Matrix, turn: Callable[[Tensor], Tensor]
@@ -262,6 +273,11 @@ class LayerWork:
 
     def _per_piece(self, name: str, numbers: int, *arguments: Argument) -> Work:
         return self._launch(name, max(1, -(-numbers // (_EIGHT * _THREADS))), _THREADS, *arguments)
+
+
+def _lost(x: Tensor) -> int:
+    """Return how far behind a number what it lost is kept: see put_exact in prefill.cu."""
+    return x.stride(0) if len(x) > 1 else 0
 
 
 def expanded_elements(weights: "Weights") -> int:

@@ -30,6 +30,13 @@ class Products:
         else:
             multiply(x, weights, out_dtype=out.dtype, out=out)
 
+    def add(self, out: Tensor, x: Tensor, weights: Tensor) -> None:
+        """Add x [T, K] weights [K, N] to out [T, N], fp32, where ``left`` is."""
+        if not self._on_card:
+            out.add_(x.float() @ weights.float())
+        else:
+            torch.addmm(out, x, weights, out_dtype=out.dtype, out=out)
+
     def _leaves_sums(self, device: torch.device) -> bool:
         """Tell whether fp16 products can be left in fp32: not before torch 2.8, not on any card."""
         if not self._on_card:
@@ -38,6 +45,8 @@ class Products:
         try:
             torch.mm(x[0], x[0], out_dtype=torch.float32, out=x[0].float())
             torch.bmm(x, x, out_dtype=torch.float32, out=x.float())
+            sums = x[0].float()
+            torch.addmm(sums, x[0], x[0], out_dtype=torch.float32, out=sums)
         except (RuntimeError, TypeError, NotImplementedError):
             return False
         return True

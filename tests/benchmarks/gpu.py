@@ -133,6 +133,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
     from tests.benchmarks import (
         gpu_checks,
         gpu_draws,
+        gpu_memory,
         gpu_parts,
         gpu_peers,
         gpu_rowcuts,
@@ -158,6 +159,7 @@ def sections() -> dict[str, Callable[[Run], None]]:
         "sampler": gpu_draws.sampler,
         "whole": gpu_speed.whole_path,
         "load": gpu_speed.load,
+        "memory": gpu_memory.memory,
         "split": gpu_split.split,
         "peers": gpu_peers.peers,
         "sanitize": gpu_checks.sanitize,

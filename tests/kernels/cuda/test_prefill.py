@@ -178,6 +178,19 @@ def test_a_reading_that_is_ended_has_read_whole_pieces(monkeypatch: pytest.Monke
     assert torch.equal(states.wkv[0], states.wkv[1])
 
 
+def test_short_text_is_read_more_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make()
+    reference = Reference(model.tensors)
+    wanted = reference.forward(text(60), reference.new_state())
+
+    def error_now() -> float:
+        return error(wanted, prefill(model, new_states()).read(text(60), all_logits=True))
+
+    exact = error_now()
+    monkeypatch.setattr("kernels.cuda.prefill_room.EXACT_TOKENS", 59)
+    assert exact < 0.8 * error_now()
+
+
 def test_wide_models_square_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernels.cuda.prefill_room.EXACT_WIDTH", 64)
     model, states = make(), new_states()
