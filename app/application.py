@@ -24,6 +24,7 @@ from app.models.conversations import ConversationModel
 from app.models.persona_list import PersonaList
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
+from app.replaced import ReplacedWatch
 from app.restart import Restart
 from app.safe_start import tell_failed, tell_safe
 from app.services.arrivals import Arrivals
@@ -135,6 +136,7 @@ class Application(QObject):
             self,
             self.built_in,
         )
+        self.library.set_power_saving(self.settings.get("power_saving"))
         self.arrivals = Arrivals(self.tasks, self.library, self)
         self.downloads = DownloadService(folders.data / "downloads.json", self.hub.transfer, self)
         self.packs = GpuPackService(folders, self.settings, self.tasks, self)
@@ -216,6 +218,7 @@ class Application(QObject):
             self.restart,
             safe=self.safe,
         )
+        self.replaced = ReplacedWatch(window, self.updates.installation, self.restart)
 
     # ---- connecting -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Brings engine, library and pages together. What is downloaded is the download de
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject
 from app.chat.page import ChatPage
 from app.lora_desk import LoraDesk
 from app.models.model_names import model_title
+from app.notices import Importance
 from app.pages.models_page import ModelsPage
 from app.pages.settings_page import SettingsPage
 from app.services.arrivals import Arrivals
@@ -26,9 +27,11 @@ from engine.errors import EngineError
 from engine.strategy import Strategy
 
 if TYPE_CHECKING:
+    from engine.plan import Plan
     from engine.recognition import Recognised
 
 log = logging.getLogger(__name__)
+FAILED = "load_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class ModelDesk(QObject):
             arrivals.states_given.connect(self._pages.chat.personas.offer)
         arrivals.refused.connect(self._window.show_failure)
         arrivals.looked.connect(self._on_kind)
-        self._library.hardware_changed.connect(self._show_hardware)
+        self._window.page_changed.connect(self._on_page)
+        self._library.hardware_changed.connect(self.show_hardware)
 
     # ---- what comes in --------------------------------------------------------------------
 
@@ -191,6 +195,7 @@ class ModelDesk(QObject):
         path = model.info.path
         # Not resolved: in the hub's cache a file's own name says nothing.
         self._settings.set("last_model", str(path.absolute()))
+        self._window.notices.withdraw(FAILED)
         self._set_loaded(model)
         self._pages.chat.show_loaded(model)
         self._miss_cpu_engine(model)
@@ -209,7 +214,7 @@ class ModelDesk(QObject):
         self._pages.models.set_loaded(path)
         self._loras.set_loaded(path)
         self._arrivals.set_used(model.info if model else None)
-        self._show_hardware()
+        self.show_hardware()
 
     def _miss_cpu_engine(self, model: LoadedModel) -> None:
         """Say, once for good, that torch does what the native engine would do faster."""
@@ -228,11 +233,29 @@ class ModelDesk(QObject):
         self._pages.chat.show_failed(path, message, hint, suggestion)
         self._pages.models.set_loaded(self.loaded.info.path if self.loaded else None)
         self._pages.models.show_load_error(path, message, hint, suggestion)
+        if self._window.page == "settings":  # the other two say it themselves
+            self._window.notices.offer(
+                FAILED, message, hint, importance=Importance.FAILURE, tone="danger"
+            )
 
-    def _show_hardware(self) -> None:
+    def _on_page(self, page: str) -> None:
+        if page != "settings":
+            self._window.notices.withdraw(FAILED)
+
+    def show_hardware(self) -> None:
+        """Show this computer in the settings, and how the model in use runs on it now."""
         if self._library.hardware is not None:
-            plan = self.loaded.plan if self.loaded else None
             name = self.loaded.info.name if self.loaded else ""
             if self.loaded is not None and self.loaded.info.path == self.built_in:
                 name = model_title(name)
-            self._pages.settings.show_hardware(self._library.hardware, plan, name)
+            self._pages.settings.show_hardware(self._library.hardware, self._plan_now(), name)
+
+    def _plan_now(self) -> "Plan | None":
+        """Return the plan of the model in use, with the speeds that it is to reach now."""
+        found, model = self._library.hardware_in_use, self.loaded
+        if found is None or model is None:
+            return model.plan if model is not None else None
+        from engine.prediction import tokens_per_s
+
+        read, write = tokens_per_s(model.info.shape, found, model.plan.strategy)
+        return replace(model.plan, read_tokens_per_s=read, write_tokens_per_s=write)

@@ -81,12 +81,12 @@ class Notices(QObject):
         message: str,
         hint: str = "",
         *,
-        actions: tuple[Action, ...],
+        actions: tuple[Action, ...] = (),
         importance: Importance = Importance.OFFER,
         tone: str = "info",
         put_off: Callable[[], None] | None = None,
     ) -> None:
-        """Ask something: any button closes it; ``put_off`` is called when it is closed otherwise.
+        """Ask, or tell what may be taken back: any button closes it; else ``put_off`` is called.
 
         An offer of the same key takes the place of the older one.
         """

@@ -109,6 +109,8 @@ class SettingsDesk(QObject):
             self._storage.prune_packed()
         elif name == "power_saving":
             self._engine.set_power_saving(get(name))
+            self._library.set_power_saving(get(name))
+            self._models.show_hardware()
         elif name == "send_with":
             self._apply_send_with()
         elif name == "strategy":

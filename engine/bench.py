@@ -111,18 +111,28 @@ class _Runner(Protocol):
 
 
 def run_bench(
-    path: Path, strategy: str, prefill: int, decode: int, runs: int, compare: str = ""
+    path: Path,
+    strategy: str,
+    prefill: int,
+    decode: int,
+    runs: int,
+    compare: str = "",
+    *,
+    power_saving: bool = False,
 ) -> Report:
     """Load and measure a model; a peer that ``compare`` names takes every other turn.
 
-    compare: "", or what ``open_peer`` takes. Raises what loading and ``open_peer`` raise.
+    compare: "", or what ``open_peer`` takes. power_saving: on half of the processor's cores at
+    most, the peer too. Raises what loading and ``open_peer`` raise.
     """
     import torch
 
     from engine.bandwidth import measure
 
-    info, plan = plan_model(path, Strategy.parse(strategy), detect(Folders.standard().cache))
-    backend, loads, peak = _load_repeatedly(info, plan.strategy, runs)
+    hardware = detect(Folders.standard().cache)
+    hardware = hardware.saving_power() if power_saving else hardware
+    info, plan = plan_model(path, Strategy.parse(strategy), hardware)
+    backend, loads, peak = _load_repeatedly(info, plan.strategy, runs, power_saving)
     prompt = _prompt(info.shape.vocab, prefill)
     ours = _Ours(backend)
     threads = getattr(backend, "threads", 0) or torch.get_num_threads()
@@ -159,7 +169,7 @@ def run_bench(
 
 
 def _load_repeatedly(
-    info: "ModelInfo", strategy: Strategy, runs: int
+    info: "ModelInfo", strategy: Strategy, runs: int, power_saving: bool
 ) -> tuple[Backend, list[float], int]:
     """Return the backend of the last load, the seconds of each, and the first one's peak memory.
 
@@ -170,7 +180,7 @@ def _load_repeatedly(
     for _ in range(runs):
         if backend is not None:
             backend.close()
-        load_s, backend = _timed(lambda: load_backend(info, strategy))
+        load_s, backend = _timed(lambda: load_backend(info, strategy, power_saving=power_saving))
         loads.append(load_s)
         peak = peak or _peak_bytes()
         _settle(backend)

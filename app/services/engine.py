@@ -378,7 +378,8 @@ class EngineService(QObject):
     def _hardware(self) -> "Hardware":
         from engine.hardware import detect
 
-        return detect(self._cache, processor_only=self._processor_only)
+        found = detect(self._cache, processor_only=self._processor_only)
+        return found.saving_power() if self._power_saving else found
 
     def _load_planned(
         self, path: Path, info: "ModelInfo", plan: "Plan", cancelled: "Callable[[], bool]"

@@ -126,6 +126,7 @@ class ModelLibrary(QObject):
         self.recommended = ""
         self.hardware: Hardware | None = None
         self.strategy: Strategy | None = None
+        self._saves_power = False
         self.scanning = False
         self.scanned = False
         """Whether the folders were looked at, be it once."""
@@ -191,6 +192,13 @@ class ModelLibrary(QObject):
         self._plans.clear()
         self._publish()
 
+    def set_power_saving(self, on: bool) -> None:
+        """Plan with half of the processor's cores, or with all."""
+        if on != self._saves_power:
+            self._saves_power = on
+            self._plans.clear()
+            self._publish()
+
     def open_file(self, path: Path) -> None:
         """List a file that lies in none of the folders, where it is."""
         if path not in self._files:
@@ -217,12 +225,19 @@ class ModelLibrary(QObject):
             lambda error: self.delete_failed.emit(str(path), _as_engine_error(error)),
         )
 
+    @property
+    def hardware_in_use(self) -> "Hardware | None":
+        """This computer as models find it: with half of its cores where power is saved."""
+        found = self.hardware
+        return found.saving_power() if found is not None and self._saves_power else found
+
     def plan_for(self, shape: "ModelShape | None") -> "Plan | None":
         """Return the plan for a model of this shape; None while the machine is unknown."""
-        if shape is None or self.hardware is None:
+        found = self.hardware_in_use
+        if shape is None or found is None:
             return None
         if shape not in self._plans:
-            self._plans[shape] = self._machine.choose(shape, self.hardware, self.strategy)
+            self._plans[shape] = self._machine.choose(shape, found, self.strategy)
         return self._plans[shape]
 
     # What came back

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.loading import StrategyOption
+from engine.cli.loading import PowerSavingOption, StrategyOption
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +24,7 @@ def bench_command(
     compare: Annotated[
         str, typer.Option(help='A peer in the same rounds: "rwkv", "llama.cpp", "llama.cpp:Q4_0".')
     ] = "",
+    power_saving: PowerSavingOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure load, prefill and decode; medians, and the share of this machine's bandwidth."""
@@ -32,7 +33,7 @@ def bench_command(
 
     if compare:
         require_peer(compare)
-    report = run_bench(file, strategy, prefill, decode, runs, compare)
+    report = run_bench(file, strategy, prefill, decode, runs, compare, power_saving=power_saving)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))
         return

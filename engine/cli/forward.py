@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.loading import StrategyOption, open_backend
+from engine.cli.loading import PowerSavingOption, StrategyOption, open_backend
 from engine.errors import EngineError
 
 
@@ -23,6 +23,7 @@ def forward_command(
     all_logits: Annotated[bool, typer.Option("--all", help="Logits of every token.")] = False,
     state: Annotated[Path | None, typer.Option(help="A state file to go on from.")] = None,
     save_state: Annotated[Path | None, typer.Option(help="Where to save the state after.")] = None,
+    power_saving: PowerSavingOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run tokens through a model; write logits, att_shift, wkv and ffn_shift as fp32 arrays."""
@@ -33,7 +34,7 @@ def forward_command(
     from engine.state_files import open_for, save_for
 
     ids = _parse(tokens)
-    info, backend = open_backend(file, strategy)
+    info, backend = open_backend(file, strategy, power_saving=power_saving)
     start = open_for(state, info) if state else None
     current = started(backend, start_of(info))
     if start is not None:

@@ -15,7 +15,7 @@ from engine.backends.base import Backend, Progress
 from engine.checkpoint import ModelInfo
 from engine.errors import EngineError
 from engine.folders import Folders
-from engine.hardware import detect
+from engine.hardware import Hardware, detect
 from engine.lora_use import parse_lora
 from engine.model import Model, load_backend, load_planned, plan_model
 from engine.strategy import Strategy
@@ -48,7 +48,7 @@ def open_model(
     loras: as ``LoraOption`` has them.
     """
     uses = [parse_lora(text) for text in loras]
-    hardware = detect(Folders.standard().cache)
+    hardware = _hardware(power_saving)
     info, plan = plan_model(file, Strategy.parse(strategy), hardware, uses)
     with progress_bar(f"Loading {info.name}") as show:
         model = load_planned(info, plan, progress=show, power_saving=power_saving)
@@ -56,13 +56,20 @@ def open_model(
     return model
 
 
-def open_backend(file: Path, strategy: str) -> tuple[ModelInfo, Backend]:
+def open_backend(
+    file: Path, strategy: str, *, power_saving: bool = False
+) -> tuple[ModelInfo, Backend]:
     """Plan and load the weights alone: enough where ids go in and numbers come out."""
-    info, plan = plan_model(file, Strategy.parse(strategy), detect(Folders.standard().cache))
+    info, plan = plan_model(file, Strategy.parse(strategy), _hardware(power_saving))
     with progress_bar(f"Loading {info.name}") as show:
-        backend = load_backend(info, plan.strategy, show)
+        backend = load_backend(info, plan.strategy, show, power_saving=power_saving)
     _pass_on(backend)
     return info, backend
+
+
+def _hardware(power_saving: bool) -> Hardware:
+    found = detect(Folders.standard().cache)
+    return found.saving_power() if power_saving else found
 
 
 def _pass_on(backend: Backend) -> None:

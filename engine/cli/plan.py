@@ -10,6 +10,7 @@ import typer
 
 from engine import bandwidth
 from engine.checkpoint import ModelShape, inspect
+from engine.cli.loading import PowerSavingOption
 from engine.errors import EngineError
 from engine.folders import Folders
 from engine.hardware import Hardware, detect
@@ -38,6 +39,7 @@ def plan_command(
     strategy: Annotated[
         str, typer.Option("--strategy", help="Plan exactly this, such as “cuda fp16”.")
     ] = "auto",
+    power_saving: PowerSavingOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say where a model would run on this computer, whether it fits, and how fast it would be."""
@@ -45,6 +47,7 @@ def plan_command(
         raise EngineError("Nothing to plan, or two things.", "Name a FILE, or say --catalogue.")
     wanted = Strategy.parse(strategy)
     hardware = _hardware(hardware_file)
+    hardware = hardware.saving_power() if power_saving else hardware
     models = _catalogue_models() if file is None else [(file.name, inspect(file).shape)]
     plans = [(name, choose(shape, hardware, wanted)) for name, shape in models]
     if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -216,6 +216,50 @@ def test_the_saved_strategy_plans_the_cards_at_the_next_start(start: Start):
     end(first)
     second = start()
     assert str(second.library.strategy) == "cpu fp32"
+
+
+def test_who_saves_power_reads_what_that_costs(start: Start, model: Path, wait):
+    application = start(model)
+    page = application.settings_page
+    application.window.show_page("settings")
+    page.show_section("inference")
+    wait(lambda: application.loaded is not None and application.library.hardware is not None)
+    found = application.library.hardware
+    assert found is not None
+    application.library._set_hardware(replace(found, cores=8, ram_bandwidth=30e9))
+    speed = page.findChild(QLabel, "strategy_speed")
+    assert isinstance(speed, QLabel)
+    usual = speed.text()
+    application.settings.set("power_saving", True)
+    assert speed.isVisible()
+    assert speed.text() != usual
+    application.settings.set("power_saving", False)
+    assert speed.text() == usual
+
+
+@pytest.mark.parametrize("page", ["settings", "models", "chat"])
+def test_a_load_that_fails_is_said_where_the_user_is(
+    start: Start, model: Path, wait, tmp_path: Path, page: str
+):
+    """What "Load again" begins fails when the file is gone by then."""
+    path = tmp_path / "rwkv7-g1d-gone.pth"
+    path.write_bytes(model.read_bytes())
+    application = start(path)
+    wait(lambda: application.loaded is not None)
+    application.window.show_page(page)
+    application.settings.set("strategy", "cpu fp32")
+    path.unlink()
+    failed: list[str] = []
+    application.engine.model_failed.connect(lambda _path, message, *_: failed.append(message))
+    button = application.window.toast.findChild(QPushButton, "toast_action")
+    assert isinstance(button, QPushButton)
+    button.click()
+    wait(lambda: bool(failed))
+    QApplication.processEvents()
+    labels = application.window.findChildren(QLabel)
+    assert [one for one in labels if one.isVisible() and failed[0] in one.text()]
+    application.window.show_page("chat")
+    assert notice(application) == ""  # the page has it
 
 
 def test_a_strategy_that_nobody_understands_is_auto(start: Start, folders: Folders):

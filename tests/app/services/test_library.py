@@ -133,6 +133,18 @@ def test_another_strategy_makes_other_plans(qtbot, library, tasks):
     assert library.strategy is None
 
 
+def test_who_saves_power_is_promised_less(qtbot, library, tasks):
+    start(qtbot, library, tasks)
+    library.set_strategy(Strategy.parse("cpu fp32"))
+    before, found = library.available[0].plan, library.hardware
+    with qtbot.waitSignal(library.available_changed):
+        library.set_power_saving(True)
+    assert library.available[0].plan.read_tokens_per_s < 0.7 * before.read_tokens_per_s
+    assert library.hardware == found  # what the computer has is told as before
+    library.set_power_saving(False)
+    assert library.available[0].plan == before
+
+
 def test_an_opened_file_is_listed_where_it_is(qtbot, library, tasks, tmp_path):
     path = write_model(tmp_path / "elsewhere.safetensors")
     start(qtbot, library, tasks)

@@ -168,3 +168,22 @@ def test_bench_reports_what_it_measured(tiny_path, capsys) -> None:
     code, _, err = say(capsys, "bench", tiny_path, "--compare", "other")
     assert code == 1
     assert "--compare rwkv" in err
+
+
+def test_bench_and_forward_can_save_power(tiny_path, tmp_path, capsys, monkeypatch) -> None:
+    import torch
+
+    monkeypatch.setattr("engine.backends.threads.count_cores", lambda: (6, 12))
+    before = torch.get_num_threads()
+    kinds = ("--strategy", "cpu fp32 *2 -> cpu bf16")  # of two types: torch computes
+    small = ("--prefill", 2, "--decode", 2, "--runs", 1, "--json")
+    try:
+        for more, threads in (((), 6), (("--power-saving",), 3)):
+            code, out, _ = say(capsys, "bench", tiny_path, *kinds, *small, *more)
+            assert code == 0
+            assert json.loads(out)["threads"] == threads
+            told = ("--tokens", "1", "--out", tmp_path / "x.npz")
+            assert say(capsys, "forward", tiny_path, *kinds, *told, *more)[0] == 0
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -99,3 +99,11 @@ def test_a_wrong_description_of_a_computer(run, tmp_path: Path):
         told = run("plan", "--catalogue", "--hardware", file)
         assert isinstance(told.exception, EngineError)
         assert file.name in told.exception.message
+
+
+def test_saving_power_reads_slower(run, tmp_path: Path):
+    path = tmp_path / "other.json"
+    path.write_text(MACHINES["card 8 GB"].to_json(), encoding="utf-8")
+    words = ("plan", "--catalogue", "--json", "--hardware", path, "--strategy", "cpu fp32")
+    usual, saving = (json.loads(run(*words, *more).stdout)[0] for more in ([], ["--power-saving"]))
+    assert 0 < saving["read_tokens_per_s"] < 0.7 * usual["read_tokens_per_s"]

@@ -94,6 +94,17 @@ def test_no_description_at_all(text):
         Hardware.from_json(text)
 
 
+@pytest.mark.parametrize(
+    ("cores", "left", "speed"), [(8, 4, 40e9), (3, 1, 24e9), (2, 1, 24e9), (1, 1, 40e9)]
+)
+def test_saving_power_leaves_half_of_the_cores(cores: int, left: int, speed: float):
+    machine = replace(MACHINES["card 8 GB"], cores=cores, ram_bandwidth=40e9)
+    saving = machine.saving_power()
+    assert (saving.cores, saving.ram_bandwidth) == (left, speed)
+    assert replace(saving, cores=cores, ram_bandwidth=40e9) == machine
+    assert replace(machine, ram_bandwidth=None).saving_power().ram_bandwidth is None
+
+
 def test_usable_gpus():
     assert len(MACHINES["two cards 24 GB"].usable_gpus) == 2
     assert MACHINES["AMD card without ROCm"].usable_gpus == ()
