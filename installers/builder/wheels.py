@@ -19,6 +19,11 @@ UNPINNED = "# not pinned: torch"
 # Quiet twice: not a line about each index without a package.
 _QUIET = ("-qq", "--disable-pip-version-check", "--no-input")
 
+_ELSEWHERE = frozenset(
+    {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_PYTHON"}
+)
+"""What would let pip find a package in another place, or lay it there, and not into the tree."""
+
 
 def project_wheel(python: Path, work: Path) -> Path:
     """Build the project's wheel in ``work`` and return it.
@@ -67,7 +72,8 @@ def torch_version(python: Path) -> str:
 
 def _pip(python: Path, *arguments: str) -> None:
     words = [str(python), "-m", "pip", *arguments, *_QUIET]
-    if subprocess.call(words, env={**_compiler(), **os.environ, "PYTHONNOUSERSITE": "1"}) != 0:
+    environ = {name: text for name, text in os.environ.items() if name.upper() not in _ELSEWHERE}
+    if subprocess.call(words, env={**_compiler(), **environ, "PYTHONNOUSERSITE": "1"}) != 0:
         raise BuildFailed(f"pip failed (see above): {' '.join(arguments)}")
 
 

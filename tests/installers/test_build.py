@@ -160,6 +160,24 @@ def test_a_folder_without_python_is_refused(tmp_path: Path) -> None:
         python_tree.copy_python(tmp_path, tmp_path / "to", LINUX)
 
 
+def test_packages_go_into_the_tree_whatever_the_builder_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"):
+        monkeypatch.setenv(name, "/builder")  # pip would find its packages there, or lay them there
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\n{{ env; echo "$@"; }} >>"{tmp_path}/said"\n', "utf-8")
+    python.chmod(0o755)
+    filled(tmp_path, "lock.txt")
+    wheels.install(python, Path("/tree/python3"), tmp_path / "lock.txt", Path("/skein.whl"))
+    said = (tmp_path / "said").read_text("utf-8")
+    assert "/builder" not in said
+    assert said.count("PIP_FIND_LINKS=/wheels") == said.count("PYTHONNOUSERSITE=1") == 2
+    assert said.count("-m pip --python /tree/python3 install --no-deps") == 2
+    assert f"--only-binary :all: --require-hashes -r {tmp_path}/lock.txt" in said
+
+
 def test_what_pip_leaves_is_tidied(tmp_path: Path) -> None:
     site = tmp_path / "lib/site-packages"
     filled(site, "skein-0.1.0.dist-info/direct_url.json", "skein-0.1.0.dist-info/METADATA")
