@@ -21,14 +21,20 @@ _DETACHED = 0x00000008 | 0x00000200
 class Restart:
     """``command`` is what shall run when this run has ended; None for an ordinary end."""
 
-    def __init__(self, close: Callable[[], object]) -> None:
-        """close: ends this run in good order, as closing the window does."""
+    def __init__(
+        self, close: Callable[[], object], installation: Installation | None = None
+    ) -> None:
+        """close: ends this run in good order, as closing the window does. installation: this one's.
+
+        How to start is found out now: a package manager may exchange the files in between.
+        """
         self._close = close
+        self._skein = skein_command(installation)
         self.command: list[str] | None = None
 
     def ask(self, *arguments: str) -> None:
         """End this run and begin the next one with these arguments."""
-        self.command = [*skein_command(), *arguments]
+        self.command = [*self._skein, *arguments]
         self._close()
 
 

@@ -1965,6 +1965,33 @@
     </message>
 </context>
 <context>
+    <name>ReplacedWatch</name>
+    <message>
+        <source>Skein was updated while it was running.</source>
+        <translation>Skein は実行中に更新されました。</translation>
+    </message>
+    <message>
+        <source>Start it again: until then parts of it may not work. Chats are kept.</source>
+        <translation>再起動してください。それまで一部の機能が動かないことがあります。チャットは残ります。</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>今すぐ再起動</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>あとで</translation>
+    </message>
+    <message>
+        <source>Skein was removed while it was running.</source>
+        <translation>Skein は実行中にアンインストールされました。</translation>
+    </message>
+    <message>
+        <source>Parts of it may not work any more. Chats, models and states stay.</source>
+        <translation>一部の機能はもう動かないことがあります。チャット、モデル、ステートは残ります。</translation>
+    </message>
+</context>
+<context>
     <name>Reply</name>
     <message>
         <source>{0} tokens/s</source>

@@ -1965,6 +1965,33 @@
     </message>
 </context>
 <context>
+    <name>ReplacedWatch</name>
+    <message>
+        <source>Skein was updated while it was running.</source>
+        <translation>Skein 在运行时被更新了。</translation>
+    </message>
+    <message>
+        <source>Start it again: until then parts of it may not work. Chats are kept.</source>
+        <translation>请重新启动:在此之前,部分功能可能无法使用。对话会保留。</translation>
+    </message>
+    <message>
+        <source>Start again now</source>
+        <translation>立即重新启动</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>稍后</translation>
+    </message>
+    <message>
+        <source>Skein was removed while it was running.</source>
+        <translation>Skein 在运行时被卸载了。</translation>
+    </message>
+    <message>
+        <source>Parts of it may not work any more. Chats, models and states stay.</source>
+        <translation>部分功能可能无法再使用。对话、模型和状态都会保留。</translation>
+    </message>
+</context>
+<context>
     <name>Reply</name>
     <message>
         <source>{0} tokens/s</source>

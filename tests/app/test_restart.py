@@ -1,6 +1,7 @@
 """Starting again: the command, and a real process that becomes its successor."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from app.restart import Restart, skein_command
 from engine.folders import Folders
 from engine.installation import Installation
+from tests.installers.tree_kit import make_root
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,3 +74,12 @@ def test_asking_closes_and_remembers() -> None:
     assert closed
     assert restart.command is not None
     assert restart.command[-1] == "--safe"
+
+
+def test_it_starts_again_although_its_files_were_taken_away(tmp_path: Path) -> None:
+    """As an update of the .deb does; what is asked for later must not be looked for then."""
+    root = make_root(tmp_path / "skein", channel="deb")
+    restart = Restart(lambda: None, Installation(root, "0.1.0", "deb"))
+    shutil.rmtree(root / "versions")
+    restart.ask("--safe")
+    assert restart.command == [str(root / "skein"), "--safe"]
