@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.folders import Folders
+from engine.gpu_pack.hold import hold
 
 SWITCH = "SKEIN_GPU_PACK"
 """The environment variable that, as "none", switches packs off."""
@@ -31,6 +32,8 @@ def use_pack(
 ) -> str:
     """Put the active pack first in ``path`` (sys.path); return why it was not done, or "".
 
+    It is held then until this process ends: the handle is never closed.
+
     "" also means that there is none, that it is there already, that ``safe`` is asked for
     (``--safe``) or that SKEIN_GPU_PACK=none. Never raises.
     """
@@ -44,6 +47,7 @@ def use_pack(
         if not problem and name and path is sys.path and "torch" in sys.modules:
             problem = "PyTorch was loaded before the GPU pack."
         if name and not problem:
+            hold(folders.packs / name / FACTS)
             path.insert(0, str(folders.packs / name))
         return problem
     except Exception as error:  # a start without a pack is better than none

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine.errors import DownloadFailed, PackFailed
 from engine.files import write_atomically
+from engine.gpu_pack.hold import unheld
 from engine.gpu_pack.overlay import ACTIVE, FACTS, active_name, obstacle
 from engine.gpu_pack.table import PackRow, Wheel
 from engine.gpu_pack.wheel import Listed, delete_folder, is_sound, listed_files, long_path
@@ -98,38 +99,44 @@ class Packs:
         """
         if not self.folder.exists():
             return True
-        self.switch("")
-        try:
-            for folder in _folders(self.folder):
-                _mark(folder).touch()
-        except OSError as error:
-            raise _unwritable(error, self.folder) from error
         with locked(self.folder):
-            for folder in [*self.folder.glob(f"*{WHEELS}"), *self.folder.glob(f"*{PARTIAL}")]:
-                _delete(folder)
-        self.clean()
-        return not _folders(self.folder)
+            self.switch("")
+            try:
+                for folder in _folders(self.folder):
+                    _mark(folder).touch()
+            except OSError as error:
+                raise _unwritable(error, self.folder) from error
+            for folder in self.folder.glob(f"*{WHEELS}"):
+                _forget(folder)
+            self._clean()
+        return not any(path.is_dir() for path in self.folder.iterdir())
 
     def clean(self) -> int:
         """Delete marked packs, those that are not used any more and what a kill left of an
-        install; what was received stays. Return the bytes. Not for the GUI thread.
+        install; what was received stays, and what another process runs with. Return the bytes.
+        Not for the GUI thread.
         """
-        before, active = self.usage_bytes(), active_name(self.folder)
+        before = self.usage_bytes()
         if not self.folder.is_dir():
             return 0
         try:
             with locked(self.folder):
-                for folder in _folders(self.folder):
-                    if folder.name != active and str(folder) not in self._path:
-                        _forget(folder)
-                for partial in self.folder.glob(f"*{PARTIAL}"):
-                    _delete(partial)
-                for mark in self.folder.glob(f"*{REMOVED}"):
-                    if not mark.with_name(mark.name.removesuffix(REMOVED)).exists():
-                        mark.unlink(missing_ok=True)
+                self._clean()
         except PackFailed as error:
             _log.info("gpu packs: nothing was cleaned: %s", error.message)
         return before - self.usage_bytes()
+
+    def _clean(self) -> None:
+        """Clean while the packs are held: which is active may not change meanwhile."""
+        active = active_name(self.folder)
+        for folder in _folders(self.folder):
+            if folder.name != active and str(folder) not in self._path:
+                _forget(folder)
+        for partial in self.folder.glob(f"*{PARTIAL}"):
+            _forget(partial)
+        for mark in self.folder.glob(f"*{REMOVED}"):
+            if not mark.with_name(mark.name.removesuffix(REMOVED)).exists():
+                mark.unlink(missing_ok=True)
 
     def damaged(
         self, progress: Callable[[DownloadProgress], None], stop: threading.Event
@@ -250,19 +257,18 @@ def locked(packs: Path) -> Iterator[None]:
 
 
 def _forget(folder: Path) -> None:
-    """Delete a pack, marked before; what cannot be deleted is left for the next time."""
+    """Delete a folder; what is in use, or cannot be deleted, is left for the next time."""
     try:
-        _mark(folder).touch()
-        _delete(folder)
-        _mark(folder).unlink(missing_ok=True)
+        with unheld(folder / FACTS) as free:
+            if free:
+                # The facts first: what is left can never be taken for a whole pack.
+                (folder / FACTS).unlink(missing_ok=True)
+                delete_folder(folder)
+                _mark(folder).unlink(missing_ok=True)
+            else:
+                _log.info("gpu packs: %s is in use", folder.name)
     except OSError as error:  # on Windows: a file is in use
         _log.info("gpu packs: %s stays until the next start: %s", folder.name, error)
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder, its facts first: what is left can never be taken for a whole pack."""
-    (folder / FACTS).unlink(missing_ok=True)
-    delete_folder(folder)
 
 
 def _unwritable(error: OSError, folder: Path) -> PackFailed:

@@ -43,8 +43,10 @@ def packs_folder(tmp_path: Path) -> Path:
 def make(server: IndexServer, row: PackRow, packs_folder: Path) -> Make:
     """Return what makes an install of the tiny pack, or of another row."""
 
-    def made(another: PackRow | None = None, **more: Any) -> PackInstall:
+    def made(
+        another: PackRow | None = None, folder: Path = packs_folder, **more: Any
+    ) -> PackInstall:
         values = {"self_test": SELF_TEST, "pauses_s": (0.01, 0.01), "margin_bytes": 0}
-        return PackInstall(another or row, packs_folder, server.address, **(values | more))
+        return PackInstall(another or row, folder, server.address, **(values | more))
 
     return made

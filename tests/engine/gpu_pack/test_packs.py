@@ -1,18 +1,24 @@
 """Packs on the disk: which is used, what goes away and when, what is damaged."""
 
 import json
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from engine.errors import PackFailed
+from engine.folders import Folders
 from engine.gpu_pack.packs import PARTIAL, REMOVED, WHEELS, Packs, locked, read_pack
 from engine.hub import partial
 from tests.engine.gpu_pack.conftest import Make
 from tests.pack_kit import ignore
 
 NEVER = threading.Event()
+ROOT = Path(__file__).parents[3]
 
 
 def test_nothing_is_here(tmp_path: Path):
@@ -79,14 +85,67 @@ def test_clean_keeps_what_is_used_and_what_was_received(make: Make, packs_folder
     assert names == ["active", pack.folder.name, f"other{WHEELS}"]
 
 
+def test_what_another_process_runs_with_stays(make: Make, folders: Folders):
+    """It was mended, or removed, by a second process; the first still loads from it."""
+    pack = make(folder=folders.packs).run(ignore, NEVER)
+    with _running(folders) as process:
+        (pack.folder / "nvidia" / "__init__.py").write_bytes(b"damaged")
+        mended = make(folder=folders.packs).run(ignore, NEVER)
+        packs = Packs(folders.packs, [])
+        packs.clean()
+        assert (pack.folder / "torch" / "lib" / "libtorch.so").is_file()
+        assert packs.all() == [mended, pack]
+        assert not packs.remove()
+        assert not mended.folder.exists()
+        assert read_pack(pack.folder) == pack
+        assert process.poll() is None
+    assert packs.clean() > 500_000
+    assert list(folders.packs.iterdir()) == []
+
+
+@contextmanager
+def _running(folders: Folders) -> Iterator[subprocess.Popen[str]]:
+    """Run another process with the pack, until it is killed."""
+    code = (
+        "from engine.folders import Folders; from engine.gpu_pack.overlay import use_pack\n"
+        "print(repr(use_pack(Folders.standard())), flush=True); input()"
+    )
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "''\n"
+        yield process
+        process.kill()
+
+
+def test_what_became_active_a_moment_ago_stays(
+    make: Make, packs_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another process ends its install while this one waits for it."""
+    old = make().run(ignore, NEVER)
+    (old.folder / "nvidia" / "__init__.py").write_bytes(b"damaged")
+
+    def late(folder: Path) -> AbstractContextManager[None]:
+        make().run(ignore, NEVER)
+        return locked(folder)
+
+    monkeypatch.setattr("engine.gpu_pack.packs.locked", late)
+    Packs(packs_folder, []).clean()
+    active = Packs(packs_folder, []).active()
+    assert active is not None
+    assert active.folder.name.endswith("~2")
+
+
 def test_clean_waits_for_an_install(make: Make, packs_folder: Path):
-    make().run(ignore, NEVER)
+    pack = make().run(ignore, NEVER)
     (packs_folder / f"x{PARTIAL}").mkdir()
     with locked(packs_folder):
         Packs(packs_folder, []).clean()
         assert (packs_folder / f"x{PARTIAL}").is_dir()
         with pytest.raises(PackFailed) as caught:
             Packs(packs_folder, []).remove()
+        assert Packs(packs_folder, []).all() == [Packs(packs_folder, []).active()] == [pack]
     assert caught.value.kind == "busy"
 
 
