@@ -20,7 +20,8 @@ from engine.hub.partial import NOTE, PART, PartFile, Wanted
 from engine.hub.pump import Stopped
 from engine.hub.receiver import PAUSES_S, Source, Watch, receive, sha256_of
 from engine.hub.web import Web
-from engine.installation import Installation
+from engine.installation import Installation, read_line
+from engine.manifest import version_key
 from engine.settings import Settings
 from engine.updates.check import Update, allow_network
 from engine.updates.feed import Artifact
@@ -71,7 +72,7 @@ class UpdateInstall:
             self._require_updatable()
             watch.meter.show("starting", self.received, self.update.download_bytes)
             self._folder.mkdir(parents=True, exist_ok=True)
-            with PartFile(self._folder / "update").locked():
+            with self._alone():
                 self._lay_ready(watch)
             return self.update.version
         except Stopped:
@@ -99,6 +100,33 @@ class UpdateInstall:
         if why := self._installation.why_not:
             raise UpdateFailed(why, "Skein left it alone.", kind="closed")
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from these folders: Skeins with other data folders share an installation."""
+        with contextlib.ExitStack() as locks:
+            try:
+                for folder in (self._folder, self._installation.versions):
+                    locks.enter_context(PartFile(folder / "update").locked())
+            except DownloadFailed as error:
+                raise UpdateFailed(
+                    f"Another Skein fetches Skein {self.update.version} already.",
+                    error.hint,
+                    kind=error.kind,
+                ) from error
+            yield
+
+    def _require_newest(self) -> None:
+        """Raise UpdateFailed when another Skein or an installer brought a later version."""
+        current = read_line(self._installation.root / "current")
+        with contextlib.suppress(ValueError):
+            if version_key(current) > version_key(self.update.version):
+                raise UpdateFailed(
+                    f"Skein {current} is installed already, which is newer than "
+                    f"{self.update.version}.",
+                    "Close Skein and start it again.",
+                    kind="older",
+                )
+
     def _artifacts(self) -> list[Artifact]:
         return [a for a in (self.update.delta, self.update.full) if a is not None]
 
@@ -107,26 +135,32 @@ class UpdateInstall:
         return self._folder / f"{self.update.version}-{kind}-{artifact.sha256[:16]}{_SUFFIX}"
 
     def _lay_ready(self, watch: Watch) -> None:
+        self._require_newest()
         self._forget_others()
         prune(self._installation, self.update.version)
         if not is_whole(self._stage.target, self.update.manifest_sha256, watch):
             self._build(watch)
+        self._require_newest()
         self._stage.choose()
         self._forget_all()
         prune(self._installation)
 
     def _build(self, watch: Watch) -> None:
         """Build it of the delta, or else of everything."""
+        wanted = self.update.manifest_sha256
         for artifact in self._artifacts():
             self._check_space(artifact)
-            archive = self._fetch(artifact, watch)
-            wanted = self.update.manifest_sha256
             try:
+                archive = self._fetch(artifact, watch)
                 self._stage.build(archive, wanted, artifact.unpacked_bytes, watch)
                 return
             except Damaged as error:
-                log.warning("updates: %s does not make %s: %s", archive, self.update.version, error)
-                archive.unlink()
+                log.warning("updates: %s does not fit: %s", artifact.url, error)
+                self._archive(artifact).unlink()
+            except (UpdateFailed, DownloadFailed) as error:
+                if artifact is self.update.full or error.kind not in ("damaged", "missing"):
+                    raise
+                log.warning("updates: %s cannot be used: %s", artifact.url, error.message)
         raise UpdateFailed(
             f"Skein {self.update.version} could not be put together: its parts do not fit.",
             f"{_UNTOUCHED} Try again later, or download the new version from its page.",

@@ -11,8 +11,10 @@ import hashlib
 import logging
 import lzma
 import os
+import re
 import shutil
 import tarfile
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -26,6 +28,7 @@ from engine.manifest import NAME, InstalledFile, Manifest, is_safe_path, safe_ve
 
 PARTIAL = ".partial"
 REMOVING = ".removing"
+_DOOMED = re.compile(r"[0-9a-f]{8}\.removing")
 _BLOCK_BYTES = 1 << 20
 _MANY = 500
 """So many files are forced to disk faster with everything else that waits for it."""
@@ -84,9 +87,9 @@ class Stage:
         try:
             unpacked = self._unpack(archive, limit_bytes, watch)
             manifest = self._manifest(wanted_sha256)
-            self._complete(manifest, unpacked, watch)
+            copied = self._complete(manifest, unpacked, watch)
             watch.meter.show("switching", manifest.size_bytes, manifest.size_bytes)
-            sync([self.partial / path for path in unpacked])
+            sync([self.partial / path for path in (*unpacked, *copied)])
             self._rename(watch)
         except BaseException:
             remove_tree(self.partial)
@@ -137,22 +140,28 @@ class Stage:
 
     def _complete(
         self, manifest: Manifest, unpacked: Mapping[str, tuple[int, str]], watch: Watch
-    ) -> None:
-        """Add what did not change; raise Damaged unless the folder is then what is listed."""
+    ) -> list[str]:
+        """Add what did not change; raise Damaged unless the folder is then what is listed.
+
+        Returns the paths that were copied and not linked.
+        """
         strangers = unpacked.keys() - {file.path for file in manifest.files} - {NAME}
         if strangers:
             raise Damaged(f"{min(strangers)!r} is not in its list of files")
         present = _Present(self._installation)
+        copied: list[str] = []
         done = 0
         for file in manifest.files:
-            if file.path not in unpacked:
-                present.put(file, self.partial / file.path, watch)
-            elif unpacked[file.path] != file.content:
-                raise Damaged(f"{file.path!r} is not what its list of files says")
+            goal = self.partial / file.path
             if file.path in unpacked:
-                (self.partial / file.path).chmod(_mode(file))
+                if unpacked[file.path] != file.content:
+                    raise Damaged(f"{file.path!r} is not what its list of files says")
+                goal.chmod(_mode(file))
+            elif present.put(file, goal, watch):
+                copied.append(file.path)
             done += file.size_bytes
             watch.meter.show("verifying", done, manifest.size_bytes)
+        return copied
 
     def _rename(self, watch: Watch) -> None:
         if self.target.exists():  # of an earlier run, and not whole
@@ -178,36 +187,47 @@ class _Present:
             self._files.setdefault(file.content, []).append(file)
         self._can_link = True
 
-    def put(self, file: InstalledFile, goal: Path, watch: Watch) -> None:
-        """Link or copy the bytes of ``file`` to ``goal``. Raises Damaged when they are not here."""
+    def put(self, file: InstalledFile, goal: Path, watch: Watch) -> bool:
+        """Link or copy the bytes of ``file`` to ``goal``; return whether they were copied.
+
+        Raises Damaged when they are not here.
+        """
         candidates = self._files.get(file.content, [])
         candidates = sorted(candidates, key=lambda c: (c.executable != file.executable, c.path))
         for found in candidates:
             path = self._tree / found.path
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 if found.executable == file.executable and self._link(path, goal, file, watch):
-                    return
-                if _write(goal, _blocks(path.open("rb"), watch)) == file.content:
-                    goal.chmod(_mode(file))
-                    return
-                goal.unlink()
+                    return False
+                self._copy(path, goal, file, watch)
+                return True
+            except Damaged as error:
+                log.warning("updates: %s", error)
+                goal.unlink(missing_ok=True)
         raise Damaged(f"{file.path!r} is missing or was changed")
 
     def _link(self, path: Path, goal: Path, file: InstalledFile, watch: Watch) -> bool:
-        """Give the bytes a second name, once they are known to be right."""
-        if not self._can_link or path.is_symlink() or _hash(path, watch) != file.content:
+        """Give the bytes a second name, once they are known to be right. Raises Damaged."""
+        if not self._can_link or path.is_symlink():
             return False
+        if _hashed(_own_blocks(path, watch), len) != file.content:
+            raise Damaged(f"{path} was changed")
         goal.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, goal)
         except FileNotFoundError:
-            raise
+            return False
         except OSError as error:
             if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
                 raise
             self._can_link = error.errno == errno.EMLINK
             return False
         return True
+
+    def _copy(self, path: Path, goal: Path, file: InstalledFile, watch: Watch) -> None:
+        if _write(goal, _own_blocks(path, watch)) != file.content:
+            raise Damaged(f"{path} was changed")
+        goal.chmod(_mode(file))
 
 
 def prune(installation: Installation, also: str = "") -> None:
@@ -216,7 +236,9 @@ def prune(installation: Installation, also: str = "") -> None:
     also: one more that stays. Not while an update is being built. What is in use on Windows
     stays until the next time. Never raises.
     """
-    names = ("current", "previous", "next")
+    # A launcher may switch meanwhile: it writes each name to its new place first, so what is gone
+    # from one file is found in a later one of these.
+    names = ("next", "previous", "current")
     kept = {installation.version, also, *(read_line(installation.root / name) for name in names)}
     for folder in _listed(installation.versions):
         if folder.name not in kept:
@@ -224,19 +246,20 @@ def prune(installation: Installation, also: str = "") -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a version's folder: first it stops being one, then its files go. Never raises."""
+    """Remove a version's folder: first it stops being one, then its files go. Never raises.
+
+    Its name is free afterwards. Windows removes no library that runs, by none of its names; such
+    files stay under another name of the folder until ``prune`` finds them unused.
+    """
     if not os.path.lexists(folder):
         return
     doomed = folder
     with contextlib.suppress(OSError):
         (folder / NAME).unlink(missing_ok=True)
-        if not folder.name.endswith((PARTIAL, REMOVING)):
-            doomed = folder.with_name(f"{folder.name}{REMOVING}")
-            shutil.rmtree(doomed, ignore_errors=True)
-            os.rename(folder, doomed)
-    for path in (doomed, folder):
-        if os.path.lexists(path):
-            shutil.rmtree(path, ignore_errors=True)
+    if not _DOOMED.fullmatch(folder.name):
+        with contextlib.suppress(OSError):
+            doomed = folder.rename(folder.with_name(f"{uuid.uuid4().hex[:8]}{REMOVING}"))
+    shutil.rmtree(doomed, ignore_errors=True)
     if os.path.lexists(doomed):
         log.warning("updates: %s could not be removed wholly", doomed)
 
@@ -272,12 +295,10 @@ def _listed(versions: Path) -> list[Path]:
         log.warning("updates: %s cannot be looked at: %s", versions, error)
         return found
     for folder in folders:
-        name = folder.name.removesuffix(PARTIAL).removesuffix(REMOVING)
-        try:
-            safe_version(name)
-        except ValueError:
-            continue
-        found.append(folder)
+        with contextlib.suppress(ValueError):
+            if not _DOOMED.fullmatch(folder.name):
+                safe_version(folder.name.removesuffix(PARTIAL))
+            found.append(folder)
     return found
 
 
@@ -294,6 +315,14 @@ def _blocks(source: IO[bytes] | None, watch: Watch) -> Iterator[bytes]:
             if watch.stop.is_set():
                 raise Stopped
             yield block
+
+
+def _own_blocks(path: Path, watch: Watch) -> Iterator[bytes]:
+    """Yield a file of the version that runs; raise Damaged when it cannot be read."""
+    try:
+        yield from _blocks(path.open("rb"), watch)
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read: {error}") from error
 
 
 def _write(path: Path, blocks: Iterator[bytes]) -> tuple[int, str]:

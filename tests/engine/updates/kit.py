@@ -17,7 +17,7 @@ from engine.updates.source import UpdateSource
 from installers import release
 from installers.builder.archive import write_archive
 from tests.hub_server import HubServer
-from tests.installers.tree_kit import SITE, make_root, make_tree
+from tests.installers.tree_kit import SITE, add_version, make_root, make_tree
 
 FAST = [{"id": 0x21, "preset": 0}]
 REPO = "skein/updates"
@@ -122,6 +122,12 @@ def installation_of(root: Path, version: str) -> Installation:
     found = Installation.find(root / "versions" / version / "python")
     assert found is not None
     return found
+
+
+def add_newer(installation: Installation, version: str) -> Path:
+    """Lay another version beside it, which prints its name; return its folder."""
+    app = f"print('{version}')\n"
+    return add_version(installation.root, version, {**SHARED, APP: app})
 
 
 def start(root: Path, *arguments: str) -> str:
