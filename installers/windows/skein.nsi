@@ -101,6 +101,7 @@ SetFont /LANG=${LANG_JAPANESE} "Yu Gothic UI" 9
 !insertmacro BOTH ""
 !insertmacro BOTH "un."
 !include "uninstall.nsh"
+!include "order.nsh"
 
 ; ---- Setup ------------------------------------------------------------------------------------
 
@@ -111,9 +112,15 @@ SetFont /LANG=${LANG_JAPANESE} "Yu Gothic UI" 9
   Abort
 !macroend
 
-; Replaces the file NAME of $INSTDIR by NAME.new, whole or not at all.
+; Replaces the file NAME of $INSTDIR by NAME.new, whole or not at all. As patient as RENAME.
 !macro REPLACE NAME
-  System::Call 'kernel32::MoveFileExW(w "$INSTDIR\${NAME}.new", w "$INSTDIR\${NAME}", i 9) i .R1'
+  ${For} $R6 1 20
+    System::Call 'kernel32::MoveFileExW(w "$INSTDIR\${NAME}.new", w "$INSTDIR\${NAME}", i 9) i .R1'
+    ${If} $R1 <> 0
+      ${Break}
+    ${EndIf}
+    Sleep 500
+  ${Next}
   ${If} $R1 = 0
     Delete "$INSTDIR\${NAME}.new"
     !insertmacro REFUSE "$(NOT_WRITTEN)"
@@ -191,7 +198,7 @@ Function AskBeforeOlder
   ${If} $Current == ""
     Return
   ${EndIf}
-  ${VersionCompare} "$Current" "${VERSION}" $R0
+  Call IsNewer
   ${If} $R0 != 1
     Return
   ${EndIf}
@@ -268,7 +275,10 @@ FunctionEnd
 Function LeaveUnproven
   StrCpy $R0 "trying"
   Call ReadLine
-  ${If} $R0 == ""
+  StrLen $R1 "$Current "
+  StrCpy $R0 "$R0 " $R1
+  ${If} $R0 != "$Current " ; of a switch that was stopped before its last step
+    Delete "$INSTDIR\trying"
     Return
   ${EndIf}
   StrCpy $R0 "previous"
@@ -295,7 +305,9 @@ Function DropOldest
     Return
   ${EndIf}
   Delete "$INSTDIR\previous"
-  RMDir /r "$INSTDIR\versions\$R0"
+  ${If} ${FileExists} "$INSTDIR\versions\$R0\manifest.json"
+    RMDir /r "$INSTDIR\versions\$R0"
+  ${EndIf}
 FunctionEnd
 
 ; A first version is current at once. A later one is switched to by the launcher, which keeps the

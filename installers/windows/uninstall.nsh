@@ -93,6 +93,42 @@ Function un.Measure
   ClearErrors
 FunctionEnd
 
+; Deletes the file or folder $R0. A link goes, and what it leads to stays: RMDir /r of NSIS would
+; delete that, and who keeps models on another disk has a junction to it.
+Function un.Remove
+  Push $R1
+  Push $R2
+  Push $R3
+  System::Call 'kernel32::GetFileAttributesW(w R0) i .R1'
+  IntOp $R2 $R1 & 0x410
+  ${If} $R1 = -1 ; there is none
+  ${OrIf} $R2 = 0 ; a file
+  ${OrIf} $R2 = 0x400 ; a link to a file
+    Delete "$R0"
+  ${ElseIf} $R2 = 0x410 ; a link to a folder
+    System::Call 'kernel32::RemoveDirectoryW(w R0)'
+  ${Else}
+    StrCpy $R1 $R0
+    ClearErrors
+    FindFirst $R2 $R3 "$R1\*.*"
+    ${DoUntil} ${Errors}
+      ${If} $R3 != "."
+      ${AndIf} $R3 != ".."
+        StrCpy $R0 "$R1\$R3"
+        Call un.Remove
+      ${EndIf}
+      ClearErrors
+      FindNext $R2 $R3
+    ${Loop}
+    FindClose $R2
+    RMDir "$R1"
+  ${EndIf}
+  ClearErrors
+  Pop $R3
+  Pop $R2
+  Pop $R1
+FunctionEnd
+
 ; Deletes what $R9 ("models", "cache" or "chats") stands for.
 Function un.Drop
   ClearErrors
@@ -103,11 +139,8 @@ Function un.Drop
     ${If} $1 != "."
     ${AndIf} $1 != ".."
     ${AndIf} $R1 == $R9
-      ${If} ${FileExists} "$DataFolder\$1\*.*"
-        RMDir /r "$DataFolder\$1"
-      ${Else}
-        Delete "$DataFolder\$1"
-      ${EndIf}
+      StrCpy $R0 "$DataFolder\$1"
+      Call un.Remove
     ${EndIf}
     ClearErrors
     FindNext $0 $1
@@ -187,16 +220,40 @@ Function un.onInit
   ${EndIf}
 FunctionEnd
 
-Section "Uninstall"
-  ${IfNot} ${FileExists} "$INSTDIR\channel"
-  ${OrIfNot} ${FileExists} "$INSTDIR\versions\*.*"
-    StrCpy $R0 "$(UN_NOT_OURS)"
-    Call un.Tell
-    SetErrorLevel 2
-    Abort
+; Deletes the versions of Skein, whole or not; somebody may have named a folder with "versions" of
+; their own to the setup. $R9 := "1" when one of ours could not be deleted.
+Function un.RemoveVersions
+  StrCpy $R9 ""
+  ClearErrors
+  FindFirst $0 $1 "$INSTDIR\versions\*.*"
+  ${DoUntil} ${Errors}
+    StrCpy $2 $1 "" -8
+    StrCpy $3 $1 "" -9
+    ${If} $2 == ".partial"
+    ${OrIf} $3 == ".removing"
+    ${OrIf} ${FileExists} "$INSTDIR\versions\$1\manifest.json"
+    ${OrIf} ${FileExists} "$INSTDIR\versions\$1\python\pythonw.exe"
+      StrCpy $R0 "$INSTDIR\versions\$1"
+      Call un.Remove
+      ${If} ${FileExists} "$INSTDIR\versions\$1"
+        StrCpy $R9 "1"
+      ${EndIf}
+    ${EndIf}
+    ClearErrors
+    FindNext $0 $1
+  ${Loop}
+  FindClose $0
+  ClearErrors
+  RMDir "$INSTDIR\versions"
+FunctionEnd
+
+; What Windows knows of Skein, unless it knows it of another copy, which stays.
+Function un.Unregister
+  ReadRegStr $0 HKCU "${KEY}" "InstallLocation"
+  ${If} $0 != $INSTDIR
+  ${AndIf} ${FileExists} "$0\channel"
+    Return
   ${EndIf}
-  Call un.WaitForSkein
-  SetOutPath "$TEMP"
   Delete "$SMPROGRAMS\Skein.lnk"
   Delete "$DESKTOP\Skein.lnk"
   DeleteRegKey HKCU "${CLASSES}\Skein.Bundle"
@@ -207,8 +264,21 @@ Section "Uninstall"
   ${EndIf}
   DeleteRegKey HKCU "${KEY}"
   System::Call 'shell32::SHChangeNotify(i 0x8000000, i 0, p 0, p 0)'
+FunctionEnd
+
+Section "Uninstall"
+  ${IfNot} ${FileExists} "$INSTDIR\channel"
+  ${OrIfNot} ${FileExists} "$INSTDIR\versions\*.*"
+    StrCpy $R0 "$(UN_NOT_OURS)"
+    Call un.Tell
+    SetErrorLevel 2
+    Abort
+  ${EndIf}
+  Call un.WaitForSkein
+  SetOutPath "$TEMP"
+  Call un.Unregister
   ; Only what is ours, by name: the folder may hold more.
-  RMDir /r "$INSTDIR\versions"
+  Call un.RemoveVersions
   Delete "$INSTDIR\Skein.exe"
   Delete "$INSTDIR\skein.com"
   Delete "$INSTDIR\current"
@@ -218,9 +288,10 @@ Section "Uninstall"
   Delete "$INSTDIR\failed"
   Delete "$INSTDIR\rolled_back"
   Delete "$INSTDIR\Uninstall.exe"
-  ${If} ${FileExists} "$INSTDIR\versions\*.*"
+  ${If} $R9 == "1"
     StrCpy $R0 "$(UN_LEFT)"
     Call un.Tell
+    SetErrorLevel 2
   ${Else}
     Delete "$INSTDIR\channel"
   ${EndIf}

@@ -13,7 +13,7 @@ import pytest
 
 from installers.windows.launchers import CROSS
 from installers.windows.nsis import look_at, make_setup
-from tests.installers.windows.kit import Wine, compile_stand_ins, make_root
+from tests.installers.windows.kit import Wine, compile_holder, compile_stand_ins, make_root
 
 _COMPILER = (f"{CROSS}gcc", f"{CROSS}windres")
 TOOLS = {
@@ -21,6 +21,7 @@ TOOLS = {
     "test_command.py": (*_COMPILER, "makensis"),
     "test_launcher.py": (*_COMPILER, "wine"),
     "test_setup.py": (*_COMPILER, "wine", "makensis"),
+    "test_care.py": (*_COMPILER, "wine", "makensis"),
 }
 MISSING = {
     name: [tool for tool in tools if shutil.which(tool) is None] for name, tools in TOOLS.items()
@@ -57,3 +58,32 @@ def work(tmp_path_factory: pytest.TempPathFactory, stand_ins: Path) -> Path:
         look_at(root), work / "setup-0.1.0.exe", work, qt_python=Path(sys.executable), fast=True
     )
     return work
+
+
+@pytest.fixture(scope="session")
+def first(work: Path) -> Path:
+    """Return the setup of 0.1.0."""
+    return work / "setup-0.1.0.exe"
+
+
+@pytest.fixture(scope="session")
+def second(work: Path, stand_ins: Path) -> Path:
+    """Return the setup of 0.2.0."""
+    return _setup(work, "0.2.0", stand_ins)
+
+
+@pytest.fixture(scope="session")
+def candidate(work: Path, stand_ins: Path) -> Path:
+    """Return the setup of 0.2.0rc2."""
+    return _setup(work, "0.2.0rc2", stand_ins)
+
+
+def _setup(work: Path, version: str, stand_ins: Path) -> Path:
+    root = make_root(work / version, version, stand_ins)
+    make_setup(look_at(root), work / f"setup-{version}.exe", work, fast=True)
+    return work / f"setup-{version}.exe"
+
+
+@pytest.fixture(scope="session")
+def holder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_holder(tmp_path_factory.mktemp("holder"))

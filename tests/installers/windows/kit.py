@@ -16,6 +16,7 @@ from installers.builder.manifest import Facts, write_manifest
 from installers.windows.launchers import CROSS
 
 STAND_IN = Path(__file__).parent / "stand_in.c"
+HOLDER = Path(__file__).parent / "holder.c"
 MARKS = ("current", "next", "previous", "trying", "failed")
 _QUIET = "mscoree,mshtml=;winemenubuilder.exe=d"
 """Neither .NET nor a browser is looked for, and nothing goes into the desktop's own menu."""
@@ -120,6 +121,14 @@ def compile_stand_ins(folder: Path) -> Path:
         out = str(folder / name)
         subprocess.run([f"{CROSS}gcc", *flags, str(STAND_IN), "-o", out], check=True)
     return folder
+
+
+def compile_holder(folder: Path) -> Path:
+    """Make the program that holds a file against everybody for a while; return it."""
+    out = folder / "holder.exe"
+    flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-municode", "-mwindows", "-static", "-s"]
+    subprocess.run([f"{CROSS}gcc", *flags, str(HOLDER), "-o", str(out)], check=True)
+    return out
 
 
 def add_version(root: Path, version: str, stand_ins: Path) -> Path:

@@ -16,18 +16,6 @@ FOLDER = "Prögramme und 中文 dir\\Skein"
 UNINSTALL_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Skein"
 
 
-@pytest.fixture(scope="module")
-def first(work: Path) -> Path:
-    return work / "setup-0.1.0.exe"
-
-
-@pytest.fixture(scope="module")
-def second(work: Path, stand_ins: Path) -> Path:
-    root = make_root(work / "second", "0.2.0", stand_ins)
-    make_setup(look_at(root), work / "setup-0.2.0.exe", work, fast=True)
-    return work / "setup-0.2.0.exe"
-
-
 @pytest.fixture
 def root(wine: Wine) -> Iterator[Path]:
     """Return where it will be installed; nothing is there before, and nothing after."""
