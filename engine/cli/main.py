@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -54,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a console cannot write must not stop it
             stream.reconfigure(errors="backslashreplace")
-    if refused := use_pack(Folders.standard()):
+    given = sys.argv[1:] if arguments is None else arguments
+    if refused := use_pack(Folders.standard(), safe=_changes_packs(given)):
         typer.echo(f"skein: {refused}", err=True)
     try:
-        given = sys.argv[1:] if arguments is None else arguments
         build()(given, standalone_mode=True, prog_name="skein")
     except EngineError as error:
         typer.echo(f"skein: {error.message}", err=True)
@@ -70,6 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
+
+
+def _changes_packs(arguments: Sequence[str]) -> bool:
+    """Say whether a command fetches or deletes packs: then it must not run with one."""
+    return arguments[:1] == ["gpu-pack"] and bool({"install", "repair", "remove"} & {*arguments})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """``skein gpu-pack``: what it says, and that a pack which does not work is never used."""
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,10 +12,11 @@ from engine.cli import gpu_pack
 from engine.cli.main import main
 from engine.folders import Folders
 from engine.gpu_pack.choice import this_python
+from engine.gpu_pack.install import PackInstall
 from engine.gpu_pack.packs import Packs
 from engine.gpu_pack.table import PackRow
 from engine.hub.disk import size_words
-from tests.pack_kit import IndexServer, tiny_index
+from tests.pack_kit import SELF_TEST, IndexServer, tiny_index
 
 
 @pytest.fixture
@@ -80,3 +84,18 @@ def test_every_command_says_why_a_pack_is_not_used(
     (folders.packs / "active").write_text(folder.name)
     assert main(["gpu-pack"]) == 0
     assert "is PyTorch 1.0.0" in capsys.readouterr().err
+
+
+def test_remove_does_not_run_with_what_it_removes(
+    offered: tuple[IndexServer, PackRow], folders: Folders
+):
+    server, row = offered
+    PackInstall(row, folders.packs, server.address, self_test=SELF_TEST).run(
+        lambda _report: None, threading.Event()
+    )
+    command = [sys.executable, "-m", "engine.cli.main", "gpu-pack"]
+    status = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(status.stdout)["used"]
+    answer = subprocess.run([*command, "remove"], capture_output=True, text=True, check=True)
+    assert "in use" not in answer.stdout
+    assert list(folders.packs.iterdir()) == []
