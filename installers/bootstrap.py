@@ -8,6 +8,8 @@ It makes a virtual environment in ``.venv`` (``SKEIN_VENV`` names another place)
 build for this machine, installs, and starts. The second time it starts at once.
 """
 
+from __future__ import annotations  # an older Python must get as far as being told so
+
 import argparse
 import hashlib
 import os
@@ -103,7 +105,7 @@ def _set_up_and_start(what: str, passed_on: list[str], *, gpu: bool) -> int:
     if what == "test":
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         return subprocess.call([str(python), "-m", "pytest", *_AT_ONCE, *passed_on], cwd=PROJECT)
-    if card and not gpu and _torch_build(python).endswith("+cpu"):
+    if card and not gpu and _is_for_processors(_torch_build(python)):
         print(
             f"An {card.name} was found (driver {card.driver}). Skein now runs on the processor; "
             "for the card start it once with:\n"
@@ -125,7 +127,7 @@ def _environment() -> Path:
     """Make the virtual environment if need be; return its Python."""
     folder = Path(os.environ.get("SKEIN_VENV", PROJECT / ".venv"))
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
+    if not python.exists() or not _has_pip(folder):
         print(f"Making an environment in {folder}", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", str(folder)]) != 0:
             raise SetupFailed(
@@ -133,6 +135,12 @@ def _environment() -> Path:
                 "sudo apt-get install -y python3-venv"
             )
     return python
+
+
+def _has_pip(folder: Path) -> bool:
+    """Say whether an environment was finished: pip comes last, its list of files at the end."""
+    places = [folder / "Lib" / "site-packages", *folder.glob("lib/python3*/site-packages")]
+    return any(next(place.glob("pip-*.dist-info/RECORD"), None) for place in places)
 
 
 # -- installing
@@ -145,7 +153,7 @@ def _install(python: Path, what: str, card: Card | None, *, gpu: bool) -> None:
     if gpu and card is None:
         raise SetupFailed("--gpu needs an NVIDIA card, and nvidia-smi finds none.")
     build = _torch_build(python)
-    if not build or (gpu and build.endswith("+cpu")):
+    if not build or (gpu and _is_for_processors(build)):
         _install_torch(python, gpu=gpu)
         stamp.unlink(missing_ok=True)
     if stamp.exists() and stamp.read_text() == done:
@@ -207,6 +215,11 @@ def _torch_build(python: Path) -> str:
     ask = "import importlib.metadata as m; print(m.version('torch'))"
     answer = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=False)
     return answer.stdout.strip()
+
+
+def _is_for_processors(build: str) -> bool:
+    """Say whether a build of torch knows no card: a bare number does so only on Linux."""
+    return build.endswith("+cpu") or ("+" not in build and platform.system() != "Linux")
 
 
 def _pip(python: Path, *arguments: str) -> None:
