@@ -47,6 +47,11 @@ class SettingsStore(QObject):
         self._timer.start()
         self.changed.emit(name)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether changes reach the disk: not in a safe start, until ``keep``."""
+        return self._is_written
+
     def keep(self) -> bool:
         """Write the settings of a safe start in place of the others, and all later changes."""
         self._is_written = True

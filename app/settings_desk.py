@@ -127,7 +127,12 @@ class SettingsDesk(QObject):
         self._storage.measure()
 
     def _on_folder_chosen(self, setting: str, folder: str) -> None:
-        if setting == "states_folder":
+        if not self._settings.is_written:
+            self._window.show_failure(
+                self.tr("In a safe start no folder can be moved."),
+                self.tr("Its settings are forgotten at the end. Start as usual, then try again."),
+            )
+        elif setting == "states_folder":
             self._engine.move_states(Path(folder))
         elif self._downloads.busy:
             self._window.show_failure(

@@ -2103,6 +2103,14 @@
         <translation>言語は Skein の再起動後に変わります</translation>
     </message>
     <message>
+        <source>In a safe start no folder can be moved.</source>
+        <translation>セーフスタート中はフォルダを移動できません。</translation>
+    </message>
+    <message>
+        <source>Its settings are forgotten at the end. Start as usual, then try again.</source>
+        <translation>この間の設定は終了時に失われます。通常どおり起動してから、もう一度お試しください。</translation>
+    </message>
+    <message>
         <source>The folder cannot be moved while a model is downloaded.</source>
         <translation>モデルのダウンロード中はフォルダを移動できません。</translation>
     </message>
@@ -2388,14 +2396,6 @@
         <translation>ダウンロードの保存先です。移動は先にコピーと検証を行うので、何も失われません。</translation>
     </message>
     <message>
-        <source>Further folders</source>
-        <translation>その他のフォルダ</translation>
-    </message>
-    <message>
-        <source>Model files in them are used where they are, never copied or deleted.</source>
-        <translation>中のモデルファイルはその場所のまま使われ、コピーも削除もされません。</translation>
-    </message>
-    <message>
         <source>Delete</source>
         <translation>削除</translation>
     </message>
@@ -2428,12 +2428,28 @@
         <translation>フォルダを追加…</translation>
     </message>
     <message>
+        <source>Further folders and files</source>
+        <translation>その他のフォルダとファイル</translation>
+    </message>
+    <message>
+        <source>Models there are used where they are, never copied or deleted.</source>
+        <translation>そこにあるモデルはその場所のまま使われ、コピーも削除もされません。</translation>
+    </message>
+    <message>
         <source>Further folder</source>
         <translation>その他のフォルダ</translation>
     </message>
     <message>
         <source>No longer use this folder</source>
         <translation>このフォルダを使わない</translation>
+    </message>
+    <message>
+        <source>Further file</source>
+        <translation>その他のファイル</translation>
+    </message>
+    <message>
+        <source>No longer list this file</source>
+        <translation>このファイルを一覧から外す</translation>
     </message>
     <message>
         <source>Folder with model files</source>

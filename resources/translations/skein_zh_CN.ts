@@ -2103,6 +2103,14 @@
         <translation>重新启动 Skein 后切换语言</translation>
     </message>
     <message>
+        <source>In a safe start no folder can be moved.</source>
+        <translation>安全启动时不能移动文件夹。</translation>
+    </message>
+    <message>
+        <source>Its settings are forgotten at the end. Start as usual, then try again.</source>
+        <translation>安全启动的设置在退出时会丢弃。请正常启动后再试。</translation>
+    </message>
+    <message>
         <source>The folder cannot be moved while a model is downloaded.</source>
         <translation>正在下载模型时无法移动文件夹。</translation>
     </message>
@@ -2388,14 +2396,6 @@
         <translation>下载的模型保存在此。移动时会先复制并校验，不会丢失数据。</translation>
     </message>
     <message>
-        <source>Further folders</source>
-        <translation>其他文件夹</translation>
-    </message>
-    <message>
-        <source>Model files in them are used where they are, never copied or deleted.</source>
-        <translation>其中的模型文件会就地使用，不会被复制或删除。</translation>
-    </message>
-    <message>
         <source>Delete</source>
         <translation>删除</translation>
     </message>
@@ -2428,12 +2428,28 @@
         <translation>添加文件夹…</translation>
     </message>
     <message>
+        <source>Further folders and files</source>
+        <translation>其他文件夹和文件</translation>
+    </message>
+    <message>
+        <source>Models there are used where they are, never copied or deleted.</source>
+        <translation>那里的模型会就地使用，不会被复制或删除。</translation>
+    </message>
+    <message>
         <source>Further folder</source>
         <translation>其他文件夹</translation>
     </message>
     <message>
         <source>No longer use this folder</source>
         <translation>不再使用此文件夹</translation>
+    </message>
+    <message>
+        <source>Further file</source>
+        <translation>其他文件</translation>
+    </message>
+    <message>
+        <source>No longer list this file</source>
+        <translation>不再列出此文件</translation>
     </message>
     <message>
         <source>Folder with model files</source>

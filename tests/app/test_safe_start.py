@@ -264,6 +264,18 @@ def test_a_safe_start_loads_nothing_and_forgets_its_settings(
     assert folders.settings_file.read_bytes() == before
 
 
+@pytest.mark.parametrize("setting", ["states_folder", "models_folder"])
+def test_no_folder_moves_that_the_next_start_would_not_find(
+    start: Callable[..., Application], tmp_path: Path, setting: str
+) -> None:
+    application = start()
+    application.settings_page.folder_chosen.emit(setting, str(tmp_path / "moved"))
+    message = find(application.window.notice, QLabel, "notice_message")
+    assert message.text() == "In a safe start no folder can be moved."
+    assert application.settings.get(setting) == ""
+    assert not (tmp_path / "moved").exists()
+
+
 def test_default_settings_can_be_kept(start: Callable[..., Application], folders: Folders) -> None:
     folders.create()
     folders.settings_file.write_text('strategy = "cpu fp32"\nsend_with = "ctrl+enter"\n')

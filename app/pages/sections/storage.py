@@ -3,6 +3,7 @@
 Changes of folders and of the token are only asked for; whoever listens moves and keeps.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,8 +60,8 @@ class StorageSection(Section):
         self._more.setContentsMargins(0, 0, 0, 0)
         self._more.setSpacing(6)
         models.setting(
-            self.tr("Further folders"),
-            self.tr("Model files in them are used where they are, never copied or deleted."),
+            self.tr("Further folders and files"),
+            self.tr("Models there are used where they are, never copied or deleted."),
             holder,
             wide=True,
         )
@@ -100,17 +101,19 @@ class StorageSection(Section):
 
     def _show_more_folders(self) -> None:
         empty_layout(self._more)
-        for number, folder in enumerate(self._settings.get("model_folders")):
-            self._more.addWidget(self._folder_line(number, folder))
+        for number, place in enumerate(self._settings.get("model_folders")):
+            self._more.addWidget(self._place_line(number, place))
         add = push_button(self.tr("Add folder…"), "add_folder", clicked=self._on_add_folder)
         self._more.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
 
-    def _folder_line(self, number: int, folder: str) -> QWidget:
-        field = _path_field(f"model_folder_{number}", self.tr("Further folder"), folder)
-        remove = icon_button(
-            self.theme, "close", f"remove_folder_{number}", self.tr("No longer use this folder")
-        )
-        remove.clicked.connect(lambda _checked=False: self._remove_folder(folder))
+    def _place_line(self, number: int, place: str) -> QWidget:
+        """Return the line of a folder, or of a file that was opened where it is."""
+        name, drop = self.tr("Further folder"), self.tr("No longer use this folder")
+        if os.path.isfile(os.path.expanduser(place)):
+            name, drop = self.tr("Further file"), self.tr("No longer list this file")
+        field = _path_field(f"model_folder_{number}", name, place)
+        remove = icon_button(self.theme, "close", f"remove_folder_{number}", drop)
+        remove.clicked.connect(lambda _checked=False: self._remove_folder(place))
         holder = QWidget()
         holder.setLayout(row(field, remove))
         return holder

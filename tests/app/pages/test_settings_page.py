@@ -2,7 +2,15 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QSlider,
+    QWidget,
+)
 
 from app.pages.settings_page import SettingsPage
 from engine.checkpoint.shape import ModelShape
@@ -214,6 +222,17 @@ def test_folders_are_added_and_removed(qtbot, page, settings, tmp_path):
     assert settings.get("model_folders") == (str(tmp_path),)
     qtbot.mouseClick(find(page, "remove_folder_0"), Qt.MouseButton.LeftButton)
     assert settings.get("model_folders") == ()
+
+
+def test_a_file_among_the_folders_is_called_one(page, settings, tmp_path):
+    file = tmp_path / "model.pth"
+    file.write_bytes(b"")
+    settings.set("model_folders", (str(tmp_path), str(file)))
+    page.show_section("storage")
+    names = [find(page, f"model_folder_{number}").accessibleName() for number in (0, 1)]
+    assert names == ["Further folder", "Further file"]
+    assert "file" in find(page, "remove_folder_1").toolTip()
+    assert any(label.text() == "Further folders and files" for label in page.findChildren(QLabel))
 
 
 def test_addresses_are_checked(page, settings):
