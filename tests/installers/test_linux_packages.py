@@ -1,5 +1,6 @@
 """The .deb, the AppDir, what desktops read: real dpkg-deb, real libraries, Qt's MIME types."""
 
+import configparser
 import os
 import subprocess
 import sys
@@ -145,6 +146,19 @@ def test_the_names_of_files_and_types_agree() -> None:
     assert types == {node.text for node in described.iterfind("provides/mediatype")}
     assert described.findtext("id") == APP_ID
     assert described.findtext("launchable") == "skein.desktop"
+
+
+def test_the_menu_starts_safely_as_the_app_understands_it() -> None:
+    from app.restart import SAFE
+
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.optionxform = str  # type: ignore[assignment] - keys as they are written
+    entry.read(HERE / "skein.desktop", "utf-8")
+    named = entry["Desktop Entry"]["Actions"].strip(";").split(";")
+    assert named == ["safe"]
+    action = entry["Desktop Action safe"]
+    assert action["Exec"].split() == ["skein", SAFE]
+    assert {"Name", "Name[ja]", "Name[zh_CN]"} <= set(action)
 
 
 _TYPES = """

@@ -76,7 +76,9 @@ def test_the_menu_starts_it_whatever_its_folder_is_called(
         ["desktop-file-validate", entry], capture_output=True, text=True, check=False
     )
     assert (said.returncode, said.stdout) == (0, "")
-    assert f"Exec={exec_words(root / 'skein')} %F" in entry.read_text("utf-8")
+    text = entry.read_text("utf-8")
+    for arguments in ("%F", "--safe"):
+        assert f"Exec={exec_words(root / 'skein')} {arguments}\n" in text
     assert start(root) == "0.1.0|a b\n"
 
 
