@@ -164,7 +164,8 @@ class ChatModel(Teller):
 
     def stop_in(self, conversation: int | None) -> None:
         """Stop the reply that is being written in a chat, open or not."""
-        for node, live in self._live.items():
+        # A reply that only waited ends while it is stopped.
+        for node, live in list(self._live.items()):
             if live.conversation == conversation:
                 self._engine.stop(node)
 

@@ -153,8 +153,18 @@ class EngineService(QObject):
         self._jobs.put(Write(turn))
 
     def stop(self, reply: int) -> None:
-        """Stop this reply, whether it is being written or waits; its state is kept."""
-        self._jobs.cancel_reply(reply)
+        """Stop this reply: at its next token, or at once when it waits; its state is kept."""
+        if self._jobs.cancel_reply(reply):
+            self._end_unbegun(reply)
+
+    def _end_unbegun(self, reply: int) -> None:
+        try:
+            if self._store.node(reply).status == "writing":  # not one that was to be gone on with
+                self._store.update_node(reply, status="stopped")
+        except EngineError as error:
+            self.failed.emit(reply, error.message, error.hint)
+        else:
+            self._tell(reply, Finished("cancelled", ReplyStats()))
 
     def free_space(self) -> None:
         """Delete states that can be made again; the newest of each chat and pinned ones stay."""

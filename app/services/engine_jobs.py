@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from engine.events import Turn
 from engine.lora_use import LoraUse
@@ -165,12 +165,15 @@ class JobQueue:
             if isinstance(self._current, kind):
                 self._current.cancel.set()
 
-    def cancel_reply(self, reply: int) -> None:
-        """Give up writing one reply."""
+    def cancel_reply(self, reply: int) -> bool:
+        """Give up writing one reply; return whether it only waited: it is never begun then."""
         with self._changed:
-            for job in (self._current, *self._waiting):
-                if isinstance(job, Write) and job.turn.reply == reply:
-                    job.cancel.set()
+            if _writes(self._current, reply):
+                self._current.cancel.set()
+            kept = deque(job for job in self._waiting if not _writes(job, reply))
+            waited = len(kept) < len(self._waiting)
+            self._waiting = kept
+            return waited
 
     def awaits(self, *kinds: type[Job]) -> bool:
         """Return whether a job of these kinds waits that was not given up."""
@@ -185,3 +188,7 @@ class JobQueue:
                 if job is not None:
                     job.cancel.set()
             self._changed.notify()
+
+
+def _writes(job: Job | None, reply: int) -> TypeGuard[Write]:
+    return isinstance(job, Write) and job.turn.reply == reply

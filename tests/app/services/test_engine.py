@@ -149,6 +149,29 @@ def test_a_stopped_reply_without_a_model_is_stopped(watched: Watched, folders: F
     assert watched.store.node(reply).status == "stopped"
 
 
+def test_a_reply_that_waits_for_another_stops_at_once(watched: Watched, files):
+    watched.service.load(files[0], AUTO)
+    watched.ask()
+    watched.wait(watched.is_writing)
+    waiting = watched.ask("Me, too")
+    watched.service.stop(waiting)
+    assert watched.ended()
+    assert watched.store.node(waiting).status == "stopped"
+    written = len(watched.events)
+    watched.wait(lambda: len(watched.events) > written)  # the other goes on
+
+
+def test_a_reply_that_waits_to_be_gone_on_with_is_what_it_was_when_stopped(watched: Watched, files):
+    watched.service.load(files[0], AUTO)
+    done = watched.ask(max_tokens=4)
+    watched.wait(watched.ended)
+    before = watched.store.node(done)
+    watched.ask("Me, too")
+    watched.service.write(Turn(done, SamplingParams(seed=3)))
+    watched.service.stop(done)
+    assert watched.store.node(done) == before
+
+
 def test_saving_power_holds_for_the_model_in_use_and_for_the_next(watched: Watched, files):
     from engine.hardware.processor import count_cores
 
