@@ -120,18 +120,26 @@ static int take_count(char *line) {
     return count;
 }
 
+static void go_back(const wchar_t *root, const char *from, const char *to) {
+    if (!write_line(root, L"failed", from) || !write_line(root, L"current", to)) return;
+    forget(root, L"trying");
+    forget(root, L"previous");
+}
+
 void go_back_if_it_failed(const wchar_t *root) {
     char trying[LINE_ROOM], current[LINE_ROOM], previous[LINE_ROOM], again[LINE_ROOM + 8];
     read_line(root, L"trying", trying);
     read_line(root, L"current", current);
+    read_line(root, L"previous", previous);
+    const bool can = is_whole(root, previous);
+    if (!is_whole(root, current)) { /* a virus scanner took a file of it */
+        if (can) go_back(root, current, previous);
+        return;
+    }
     const int count = take_count(trying) + 1;
     if (!trying[0] || strcmp(trying, current) != 0) return;
-    read_line(root, L"previous", previous);
-    if (count > MOST_STARTS && is_whole(root, previous)) {
-        if (!write_line(root, L"failed", current) || !write_line(root, L"current", previous))
-            return;
-        forget(root, L"trying");
-        forget(root, L"previous");
+    if (count > MOST_STARTS && can) {
+        go_back(root, current, previous);
         return;
     }
     snprintf(again, sizeof again, "%s %d", trying, count);

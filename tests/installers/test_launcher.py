@@ -87,6 +87,34 @@ def test_an_incomplete_next_version_is_forgotten(root: Path, named: str) -> None
     assert marks(root) == {"current": "0.1.0"}
 
 
+@pytest.mark.parametrize("damage", ["no file of it", "no python", "a power cut"])
+def test_from_a_version_that_is_gone_it_goes_back(root: Path, damage: str) -> None:
+    """A virus scanner took a file of it, or the disk forgot what was written last."""
+    tree = add_version(root, "0.2.0")
+    (root / "previous").write_text("0.1.0\n", "utf-8")
+    (root / "current").write_text("" if damage == "a power cut" else "0.2.0\n", "utf-8")
+    if damage == "no file of it":
+        shutil.rmtree(tree)
+    elif damage == "no python":
+        (tree / "python" / "bin" / "python3").unlink()
+    assert start(root / "skein").stdout == "0.1.0\n"
+    failed = "" if damage == "a power cut" else "0.2.0"
+    assert marks(root) == {"current": "0.1.0", "failed": failed}
+
+
+def test_a_switch_is_on_the_disk_before_it_counts(root: Path, tmp_path: Path) -> None:
+    add_version(root, "0.2.0")
+    (root / "next").write_text("0.2.0\n", "utf-8")
+    program = tmp_path / "programs" / "sync"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncat "$1" >>"{tmp_path}/synced"\n', "utf-8")
+    program.chmod(0o755)
+    start(root / "skein", PATH=f"{program.parent}:{os.environ['PATH']}")
+    synced = (tmp_path / "synced").read_text("utf-8").split("\n")
+    assert synced == ["0.1.0", "0.2.0 0", "0.2.0", "0.2.0 1", ""]
+    assert start(root / "skein", PATH="/nothing:/bin").stdout == "0.2.0\n"
+
+
 def test_without_a_version_to_go_back_to_it_goes_on_trying(root: Path) -> None:
     (root / "trying").write_text("0.1.0 7\n", "utf-8")
     assert start(root / "skein").stdout == "0.1.0\n"

@@ -43,6 +43,18 @@ def test_a_bad_update_is_left_at_the_third_start(root: Path, wine: Wine, stand_i
     assert not list(root.glob(".*")), "no file of a write is left"
 
 
+def test_from_a_version_that_lost_a_file_it_goes_back(
+    root: Path, wine: Wine, stand_ins: Path
+) -> None:
+    """A virus scanner took it."""
+    (add_version(root, "0.2.0", stand_ins) / "python" / "python.exe").unlink()
+    (root / "current").write_text("0.2.0\n", "utf-8")
+    (root / "previous").write_text("0.1.0\n", "utf-8")
+    assert wine.run(root / "skein.com") == (0, "")
+    assert told(root)[1].endswith("0.1.0\\python")
+    assert marks(root) == {"current": "0.1.0", "failed": "0.2.0"}
+
+
 def test_what_runs_is_neither_switched_nor_counted(root: Path, wine: Wine, stand_ins: Path) -> None:
     waiting = root / "versions" / "0.1.0" / "python" / "wait.txt"
     waiting.touch()
