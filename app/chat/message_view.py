@@ -117,7 +117,11 @@ class MessageView(QFrame):
         self.browser = self._make_browser()
         self.browser.setObjectName("message_text")
         self.renderer = MarkdownRenderer(self.browser.writer)
-        self._waiting = WaitingLine(self.tr("Starting…"), self.tr("Reading {0} of {1} tokens…"))
+        self._waiting = WaitingLine(
+            self.tr("Starting…"),
+            self.tr("Reading {0} of {1} tokens…"),
+            self.tr("Another chat is being answered first…"),
+        )
         self.waiting = self._waiting.label
         self.error = ErrorLine(self._theme)
         self.error.hide()
@@ -332,7 +336,10 @@ class MessageView(QFrame):
         if message is None or message.role == "user":
             return
         self._waiting.show(
-            self._seen, writing=message.status == "writing", empty=not message.text.strip()
+            self._seen,
+            writing=message.status == "writing",
+            empty=not message.text.strip(),
+            behind=message.waits,
         )
 
     @property

@@ -9,9 +9,13 @@ from app.widgets.parts import label
 class WaitingLine:
     """Fills and hides ``label``."""
 
-    def __init__(self, starting: str, reading: str) -> None:
-        """starting: the words before anything is known; reading: "{0} of {1}" in a sentence."""
+    def __init__(self, starting: str, reading: str, behind: str) -> None:
+        """starting: the words before anything is known; reading: "{0} of {1}" in a sentence.
+
+        behind: the words while another reply is written first.
+        """
         self._starting = starting
+        self._behind = behind
         self._reading = reading
         self._read = (0, 0)
         self._seen_before = 0  # characters that could be seen when the reading began
@@ -25,13 +29,15 @@ class WaitingLine:
             self._seen_before = seen
         self._read = (done, total)
 
-    def show(self, seen: int, *, writing: bool, empty: bool) -> None:
+    def show(self, seen: int, *, writing: bool, empty: bool, behind: bool) -> None:
         """Show what is due. empty: the reply has not even been opened."""
         if seen > self._seen_before:
             self._read = (0, 0)  # it writes: the last step of the reading is not always told
         done, total = self._read
         words = ""
-        if writing and 0 <= done < total:
+        if writing and behind:
+            words = self._behind
+        elif writing and 0 <= done < total:
             words = self._reading.format(f"{done:,}", f"{total:,}")
         elif writing and empty:
             words = self._starting

@@ -335,6 +335,8 @@ class ChatModel(Teller):
                 self.reading.emit(0, 0)
                 self._reload(index)
                 self._tell_state()
+            if self._live:
+                self._mark_stale(next(iter(self._live)))  # it waits no longer
         finally:
             self._tell_busy()
             self.conversations_changed.emit()
@@ -397,6 +399,7 @@ class ChatModel(Teller):
             think=node.think,
             created=node.created,
             model=node.model,
+            waits=self._waits(node.id),
         )
 
     def _index_of(self, node: int) -> int | None:
@@ -405,6 +408,10 @@ class ChatModel(Teller):
             if self.messages[index].node == node:
                 return index
         return None
+
+    def _waits(self, node: int) -> bool:
+        """Whether the engine writes another reply before this one: it takes them in their order."""
+        return node in self._live and next(iter(self._live)) != node
 
     def _mark_stale(self, node: int) -> None:
         self._stale.add(node)
@@ -415,7 +422,8 @@ class ChatModel(Teller):
         for node in self._stale:
             index, live = self._index_of(node), self._live.get(node)
             if index is not None and live is not None:
-                self.messages[index] = replace(self.messages[index], text=live.text)
+                now = replace(self.messages[index], text=live.text, waits=self._waits(node))
+                self.messages[index] = now
                 self.message_changed.emit(index)
         self._stale.clear()
 

@@ -20,6 +20,7 @@ class Message:
 
     role: "user" | "assistant". status: "done" | "writing" | "stopped" | "failed".
     version is 1-based among ``versions`` siblings. created: seconds since the epoch.
+    waits: it is to be written, after a reply in another chat.
     """
 
     node: int
@@ -34,6 +35,7 @@ class Message:
     think: str = "off"
     created: float = 0.0
     model: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1194,6 +1194,10 @@
         <translation>{0} 文字すべてを表示</translation>
     </message>
     <message>
+        <source>Another chat is being answered first…</source>
+        <translation>先に別のチャットに回答しています…</translation>
+    </message>
+    <message>
         <source>Reading {0} of {1} tokens…</source>
         <translation>{0} / {1} トークンを読み取り中…</translation>
     </message>

@@ -1194,6 +1194,10 @@
         <translation>显示全部 {0} 个字符</translation>
     </message>
     <message>
+        <source>Another chat is being answered first…</source>
+        <translation>正在先回答另一个对话…</translation>
+    </message>
+    <message>
         <source>Reading {0} of {1} tokens…</source>
         <translation>正在读取 {0} / {1} token…</translation>
     </message>

@@ -243,6 +243,17 @@ def test_reading_is_shown_while_there_is_no_word(qtbot, transcript, chat):
     assert not view.waiting.isVisible()
 
 
+def test_a_reply_behind_that_of_another_chat_says_so(qtbot, transcript, chat):
+    chat.send("Now?")
+    view = transcript.built[1]
+    chat.change(1, waits=True)
+    settled(qtbot, transcript)
+    assert view.waiting.text() == "Another chat is being answered first…"
+    chat.change(1, waits=False)
+    settled(qtbot, transcript)
+    assert view.waiting.text() == "Starting…"
+
+
 def test_reading_is_over_with_the_first_word_of_a_thought(qtbot, transcript, chat):
     chat.send("long")
     chat.write(" <think")

@@ -177,6 +177,19 @@ def test_the_reply_of_a_chat_that_is_not_open_can_be_stopped(chat: ChatModel, en
     assert engine.stopped == [engine.turns[0].reply]
 
 
+def test_a_reply_waits_while_another_chat_is_answered(
+    chat: ChatModel, engine: NotingEngine, store: Store, qtbot
+):
+    chat.send("One")
+    assert not chat.messages[-1].waits
+    chat.open(None)
+    chat.send("Two")
+    assert chat.messages[-1].waits
+    with qtbot.waitSignal(chat.message_changed):
+        engine.finish(store, engine.turns[0].reply)
+    assert not chat.messages[-1].waits
+
+
 def test_deleting_the_message_that_is_written_stops_it(
     chat: ChatModel, engine: NotingEngine, store: Store
 ):
