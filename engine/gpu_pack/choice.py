@@ -1,12 +1,11 @@
 """Which pack suits a computer, or why none does. Knows facts about both; asks nobody."""
 
-import platform
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.gpu_pack.overlay import this_python, this_system
 from engine.gpu_pack.table import PackRow
 from engine.hardware.facts import Gpu, Hardware
 
@@ -78,19 +77,6 @@ def best_card(hardware: Hardware) -> Gpu | None:
     cards = [gpu for gpu in hardware.gpus if gpu.kind == "cuda" and gpu.driver]
     cards = [gpu for gpu in cards if gpu.capability is not None] or cards
     return max(cards, key=lambda gpu: gpu.vram_total, default=None)
-
-
-def this_system() -> str:
-    """Return the target that runs, such as linux-x86_64."""
-    names = {"win32": "windows", "darwin": "macos"}
-    machine = platform.machine().lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    return f"{names.get(sys.platform, sys.platform)}-{machine}"
-
-
-def this_python() -> str:
-    """Return the tag of the Python that runs, such as cp311."""
-    return f"cp{sys.version_info[0]}{sys.version_info[1]}"
 
 
 def _by_card(gpu: Gpu, rows: Sequence[PackRow]) -> PackChoice:

@@ -6,6 +6,7 @@ the bundled PyTorch runs.
 
 import json
 import os
+import platform
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,17 +79,31 @@ def obstacle(packs: Path, path: Sequence[str] | None = None) -> str:
     try:
         facts = json.loads((folder / FACTS).read_text("utf-8"))
         name, torch, python = str(facts["name"]), str(facts["torch"]), str(facts["python"])
+        system = str(facts["system"])
     except (OSError, ValueError, KeyError, TypeError):
         return f"The GPU pack {folder.name} is damaged. {_HINT}"
-    ours = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    if python != ours:
-        return f"The GPU pack {name} is for Python {python}; this is {ours}. {_HINT}"
+    for wanted, ours in ((f"Python {python}", f"Python {this_python()}"), (system, this_system())):
+        if wanted != ours:
+            return f"The GPU pack {name} is for {wanted}; this is {ours}. {_HINT}"
     bundled = bundled_torch(packs, sys.path if path is None else path)
     if bundled and bundled != torch:
         return f"The GPU pack {name} is PyTorch {torch}; Skein now runs with {bundled}. {_HINT}"
     if not (folder / "torch" / "version.py").is_file():
         return f"The GPU pack {name} is damaged. {_HINT}"
     return ""
+
+
+def this_system() -> str:
+    """Return the target that runs, such as linux-x86_64."""
+    names = {"win32": "windows", "darwin": "macos"}
+    machine = platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    return f"{names.get(sys.platform, sys.platform)}-{machine}"
+
+
+def this_python() -> str:
+    """Return the tag of the Python that runs, such as cp311."""
+    return f"cp{sys.version_info[0]}{sys.version_info[1]}"
 
 
 def bundled_torch(packs: Path, path: Sequence[str]) -> str:

@@ -11,8 +11,8 @@ import pytest
 from engine.cli import gpu_pack
 from engine.cli.main import main
 from engine.folders import Folders
-from engine.gpu_pack.choice import this_python
 from engine.gpu_pack.install import PackInstall
+from engine.gpu_pack.overlay import this_python, this_system
 from engine.gpu_pack.packs import Packs
 from engine.gpu_pack.table import PackRow
 from engine.hub.disk import size_words
@@ -79,7 +79,7 @@ def test_every_command_says_why_a_pack_is_not_used(
 ):
     folder = folders.packs / "cu130-1.0.0-cp311"
     folder.mkdir(parents=True)
-    facts = {"name": "cu130", "torch": "1.0.0", "python": this_python()}
+    facts = {"name": "cu130", "torch": "1.0.0", "python": this_python(), "system": this_system()}
     (folder / "pack.json").write_text(json.dumps(facts))
     (folders.packs / "active").write_text(folder.name)
     assert main(["gpu-pack"]) == 0

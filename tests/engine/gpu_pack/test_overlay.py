@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.folders import Folders
-from engine.gpu_pack.choice import this_python
-from engine.gpu_pack.overlay import bundled_torch, pack_in_use, use_pack
+from engine.gpu_pack.overlay import (
+    bundled_torch,
+    pack_in_use,
+    this_python,
+    this_system,
+    use_pack,
+)
 from tests.pack_kit import SELF_TEST, IndexServer, ignore
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +44,7 @@ def pack(folders: Folders) -> Path:
 
 
 def _write_facts(folder: Path, **more: object) -> None:
-    facts = {"name": "cu130", "torch": "2.13.0", "python": this_python(), "system": "any"}
+    facts = {"name": "cu130", "torch": "2.13.0", "python": this_python(), "system": this_system()}
     (folder / "pack.json").write_text(json.dumps(facts | more))
 
 
@@ -67,7 +72,12 @@ def test_it_can_be_switched_off(folders: Folders, site: Path, pack: Path):
 
 
 @pytest.mark.parametrize(
-    ("facts", "word"), [({"python": "cp399"}, "Python cp399"), ({"torch": "2.12.1"}, "2.12.1")]
+    ("facts", "word"),
+    [
+        ({"python": "cp399"}, "Python cp399"),
+        ({"torch": "2.12.1"}, "2.12.1"),
+        ({"system": "linux-riscv64"}, "linux-riscv64"),  # one home for several computers
+    ],
 )
 def test_a_pack_of_another_version_is_refused(
     folders: Folders, site: Path, pack: Path, facts: dict[str, str], word: str
