@@ -85,7 +85,8 @@ def test_the_files_that_are_run_are_here_and_know_their_options():
     """Called with --help where Python runs them: an option that was renamed is noticed here."""
     for name, script in scripts():
         joined = script.replace("\\\n", " ")
-        for command in re.findall(r"(?:python3?|sh) ((?:installers|tests)/[^\n)]*)", joined):
+        joined = re.sub(r"-m (installers)\.(\w+)", r"\1/\2.py", joined)
+        for command in re.findall(r"(?:python3?|sh) ((?:installers|tests)/[^\n)|]*)", joined):
             file = command.split()[0]
             assert (ROOT / file).is_file(), f"{name}: {file}"
             wanted = re.findall(r" (--[a-z-]+)", EXPRESSION.sub("", command))
@@ -97,11 +98,44 @@ def test_the_files_that_are_run_are_here_and_know_their_options():
 
 
 def help_of(file: Path, first: str) -> str:
-    words = [first, "--help"] if file.name == "release.py" else ["--help"]
+    words = [str(file), first, "--help"] if file.name == "release.py" else [str(file), "--help"]
+    if file.name == "lock_packs.py":
+        words = ["-m", "installers.lock_packs", "--help"]
     answer = subprocess.run(
-        [sys.executable, file, *words], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT
     )
     return answer.stdout + answer.stderr
+
+
+def test_what_pip_brings_is_pinned_and_sees_no_secret():
+    """A package that was replaced could change the pins of all copies, or read the feed's key."""
+    found = 0
+    for path in WORKFLOWS:
+        for name, step in steps(path):
+            for words in re.findall(r"pip install ([^\n]*)", step.get("run", "")):
+                found += 1
+                names = [word for word in words.split() if not word.startswith("-")]
+                is_pinned = all("==" in word or word == '"$UV"' for word in names)
+                assert "--require-hashes" in words or is_pinned, f"{name}: {words}"
+                assert "secrets." not in str(step.get("env", "")), f"{name}: {words}"
+        assert "==" in load(path)["env"]["UV"]
+    assert found >= 4
+
+
+def test_what_the_workflow_takes_out_of_a_lock_is_in_it():
+    """The names that awk looks for, and whole packages: a name is followed by its hashes."""
+    lock = ROOT / "installers/locks/linux-x86_64.txt"
+    programs = [p for _, s in scripts() for p in re.findall(r"awk '([^']*)'", s)]
+    assert len(programs) == 2
+    for program in programs:
+        (names,) = re.findall(r"/\^\(([^)]*)\)==/", program)
+        answer = subprocess.run(["awk", program, lock], capture_output=True, text=True, check=True)
+        blocks = re.findall(r"(?m)^(\S+)==.*\n(?:    --hash=\S+.*\n)+", answer.stdout)
+        every = set(re.findall(r"(?m)^([^ #]\S*)==", lock.read_text("utf-8")))
+        assert set(names.split("|")) <= every
+        wanted = every - set(names.split("|")) if "!/" in program else set(names.split("|"))
+        assert set(blocks) == wanted
+        assert "".join(re.findall(r"(?m)^\S", answer.stdout)) == "".join(b[0] for b in blocks)
 
 
 @pytest.mark.parametrize(("name", "script"), scripts(), ids=[name for name, _ in scripts()])
