@@ -2,10 +2,11 @@
 """Makes Skein's setup for Windows of a finished tree: launchers, pictures, makensis.
 
     python installers/windows/nsis.py --root ROOT --out skein-0.1.0-windows-x86_64-setup.exe
-    python installers/windows/nsis.py --root ROOT --work DIR     # launchers alone, to be signed
+    python installers/windows/nsis.py --root ROOT --work DIR     # Skein.exe, skein.com and
+                                                                 # Uninstall.exe, to be signed
     python installers/windows/nsis.py --root ROOT --work DIR --out ...              # with these
 
-ROOT is what installers/build.py made on Windows. Needs makensis, a C compiler for Windows (see
+ROOT is what installers/build.py made on Windows. Needs makensis 3.08, a C compiler for Windows (see
 launchers.py) and, for the pictures, a Python with Qt: the tree's own where it runs, else this one.
 Runs on Linux as well, for tests. Standard library only.
 """
@@ -26,6 +27,7 @@ from installers.builder.failure import BuildFailed  # noqa: E402
 from installers.windows.launchers import build_launchers, numbers  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+UNINSTALLER = "Uninstall.exe"
 SPARE_MB = 64
 """Free space to ask for beyond the files: the system's own, and the launcher's small ones."""
 
@@ -60,16 +62,34 @@ def look_at(root: Path) -> Payload:
     return Payload(tree, version, sum(path.stat().st_size for path in files), longest)
 
 
-def make_launchers(payload: Payload, work: Path, qt_python: Path | None = None) -> None:
-    """Lay icon, pictures and launchers into ``work``, unless they are there (signed, by now).
+def make_programs(payload: Payload, work: Path, qt_python: Path | None = None) -> None:
+    """Lay icon, pictures, launchers and the uninstaller into ``work``, unless they are there.
 
-    qt_python: what draws the pictures. Raises BuildFailed.
+    (They are, signed, when the setup is made.) qt_python: what draws the pictures. Raises
+    BuildFailed.
     """
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "skein.ico").is_file():
-        _run([str(qt_python or sys.executable), str(HERE / "art.py"), str(work)])
+        _run([str(qt_python or sys.executable), "-I", "-B", str(HERE / "art.py"), str(work)])
     if not (work / "skein.com").is_file():
         build_launchers(work, payload.version)
+    if not (work / UNINSTALLER).is_file():
+        _take_uninstaller(payload, work)
+
+
+def _take_uninstaller(payload: Payload, work: Path) -> None:
+    """Keep the uninstaller that makensis makes: of a setup without files, which is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "bare.exe"
+        taken = Path(folder) / UNINSTALLER  # under its name when all of it is there
+        _compile(payload, out, work, _copy("%1", taken), need_mb=0, fast=True, bare=True)
+        shutil.move(taken, work / UNINSTALLER)
+
+
+def _copy(source: Path | str, target: Path | str) -> str:
+    """Return the command of the system's shell that writes ``source`` over ``target``."""
+    command = "copy /y /b" if os.name == "nt" else "cp"
+    return f'{command} "{source}" "{target}"'
 
 
 def make_setup(
@@ -86,10 +106,19 @@ def make_setup(
     qt_python: what draws the pictures. need_mb: free space that the setup asks for, if not what
     was measured. fast: with little compression, for tests. Raises BuildFailed.
     """
-    if shutil.which("makensis") is None:
-        raise BuildFailed("makensis is missing: install NSIS 3 (Debian: nsis).")
-    make_launchers(payload, work, qt_python)
+    make_programs(payload, work, qt_python)
     measured_mb = payload.size_bytes // 2**20 + SPARE_MB
+    needed_mb = measured_mb if need_mb is None else need_mb
+    finish = _copy(work.resolve() / UNINSTALLER, "%1")
+    _compile(payload, out, work, finish, need_mb=needed_mb, fast=fast, bare=False)
+
+
+def _compile(
+    payload: Payload, out: Path, work: Path, finish: str, *, need_mb: int, fast: bool, bare: bool
+) -> None:
+    """Call makensis. finish: a command for the uninstaller "%1". bare: without the tree's files."""
+    if shutil.which("makensis") is None:
+        raise BuildFailed("makensis is missing: install NSIS 3.08 (Debian: nsis).")
     values = {
         "TREE": payload.tree.resolve(),
         "WORK": work.resolve(),
@@ -98,9 +127,11 @@ def make_setup(
         "VERSION": payload.version,
         "NUMBERS": numbers(payload.version),
         "SIZE_KB": payload.size_bytes // 1024,
-        "NEED_MB": measured_mb if need_mb is None else need_mb,
+        "NEED_MB": need_mb,
         "LONGEST": payload.longest,
         "FAST": int(fast),
+        "BARE": int(bare),
+        "FINISH": finish,
     }
     switches = [f"-D{name}={value}" for name, value in values.items()]
     _run(["makensis", "-V2", "-WX", "-INPUTCHARSET", "UTF8", *switches, str(HERE / "skein.nsi")])
@@ -121,8 +152,12 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="the setup; without it, launchers are made alone")
-    parser.add_argument("--work", type=Path, help="for launchers: made there, or taken from there")
+    parser.add_argument(
+        "--out", type=Path, help="the setup; without it, its programs are made alone"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="for its programs: made there, or taken from there"
+    )
     given = parser.parse_args(arguments)
     if not (given.out or given.work):
         parser.error("name --out, --work or both.")
@@ -134,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
             if given.out:
                 make_setup(payload, given.out, work, qt_python=qt_python)
             else:
-                make_launchers(payload, work, qt_python)
+                make_programs(payload, work, qt_python)
     except BuildFailed as error:
         print(f"Not made. {error}", file=sys.stderr)
         return 2

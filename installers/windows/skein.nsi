@@ -34,6 +34,8 @@ Target amd64-unicode
 Name "Skein"
 BrandingText "Skein ${VERSION}"
 OutFile "${OUT}"
+; What goes in is the uninstaller that was taken out once, and signed by then: see nsis.py.
+!uninstfinalize `${FINISH}` = 0
 InstallDir "$LOCALAPPDATA\Programs\Skein"
 InstallDirRegKey HKCU "${KEY}" "InstallLocation"
 RequestExecutionLevel user
@@ -392,7 +394,9 @@ Section "Skein"
   Call RemoveLeftovers
   SetOutPath "${PART}"
   SetOverwrite on
+!if "${BARE}" != "1"
   File /r "${TREE}${SEP}*"
+!endif
   Call TakePlace
   File "/oname=Skein.exe.new" "${WORK}${SEP}Skein.exe"
   !insertmacro REPLACE "Skein.exe"

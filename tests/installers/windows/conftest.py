@@ -22,6 +22,7 @@ TOOLS = {
     "test_launcher.py": (*_COMPILER, "wine"),
     "test_setup.py": (*_COMPILER, "wine", "makensis"),
     "test_care.py": (*_COMPILER, "wine", "makensis"),
+    "test_signing.py": (*_COMPILER, "wine", "makensis", "osslsigncode"),
 }
 MISSING = {
     name: [tool for tool in tools if shutil.which(tool) is None] for name, tools in TOOLS.items()
