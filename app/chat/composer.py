@@ -104,8 +104,6 @@ class Composer(QFrame):
         self.think.setObjectName("think_mode")
         self.think.setAccessibleName(self.tr("Thinking"))
         self.think.setToolTip(self.tr("How long the model thinks before it answers"))
-        # A list, not a menu: the menu hides its last entry at the edge of the screen.
-        self.think.setStyleSheet("combobox-popup: 0;")
         self.think.hide()
         self.attach = icon_button(theme, "attach", "attach_button", self.tr("Insert a text file"))
         self.hint = label("", "faint")

@@ -3,7 +3,7 @@ import re
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QComboBox, QToolButton, QWidget
 
 from app.theme import DARK, LIGHT, RESOURCES, Colors, Theme, contrast, mix
 
@@ -88,6 +88,24 @@ def test_icons_draw_something(theme: Theme, name: str):
     if name != "skein":
         assert 'viewBox="0 0 24 24"' in source
         assert 'stroke-width="1.75"' in source
+
+
+def test_a_list_of_choices_shows_each_whole_below_its_box(theme: Theme, qapp: QApplication, qtbot):
+    theme.apply(qapp, "light")
+    window = QWidget()
+    qtbot.addWidget(window)
+    box = QComboBox(window)
+    box.addItems(["As the system", "Light", "Dark"])
+    box.setCurrentIndex(2)
+    window.resize(300, 200)
+    window.show()
+    qtbot.waitExposed(window)
+    box.showPopup()
+    view = box.view()
+    shown = [view.visualRect(view.model().index(row, 0)) for row in range(3)]
+    assert all(view.viewport().rect().contains(one) for one in shown)
+    assert view.window().y() >= window.y() + box.height()
+    box.hidePopup()
 
 
 def test_missing_icon_is_named(theme: Theme):
