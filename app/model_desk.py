@@ -4,6 +4,7 @@ Brings engine, library and pages together. What is downloaded is the download de
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,10 +158,15 @@ class ModelDesk(QObject):
             self.load(wanted)
 
     def _is_there(self, last: Path) -> bool:
-        """Whether that is still the model to load; the built-in one of another version is not."""
+        """Whether that is still the model to load; the built-in one of another version is not.
+
+        What may not be looked at is not there: ``Path.exists`` would end the start with an error.
+        """
         own = self.built_in
         return (
-            bool(last.name) and last.exists() and (own is None or own.parts[-4:] != last.parts[-4:])
+            bool(last.name)
+            and os.path.exists(last)
+            and (own is None or own.parts[-4:] != last.parts[-4:])
         )
 
     def load(self, path: Path, strategy: str = "") -> None:

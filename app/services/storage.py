@@ -3,6 +3,7 @@
 All of it blocks, so all of it runs in the background; signals arrive on the GUI thread.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ def _has_token() -> bool:
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*") if folder.exists() else ():
+    for path in folder.rglob("*") if os.path.isdir(folder) else ():
         try:
             total += path.stat().st_size if path.is_file() else 0
         except OSError:

@@ -58,7 +58,7 @@ def model_places(
     return [
         *([built_in] if built_in is not None else ()),
         models_folder(folders, settings),
-        *(Path(folder).expanduser() for folder in settings.model_folders),
+        *(_path_of(folder) for folder in settings.model_folders),
         hub_cache(),
     ]
 
@@ -66,7 +66,12 @@ def model_places(
 def models_folder(folders: "Folders", settings: "Settings") -> Path:
     """Return the folder that downloads go to."""
     chosen = settings.models_folder
-    return Path(chosen).expanduser() if chosen else folders.models
+    return _path_of(chosen) if chosen else folders.models
+
+
+def _path_of(written: str) -> Path:
+    """Return a path as somebody wrote it; of "~nobody" nothing is known, and nothing raised."""
+    return Path(os.path.expanduser(written))
 
 
 def hub_cache(environ: Mapping[str, str] | None = None) -> Path:
@@ -99,7 +104,7 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
 def _candidates(places: Sequence[Path]) -> Iterator[Path]:
     seen: set[str] = set()
     for place in places:
-        if place.is_file():
+        if os.path.isfile(place):  # Path's own raises where we may not look
             if model_format(place.name):
                 yield place
         else:

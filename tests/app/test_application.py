@@ -218,6 +218,18 @@ def test_the_saved_strategy_plans_the_cards_at_the_next_start(start: Start):
     assert str(second.library.strategy) == "cpu fp32"
 
 
+def test_a_model_that_may_not_be_looked_at_stops_no_start(start: Start, folders: Folders, wait):
+    """A name that is too long raises in ``Path.exists`` as a folder of another user does."""
+    bad = "/" + "a" * 300
+    kept = write_model(folders.models / "rwkv7-g1d-here.safetensors")
+    folders.settings_file.write_text(
+        f'last_model = "{bad}"\nmodel_folders = ["{bad}", "~nobody-here/models"]\n'
+    )
+    application = start()
+    wait(lambda: [model.local.path for model in application.library.ready] == [kept])
+    assert notice(application) == ""
+
+
 def test_who_saves_power_reads_what_that_costs(start: Start, model: Path, wait):
     application = start(model)
     page = application.settings_page
