@@ -86,7 +86,8 @@ class CrashLog:
             self._file.close()
         self._file = None
         if not self._written:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Windows: somebody reads it; it is empty
+                self.path.unlink(missing_ok=True)
 
     def write(self, title: str, details: str) -> None:
         """Add one report to the file, the log and whoever listens."""

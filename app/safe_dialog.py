@@ -81,6 +81,7 @@ class SafeStartDialog(QDialog):
         words.addWidget(title)
         words.addWidget(label(what, wrap=True))
         words.addWidget(label(safe, "muted", wrap=True))
+        words.addStretch(1)
         self.setAccessibleName(title.text())
         self.setAccessibleDescription(f"{what} {safe}")
         across = QHBoxLayout()

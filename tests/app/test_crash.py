@@ -75,6 +75,17 @@ def test_a_folder_that_takes_no_file_is_no_crash(tmp_path):
     sys.excepthook, threading.excepthook = before
 
 
+def test_a_report_that_somebody_holds_open_does_not_spoil_the_end(
+    crash: CrashLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object, **__: object) -> None:
+        raise PermissionError(13, "another process reads it")
+
+    monkeypatch.setattr(Path, "unlink", held)
+    crash.close()
+    assert sys.excepthook is sys.__excepthook__
+
+
 def test_death_in_native_code_is_in_the_report(tmp_path):
     program = (
         "import sys, faulthandler; from pathlib import Path; from app.crash import CrashLog; "
