@@ -13,6 +13,7 @@ import argparse
 import json
 import re
 import shutil
+import subprocess
 import sys
 import time
 import tomllib
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Build a tree; return 0, or 2 with a sentence."""
     try:
         build(_asked(arguments))
-    except BuildFailed as error:
+    except (BuildFailed, OSError, subprocess.CalledProcessError) as error:
         print(f"Not built. {error}", file=sys.stderr)
         return 2
     return 0

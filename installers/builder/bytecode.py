@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from installers.builder.clean_environment import clean_environment
 from installers.builder.failure import BuildFailed
 
 LARGE = (
@@ -48,13 +49,12 @@ def keep_what_is_used(python: Path, site: Path) -> int:
 def _used(python: Path) -> set[Path]:
     """Return the byte code files that Skein's ways load."""
     with tempfile.TemporaryDirectory() as folder:
-        environ = {"PATH": os.defpath, "HOME": folder, "SKEIN_HOME": folder}
-        environ |= {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
-        environ |= {"QT_QPA_PLATFORM": "offscreen", "HF_ENDPOINT": "http://127.0.0.1:9"}
+        environ = clean_environment(Path(folder), os.environ)
         command = [str(python), "-I", "-B", "-X", "utf8", str(_PROGRAM), folder]
         answer = subprocess.run(
-            command, env=environ, cwd=folder, capture_output=True, text=True, check=False
-        )
+            command, env=environ, cwd=folder, capture_output=True, text=True, check=False,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
     if answer.returncode != 0:
         raise BuildFailed(f"Skein's ways could not be walked: {answer.stderr.strip()}")
     return {Path(name).resolve() for name in json.loads(answer.stdout.splitlines()[-1])}

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from installers.builder.clean_environment import clean_environment
 from installers.builder.failure import BuildFailed
 
 _PROGRAM = Path(__file__).with_name("smoke_program.py")
@@ -23,10 +24,7 @@ def smoke(python: Path) -> list[str]:
 
 
 def _step(python: Path, step: str, folder: Path) -> str:
-    kept = ("SYSTEMROOT", "TEMP", "TMP", "LD_LIBRARY_PATH") if os.name == "nt" else ("TMPDIR",)
-    environ = {name: os.environ[name] for name in kept if name in os.environ}
-    environ |= {"PATH": os.defpath, "HOME": str(folder), "SKEIN_HOME": str(folder / "home")}
-    environ |= {"QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8"}
+    environ = clean_environment(folder, os.environ)
     command = [str(python), "-I", "-B", "-X", "utf8", str(_PROGRAM), step, str(folder)]
     try:
         answer = subprocess.run(

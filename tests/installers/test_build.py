@@ -4,6 +4,7 @@ release workflow, and by hand (installers/README.md)."""
 import datetime
 import hashlib
 import json
+import ntpath
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from installers.builder import (
     target,
     wheels,
 )
+from installers.builder.clean_environment import clean_environment
 from installers.builder.failure import BuildFailed
 from installers.builder.smoke import smoke
 from tests.installers.tree_kit import make_tree
@@ -318,6 +320,20 @@ def test_nothing_of_the_builder_is_around_a_step(tmp_path: Path, monkeypatch) ->
     assert all("/builder" not in line and "skein smoke ü 中" in line for line in lines)
 
 
+def test_on_windows_a_step_has_a_home_and_the_systems_own(tmp_path: Path) -> None:
+    given = {"SYSTEMROOT": "D:\\Win", "PROCESSOR_ARCHITECTURE": "AMD64", "PYTHONPATH": "C:\\x"}
+    environ = clean_environment(tmp_path, {**given, "USERPROFILE": "C:\\me"}, is_windows=True)
+    assert environ["USERPROFILE"] == environ["APPDATA"] == str(tmp_path)
+    assert environ["PATH"] == "D:\\Win\\System32;D:\\Win"
+    assert environ["PROCESSOR_ARCHITECTURE"] == "AMD64"
+    assert "PYTHONPATH" not in environ
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("USERPROFILE", "HOMEPATH", "HOMEDRIVE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("USERPROFILE", environ["USERPROFILE"])
+        assert ntpath.expanduser("~/.cache") == f"{tmp_path}/.cache"
+
+
 # -- licences
 
 
@@ -439,6 +455,15 @@ def test_what_the_build_machine_is_set_to_is_in_no_tree(
     assert written.pop("pack_index").startswith("https://")
     assert written == {"update_address": "", "update_keys": []}
     assert "mirror.example" not in (tmp_path / "release.json").read_text("utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path, "file")
+    words = ["--target", target.here().system, "--out", str(tmp_path / "file" / "tree")]
+    assert build.main(words) == 2
+    assert capsys.readouterr().err.startswith("Not built. [Errno ")
 
 
 def test_the_version_is_the_projects() -> None:
