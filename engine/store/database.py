@@ -139,7 +139,7 @@ class Database:
             raise StoreError(
                 f"The chats in {self.path.name} were written by a newer Skein "
                 f"(format {version}, this one knows {len(self._migrations)}).",
-                "Update Skein. The file was left as it is.",
+                "Install the newest Skein over this one. The chats were left as they are.",
             )
 
     def _migrate(self) -> None:
