@@ -389,22 +389,18 @@ def test_an_archive_that_was_signed_by_mistake_stays_in_its_folder(publisher, co
         assert names(copy.root.parent) == ["skein"]
 
 
-def test_links_and_bombs_are_refused(publisher, copy, folders, tmp_path):
+def test_links_and_the_like_are_refused(publisher, copy, folders):
     import hashlib
     import io
     import tarfile
 
     publisher.publish("0.2.0", NEWER)
-    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE, b"bomb"):
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
         data = io.BytesIO()
         with tarfile.open(fileobj=data, mode="w:xz") as archive:
             entry = tarfile.TarInfo("python/x")
-            if kind == b"bomb":
-                entry.size = 3_000_000
-                archive.addfile(entry, io.BytesIO(bytes(3_000_000)))
-            else:
-                entry.type, entry.linkname = kind, "/etc/passwd"
-                archive.addfile(entry)
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            archive.addfile(entry)
         feed = publisher.feed()
         entry = {"url": "odd.tar.xz", "size": len(data.getvalue()), "unpacked": 10**6}
         entry["sha256"] = hashlib.sha256(data.getvalue()).hexdigest()

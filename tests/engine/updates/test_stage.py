@@ -163,3 +163,22 @@ def test_a_delta_that_the_server_lost_means_that_all_is_fetched(
         publisher.server.add(REPO, name, bytes(len(files[name])))
     install(update, copy, folders.updates)
     assert start(copy.root) == "new app"
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_not_a_byte_more_comes_out_than_was_said(publisher, copy, folders, less) -> None:
+    publisher.publish("0.2.0", NEWER)
+    feed = publisher.feed()
+    offered = feed["artifacts"]["linux-x86_64"]
+    offered["deltas"] = {}
+    offered["full"]["unpacked"] -= less
+    publisher.sign(feed)
+    update = check(publisher.source, copy, folders, SETTINGS)
+    assert update is not None
+    if not less:
+        install(update, copy, folders.updates)
+        return
+    with pytest.raises(UpdateFailed) as caught:
+        install(update, copy, folders.updates)
+    assert caught.value.kind == "damaged"
+    assert names(copy.versions) == ["0.1.0"]
