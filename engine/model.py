@@ -4,6 +4,7 @@
 """
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -305,6 +306,8 @@ def release_cached_memory() -> None:
 
     Not before the failed load's objects are gone, which an error's frames may hold.
     """
+    if "torch" not in sys.modules:  # it did not come up: that is what failed
+        return
     import torch
 
     from engine.backends.card_memory import give_back_page_locked

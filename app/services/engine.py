@@ -34,6 +34,8 @@ from app.services.persona_work import work_on
 from app.services.throttle import throttled
 from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Event, Finished, ReplyStats, Turn
+from engine.folders import Folders
+from engine.gpu_pack.overlay import pack_failed
 from engine.priority import COMPUTING, give_way
 from engine.strategy import Strategy
 
@@ -251,10 +253,7 @@ class EngineService(QObject):
                 )
             except Exception as error:
                 log.exception("The archive of states was not opened")
-                raise EngineError(
-                    f"The engine could not start: {error}.",
-                    "Start Skein again; if that does not help, install it anew.",
-                ) from error
+                raise EngineError(f"The engine could not start: {error}.", _what_helps()) from error
         return self._archive
 
     def _do(self, job: Job) -> None:
@@ -459,6 +458,13 @@ def without_frames(error: Exception) -> Exception:
         part.__traceback__ = None
         part = part.__cause__ or part.__context__
     return error
+
+
+def _what_helps() -> str:
+    """Return what to do when the engine does not come up; a pack outlives an installation."""
+    if pack_failed(Folders.standard()):
+        return "Repair the GPU pack in Settings > Inference, or start safely, without it."
+    return "Start Skein again; if that does not help, install it anew."
 
 
 def _stop_if(cancelled: bool) -> None:

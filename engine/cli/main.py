@@ -25,7 +25,7 @@ from engine.cli import (
 )
 from engine.errors import EngineError
 from engine.folders import Folders
-from engine.gpu_pack.overlay import use_pack
+from engine.gpu_pack.overlay import pack_failed, use_pack
 
 _COMMANDS = (
     chat, generate, download, models, states, inspect, convert, plan, hardware, bench, forward,
@@ -65,8 +65,15 @@ def main(arguments: list[str] | None = None) -> int:
         if error.hint:
             typer.echo(error.hint, err=True)
         return 1
-    except OSError as error:  # a file or folder that was named cannot be used
-        typer.echo(f"skein: {error.filename or 'A file'}: {error.strerror or error}.", err=True)
+    except (ImportError, OSError) as error:
+        if pack_failed(Folders.standard()):
+            typer.echo(f"skein: PyTorch of the GPU pack cannot be loaded: {error}.", err=True)
+            hint = "`skein gpu-pack repair` mends it; SKEIN_GPU_PACK=none does without."
+            typer.echo(hint, err=True)
+        elif isinstance(error, OSError):  # a file or folder that was named cannot be used
+            typer.echo(f"skein: {error.filename or 'A file'}: {error.strerror or error}.", err=True)
+        else:
+            raise
         return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -64,6 +64,11 @@ def pack_in_use(folders: Folders, path: Sequence[str] | None = None) -> Path | N
     return None
 
 
+def pack_failed(folders: Folders) -> bool:
+    """Say whether this process was started with a pack, and its PyTorch is not there."""
+    return pack_in_use(folders) is not None and "torch" not in sys.modules
+
+
 def active_name(packs: Path) -> str:
     """Return the name of the folder that is used, "" for none."""
     try:

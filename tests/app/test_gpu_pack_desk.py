@@ -1,5 +1,7 @@
 """The GPU pack in the composed application: offered once, fetched, told, removed at a new start."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -131,3 +133,27 @@ def test_a_safe_start_offers_nothing_and_still_removes(start, qtbot: QtBot) -> N
     remove.click()
     qtbot.waitUntil(lambda: safe.packs.facts.active is None, timeout=TIMEOUT_MS)
     assert not list(safe.folders.packs.glob("*/pack.json"))
+
+
+def test_a_pack_that_does_not_load_is_named(start, qtbot: QtBot, folders: Folders) -> None:
+    """In a process of its own: this one has its PyTorch already."""
+    application = start()
+    application.packs.start()
+    qtbot.waitUntil(lambda: notice(application) == "The GPU pack is ready", timeout=TIMEOUT_MS)
+    assert application.packs.facts is not None
+    assert application.packs.facts.active is not None
+    folder = application.packs.facts.active.folder
+    (folder / "torch" / "__init__.py").write_text("raise OSError('libcublas.so.13: not there')")
+    code = (
+        "from engine.folders import Folders; from engine.gpu_pack.overlay import use_pack\n"
+        "assert use_pack(Folders.standard()) == ''\n"
+        "from app.application import build; application = build(['skein'])\n"
+        "def told(*words): print(*words); application.qt_app.quit()\n"
+        "application.engine.start_failed.connect(told)\n"
+        "application.qt_app.exec(); application.close()"
+    )
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "libcublas.so.13: not there" in answer.stdout
+    assert "Repair the GPU pack" in answer.stdout
+    assert "Unexpected error" not in answer.stderr

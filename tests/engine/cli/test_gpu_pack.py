@@ -12,7 +12,7 @@ from engine.cli import gpu_pack
 from engine.cli.main import main
 from engine.folders import Folders
 from engine.gpu_pack.install import PackInstall
-from engine.gpu_pack.overlay import this_python, this_system
+from engine.gpu_pack.overlay import bundled_torch, this_python, this_system
 from engine.gpu_pack.packs import Packs
 from engine.gpu_pack.table import PackRow
 from engine.hub.disk import size_words
@@ -99,3 +99,19 @@ def test_remove_does_not_run_with_what_it_removes(
     answer = subprocess.run([*command, "remove"], capture_output=True, text=True, check=True)
     assert "in use" not in answer.stdout
     assert list(folders.packs.iterdir()) == []
+
+
+def test_a_pack_that_does_not_load_is_named(folders: Folders):
+    folder = folders.packs / "cu130-2.13.0-cp311"
+    (folder / "torch").mkdir(parents=True)
+    (folder / "torch" / "version.py").touch()
+    (folder / "torch" / "__init__.py").write_text("raise OSError('libcublas.so.13: not there')")
+    facts = {"name": "cu130", "torch": bundled_torch(folders.packs, sys.path)}
+    facts |= {"python": this_python(), "system": this_system()}
+    (folder / "pack.json").write_text(json.dumps(facts))
+    (folders.packs / "active").write_text(folder.name)
+    command = [sys.executable, "-m", "engine.cli.main", "generate", "--prompt", "Hello"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "the GPU pack cannot be loaded: libcublas.so.13" in answer.stderr
+    assert "skein gpu-pack repair" in answer.stderr
