@@ -7,8 +7,16 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.theme import Theme
 from app.widgets.parts import label, push_button, row
@@ -55,6 +63,7 @@ class SafeStartDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 22, 24, 18)
         column.setSpacing(12)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         column.addLayout(self._words(model))
         column.addWidget(self._report, 1)
         column.addSpacing(4)
@@ -119,12 +128,18 @@ class SafeStartDialog(QDialog):
         self._show.setText(self.tr("Hide report") if is_shown else self.tr("Show report"))
         QTimer.singleShot(0, self, self._fit)  # once the layout knows what is hidden
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()  # before, the words had not got their fonts yet
+
     def _fit(self) -> None:
         """Be as high as the words at this width, with room for a report that is shown."""
         width = self._theme.px(WIDTH if self._report.isHidden() else WIDTH_OF_REPORT)
         layout = self.layout()
         assert layout is not None
-        self.resize(width, layout.heightForWidth(width))
+        height = layout.heightForWidth(width)
+        self.setMinimumHeight(height)  # the layout's own is that of words in a narrow column
+        self.resize(width, height)
 
     def _choose(self, answer: Answer) -> None:
         self.answer = answer

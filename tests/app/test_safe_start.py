@@ -187,6 +187,22 @@ def test_the_question_names_the_model_and_shows_the_report(theme: Theme, qtbot: 
     assert not text.isVisible()
 
 
+def test_the_question_is_as_high_as_its_words(theme: Theme, qtbot: QtBot) -> None:
+    dialog = SafeStartDialog(theme, "", "report")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    button = find(dialog, QPushButton, "safe_report")
+    heights = []
+    for _ in range(3):
+        QApplication.processEvents()
+        layout = dialog.layout()
+        assert layout is not None
+        assert dialog.height() == layout.heightForWidth(dialog.width())
+        heights.append(dialog.height())
+        button.click()
+    assert heights[0] == heights[2] < heights[1] - 200
+
+
 def test_without_a_report_there_is_none_to_show(theme: Theme, qtbot: QtBot) -> None:
     dialog = SafeStartDialog(theme, "", "")
     qtbot.addWidget(dialog)
