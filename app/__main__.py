@@ -39,12 +39,12 @@ log = logging.getLogger(__name__)
 def main(argv: list[str] | None = None) -> int:
     """Run the window; return the exit code (0 also when an earlier window was raised instead).
 
-    argv: the program's name, then nothing, files to open, or a command; ``--safe`` anywhere.
+    argv: the program's name, then nothing, files and folders to open, or a command; ``--safe`` anywhere.
     """
     arguments = list(sys.argv if argv is None else argv)
     safe = SAFE in arguments
     arguments = [argument for argument in arguments if argument != SAFE]
-    if len(arguments) > 1 and not os.path.isfile(arguments[1]):
+    if len(arguments) > 1 and _is_command(arguments[1]):
         from engine.cli.main import main as run_command
 
         _uncount_start()
@@ -69,6 +69,12 @@ def main(argv: list[str] | None = None) -> int:
     return _run_again(again) if again else code
 
 
+def _is_command(word: str) -> bool:
+    """Whether it is no path: a desktop hands over folders, too, and files that are gone by now."""
+    is_path = os.path.dirname(word) and not word.startswith("-")
+    return not (is_path or os.path.isfile(word))
+
+
 def _run(
     arguments: list[str], safe: bool, folders: Folders, stack: contextlib.ExitStack
 ) -> tuple[int, list[str] | None]:
@@ -77,9 +83,10 @@ def _run(
 
     instance = SingleInstance(folders.data)
     if not instance.acquire():
-        _uncount_start()
-        instance.ask_to_raise([Path(name) for name in arguments[1:]])
-        return 0, None
+        heard = instance.ask_to_raise([Path(name) for name in arguments[1:]])
+        if heard or not instance.acquire():  # it may have ended meanwhile
+            _uncount_start()
+            return (0 if heard else _cannot_start(instance.silence())), None
     stack.callback(instance.close)
     crash = CrashLog(folders.logs)
     crash.install()

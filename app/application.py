@@ -60,7 +60,7 @@ def build(
     built_in: Callable[[], Path | None] = built_in_model,
     safe: bool = False,
 ) -> "Application":
-    """Construct the application. argv: the program's name, then a model file to open, if any.
+    """Construct the application. argv: the program's name, then files and folders to open.
 
     built_in: finds the model that came with Skein; it may return None. safe: see app.safe_start.
     Raises StoreError when the chats cannot be opened.

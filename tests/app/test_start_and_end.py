@@ -53,6 +53,61 @@ sys.exit(start.main(["skein", {str(model)!r}]))
     assert any(row.node == 2 and row.position == len(nodes[1].tokens) for row in kept)
 
 
+_OPENS = """
+import sys
+import app.__main__ as start
+import app.application as application
+
+build = application.build
+def build_and_look(argv, **named):
+    made = build(argv, built_in=lambda: None, **named)
+    def tell(message, hint):
+        print(message, flush=True)
+        made.window.close()
+    made.arrivals.refused.connect(tell)
+    made.arrivals.folder_given.connect(lambda found: tell(f"{found.models} models", ""))
+    return made
+application.build = build_and_look
+sys.exit(start.main(["skein", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize("what", ["gone.pth", "folder", "other/../folder"])
+def test_a_path_that_is_no_file_is_said_in_the_window_and_is_no_command(
+    folders: Folders, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "other").mkdir()
+    write_tiny_pth(tmp_path / "folder" / "rwkv7-g1d-tiny.pth", width=64)
+    answer = subprocess.run(
+        [sys.executable, "-c", _OPENS, str(tmp_path) + "/" + what],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = "There is no file" if what == "gone.pth" else "1 models"
+    assert answer.stdout.startswith(said), answer.stderr
+    assert answer.returncode == 0
+
+
+def test_a_word_is_a_command_whatever_lies_here(tmp_path: Path) -> None:
+    (tmp_path / "bench").mkdir()
+    for words in (["bench", "--help"], ["--help"]):
+        answer = subprocess.run(
+            [sys.executable, "-m", "app", *words],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert "Usage" in answer.stdout
+
+
 def test_a_folder_that_cannot_be_used_is_said_in_a_dialog(tmp_path: Path) -> None:
     """A file stands where the folder should be: that fails for an administrator, too."""
     (tmp_path / "taken").write_text("")
