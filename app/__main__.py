@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 def main(argv: list[str] | None = None) -> int:
     """Run the window; return the exit code (0 also when an earlier window was raised instead).
 
-    argv: the program's name, then nothing, files and folders to open, or a command; ``--safe`` anywhere.
+    argv: the program's name, then nothing, files and folders to open, or a command; ``--safe``
+    anywhere.
     """
     arguments = list(sys.argv if argv is None else argv)
     safe = SAFE in arguments
