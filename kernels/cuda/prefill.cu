@@ -375,21 +375,20 @@ DEVICE void eight_of_slice(float (&x)[2][4], uint4 v) {
       x[p][2 * i] = low_half(words[p][i]), x[p][2 * i + 1] = high_half(words[p][i]);
 }
 
-// out [T, D] = (norm(y) + bonus v) gate, the gate's second product [D, RG] in it. A warp has a
-// chunk of a head. grid (ceil(T / 64), heads). y as read_scan wrote it.
+// out [T, D] = (norm(y) + bonus v) gate, the gate [T, D] as its product left it. A warp has a chunk
+// of a head. grid (ceil(T / 64), heads). y as read_scan wrote it.
 KERNEL(128)
-read_heads(const int* place, const uint4* y_from, const u8* records, const half* hid,
-           const LORA* g2, const float* weight, const float* bias, half* out) {
-  __shared__ __align__(16) half all[4][CHUNK * OUT_ROW];
+read_heads(const int* place, const uint4* y_from, const u8* records, const DELTA* gate,
+           const float* weight, const float* bias, half* out) {
+  __shared__ __align__(16) float all[4][CHUNK * OUT_ROW];
   const long long n = static_cast<long long>(blockIdx.x) * 4 + warp_index();
   const int head = blockIdx.y, g = group(), q = quarter();
-  half* tile = all[warp_index()];
+  float* tile = all[warp_index()];
   start_next_and_wait();
   const long long left = place[0] - n * CHUNK;
   if (left <= 0) return;
   const u8* record = records + (n * HEADS + head) * RECORD;
   y_from += (n * HEADS + head) * 4 * 32;
-  const half* ranks = hid + n * CHUNK * RANKS + RW + RA + RV;
   float y[4][2][4];
 #pragma unroll
   for (int m = 0; m < 4; m++) eight_of_slice(y[m], load_written16(y_from + 32 * m + lane_index()));
@@ -398,38 +397,29 @@ read_heads(const int* place, const uint4* y_from, const u8* records, const half*
   const float* sums = reinterpret_cast<const float*>(record + AT_BONUS);
 #pragma unroll
   for (int i = 0; i < 4; i++) bonus[i] = load_written(sums + 2 * q + 8 * (i >> 1) + (i & 1));
-#pragma unroll 1
-  for (int m = 0; m < 4; m += 2) {
-    float gate[2][2][4] = {};  // [slice][tokens 0 .. 7, 8 .. 15]
-    const half* tokens[2] = {ranks + g * RANKS, ranks + (g + 8) * RANKS};
-    const LORA* rows = g2 + head * HEAD * RG;
 #pragma unroll
-    for (int i = 0; i < 2; i++)
-      add_ranks<RG>(gate[i], rows + column_of(2 * (m + i), g) * RG,
-                    rows + column_of(2 * (m + i) + 1, g) * RG, tokens);
+  for (int m = 0; m < 4; m++) {
+    float v[2][4];
+    eight_of_slice(v, load_written16(&fragment(record, AT_V, m)));
 #pragma unroll
-    for (int i = 0; i < 2; i++) {
-      float v[2][4];
-      eight_of_slice(v, load_written16(&fragment(record, AT_V, m + i)));
+    for (int p = 0; p < 2; p++) {
+      const int column = column_of(2 * m + p, g);
+      const float w = weight[head * HEAD + column], b = bias[head * HEAD + column];
 #pragma unroll
-      for (int p = 0; p < 2; p++) {
-        const int column = column_of(2 * (m + i) + p, g);
-        const float w = weight[head * HEAD + column], b = bias[head * HEAD + column];
-#pragma unroll
-        for (int t = 0; t < 4; t++) {
-          const float own = m ? y[2 + i][p][t] : y[i][p][t];
-          const float sum = fmaf(bonus[t], v[p][t], fmaf(own, w, b));
-          tile[(2 * q + 8 * (t >> 1) + (t & 1)) * OUT_ROW + column] =
-              to_half(sum * gate[i][t >> 1][2 * p + (t & 1)]);
-        }
-      }
+      for (int t = 0; t < 4; t++)
+        tile[(2 * q + 8 * (t >> 1) + (t & 1)) * OUT_ROW + column] =
+            fmaf(bonus[t], v[p][t], fmaf(y[m][p][t], w, b));
     }
   }
   __syncwarp();
   for (int i = lane_index(); i < CHUNK * 8; i += 32) {
     const int t = i >> 3, column = 8 * (i & 7);
-    if (t < left)
-      *reinterpret_cast<uint4*>(out + (n * CHUNK + t) * D + head * HEAD + column) =
-          *reinterpret_cast<const uint4*>(tile + t * OUT_ROW + column);
+    if (t >= left) continue;
+    const long long to = (n * CHUNK + t) * D + head * HEAD + column;
+    Eight x = eight_of(tile + t * OUT_ROW + column);
+    const Eight by = eight_written(gate + to);
+#pragma unroll
+    for (int j = 0; j < 8; j++) x.x[j] *= by.x[j];
+    put(out + to, x);
   }
 }

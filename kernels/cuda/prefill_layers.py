@@ -1,4 +1,4 @@
-"""The launches of reading: five or six products a layer by torch and seven kernels between them.
+"""The launches of reading: six to nine products a layer by torch and seven kernels between them.
 
 Knows weights, kernels and the room they work in; what is recorded or repeated, ``prefill`` says.
 """
@@ -180,11 +180,20 @@ class LayerWork:
             dependent=False,  # on two streams
         )
         yield self._scan(state.wkv[:, i], state.wkv.stride(0))
+        yield from self._gate(g2)
         yield self._launch(
-            *("read_heads", heads, block, room.y, room.records, room.hid),
-            *(g2, vectors[6], vectors[7], room.gated),
+            *("read_heads", heads, block, room.y, room.records, room.gate),
+            *(vectors[6], vectors[7], room.gated),
         )
         yield from self._product(room.delta, room.gated, p.output, lambda x: x.T)
+
+    def _gate(self, second: Tensor) -> Iterator[Work]:
+        """Yield what makes the gate of the hidden ranks that are its."""
+        hid, weights = self._room.hid[:, -second.shape[1] :], second
+        if second.dtype != hid.dtype:
+            weights = self._room.gate_out
+            yield partial(weights.copy_, second)
+        yield self._sum(self._room.gate, hid, weights.T)
 
     def _projected(self, matrix: Matrix) -> Iterator[Work]:
         """Yield what makes r, k and v of their mixes, and the first chunk's r and k once more."""

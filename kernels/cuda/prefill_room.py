@@ -56,16 +56,17 @@ class Room:
 
     x, moved: the residual and where it goes, fp32 [T, D]. delta: what is to be added [T, D].
     pair: h and dx, fp16 [T, 2 D]; mixed: of r, k, v [3, T, D]. hid [T, R]; rkv [3, T, D].
-    records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gated: [T, D]. ffn_in:
-    [N, T, D], the numbers and for N = 2 what they lost as fp16.
+    records: uint8 [chunks, H, RECORD_BYTES]; y: [chunks, H, 4, 32, 8]. gate: [T, D] in the type
+    of delta; gate_out: [D, rank], the gate's second matrix where it is not fp16. gated: [T, D].
+    ffn_in: [N, T, D], the numbers and for N = 2 what they lost as fp16.
     sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it,
     [N, T, F].
     v_first: [T, D]. early_mixed, early: the first chunk's, for r and k, fp16 and (sums) fp32
     [2, EARLY, D]; empty unless sums wait in fp32. All fp16 where nothing is said.
 
-    pair and mixed share their memory with y, gated and ffn_in, and these with hidden if it is not
-    sums; rkv and records share theirs with sums, with delta (which lies behind fp16 sums) and, at
-    the end, with ``Rooms.folded``.
+    pair and mixed share their memory with y, gated, gate and ffn_in, and these with hidden where it
+    is not sums; rkv and records share theirs with sums, with delta (which lies behind fp16 sums)
+    and, at the end, with ``Rooms.folded``.
     """
 
     tokens: Tensor
@@ -78,6 +79,8 @@ class Room:
     rkv: Tensor
     records: Tensor
     y: Tensor
+    gate: Tensor
+    gate_out: Tensor
     gated: Tensor
     ffn_in: Tensor
     sums: Tensor
@@ -145,6 +148,8 @@ class Rooms:
             rkv=at("products", 0, half, 3, tokens, d),
             records=at("products", 3 * plane, torch.uint8, chunks, heads, RECORD_BYTES),
             y=at("mixes", 0, half, chunks, heads, 4, 32, 8),
+            gate=at("mixes", 2 * plane, self.sums, tokens, d),
+            gate_out=at("mixes", 8 * self.most_tokens * d, half, d, self.sizes.held_ranks[3]),
             gated=at("mixes", plane, half, tokens, d),
             ffn_in=at("mixes", 2 * plane, half, numbers, tokens, d),
             sums=sums,
