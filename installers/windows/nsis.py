@@ -2,13 +2,14 @@
 """Makes Skein's setup for Windows of a finished tree: launchers, pictures, makensis.
 
     python installers/windows/nsis.py --root ROOT --out skein-0.1.0-windows-x86_64-setup.exe
-    python installers/windows/nsis.py --root ROOT --work DIR     # Skein.exe, skein.com and
-                                                                 # Uninstall.exe, to be signed
+    python installers/windows/nsis.py --version 0.1.0 --work DIR  # Skein.exe, skein.com and
+                                                                  # Uninstall.exe, to be signed
     python installers/windows/nsis.py --root ROOT --work DIR --out ...              # with these
 
-ROOT is what installers/build.py made on Windows. Needs makensis 3.08, a C compiler for Windows (see
-launchers.py) and, for the pictures, a Python with Qt: the tree's own where it runs, else this one.
-Runs on Linux as well, for tests. Standard library only.
+ROOT is what installers/build.py made on Windows. Needs makensis 3.08 with its parts for 64-bit
+setups, which Debian's and Ubuntu's has and the one that NSIS' own site offers for Windows has not:
+releases make setups on Linux. Also a C compiler for Windows (see launchers.py) and, for pictures,
+a Python with Qt: the tree's own where it runs, else this one. Standard library only.
 """
 
 import argparse
@@ -60,6 +61,11 @@ def look_at(root: Path) -> Payload:
     if longest > LONGEST_PATH:
         raise BuildFailed(f"A path in {tree} has {longest} characters; Windows would refuse it.")
     return Payload(tree, version, sum(path.stat().st_size for path in files), longest)
+
+
+def without_files(version: str) -> Payload:
+    """Return what suffices to make the programs of a version."""
+    return Payload(Path(), version, 0, 0)
 
 
 def make_programs(payload: Payload, work: Path, qt_python: Path | None = None) -> None:
@@ -151,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--root", type=Path)
+    parser.add_argument("--version", help="in place of ROOT, for the programs alone")
     parser.add_argument(
         "--out", type=Path, help="the setup; without it, its programs are made alone"
     )
@@ -161,9 +168,12 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not (given.out or given.work):
         parser.error("name --out, --work or both.")
+    if bool(given.root) == bool(given.version) or (given.version and given.out):
+        parser.error("name --root, or --version for the programs alone.")
     try:
-        payload = look_at(given.root)
-        qt_python = payload.tree / "python" / "python.exe" if os.name == "nt" else None
+        payload = look_at(given.root) if given.root else without_files(given.version)
+        on_windows = given.root and os.name == "nt"
+        qt_python = payload.tree / "python" / "python.exe" if on_windows else None
         with tempfile.TemporaryDirectory() as folder:
             work = given.work or Path(folder)
             if given.out:

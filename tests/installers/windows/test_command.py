@@ -19,5 +19,10 @@ def test_launchers_that_are_there_are_taken(
     assert main(["--root", str(root), "--work", str(work), "--out", str(setup)]) == 0
     assert [path.stat().st_mtime_ns for path in launchers] == before
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{setup}: ")
-    with pytest.raises(SystemExit):
-        main(["--root", str(root)])
+    for wrong in (
+        ["--root", str(root)],
+        ["--work", str(work)],
+        ["--version", "0.1.0", "--out", str(setup)],
+    ):
+        with pytest.raises(SystemExit):
+            main(wrong)

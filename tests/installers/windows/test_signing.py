@@ -58,7 +58,7 @@ def test_the_uninstaller_of_a_setup_is_the_one_that_was_signed(
 ) -> None:
     root = make_root(tmp_path / "root", "0.1.0", stand_ins)
     work, setup = tmp_path / "to be signed", tmp_path / "skein-setup.exe"
-    assert main(["--root", str(root), "--work", str(work)]) == 0
+    assert main(["--version", "0.1.0", "--work", str(work)]) == 0
     programs = sorted(path for path in work.iterdir() if path.suffix in (".exe", ".com"))
     assert [path.name for path in programs] == ["Skein.exe", UNINSTALLER, "skein.com"]
     for program in programs:
