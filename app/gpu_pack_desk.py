@@ -101,18 +101,26 @@ class GpuPackDesk(QObject):
         self._settings.set("gpu_pack_offered", True)
 
     def _tell_problem(self) -> None:
-        """A pack that an update has left behind is said once a run: models are slow without it."""
+        """A pack that an update or a driver left behind is said once a run: models are slow."""
         facts = self._packs.facts
-        if facts is None or not facts.problem or facts.used or self._safe or self._is_told:
+        if facts is None or self._safe or self._is_told:
+            return
+        if facts.left_alone:
+            from app.pages.sections.gpu_pack import why_left_alone
+
+            reason = why_left_alone(facts)
+        elif facts.problem and not facts.used:
+            reason = self.tr(
+                "It is damaged, or made for another version than this Skein. The processor does "
+                "the work until it is fetched again."
+            )
+        else:
             return
         self._is_told = True
         self._window.notices.offer(
             OFFER,
             self.tr("The GPU pack is not used"),
-            self.tr(
-                "It is damaged, or made for another version than this Skein. The processor does "
-                "the work until it is fetched again."
-            ),
+            reason,
             tone="warning",
             actions=((self.tr("Look at it"), self.show),),
         )

@@ -76,6 +76,12 @@ class PackFacts:
     needed_bytes: int = 0
     free_bytes: int = 0
 
+    @property
+    def left_alone(self) -> bool:
+        """Whether this process runs with a pack that no card of this computer can use now."""
+        gpu = self.choice.gpu
+        return self.used and self.active is not None and (gpu is None or not gpu.usable)
+
 
 @dataclass(frozen=True, slots=True)
 class _Ended:

@@ -49,7 +49,7 @@ def choose_pack(
         return PackChoice(
             None, None, "no_card", "There is no NVIDIA card in this computer.", _STAYS
         )
-    if "+cu" in hardware.torch_build:
+    if "+cu" in hardware.torch_build and gpu.usable:  # an older driver, another card: look again
         build = hardware.torch_build
         return PackChoice(
             None, gpu, "has_cuda", f"PyTorch {build} is made for NVIDIA cards already."

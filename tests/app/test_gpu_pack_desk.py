@@ -16,7 +16,7 @@ from app.services.library import Machine, this_machine
 from engine.folders import Folders
 from engine.gpu_pack.install import PackInstall
 from engine.gpu_pack.table import PackRow
-from tests.engine.machines import card, machine
+from tests.engine.machines import CU130, card, machine
 from tests.pack_kit import SELF_TEST, IndexServer, tiny_index
 
 TIMEOUT_MS = 15_000
@@ -133,6 +133,26 @@ def test_a_safe_start_offers_nothing_and_still_removes(start, qtbot: QtBot) -> N
     remove.click()
     qtbot.waitUntil(lambda: safe.packs.facts.active is None, timeout=TIMEOUT_MS)
     assert not list(safe.folders.packs.glob("*/pack.json"))
+
+
+def test_a_card_that_went_away_is_said_once(
+    start, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = start()
+    application.packs.start()
+    qtbot.waitUntil(lambda: notice(application) == "The GPU pack is ready", timeout=TIMEOUT_MS)
+    assert application.packs.facts is not None
+    assert application.packs.facts.active is not None
+    monkeypatch.setattr("sys.path", [str(application.packs.facts.active.folder), *sys.path])
+    application.window.close()
+    monkeypatch.setattr(sys.modules[__name__], "HERE", machine(16, 11, build=CU130))
+    again = start()
+    assert notice(again) == "The GPU pack is not used"
+    press(again, 1)
+    assert notice(again) == ""
+    again.packs.look()
+    qtbot.waitUntil(lambda: not again.tasks.busy, timeout=TIMEOUT_MS)
+    assert notice(again) == ""
 
 
 def test_a_pack_that_does_not_load_is_named(start, qtbot: QtBot, folders: Folders) -> None:

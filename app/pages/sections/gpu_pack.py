@@ -196,6 +196,8 @@ class GpuPackPanel(QWidget):
             return self.tr("Removing…"), "", "", ()
         if facts.problem:
             return self._unused(facts)
+        if facts.left_alone:
+            return self._left_alone(facts)
         if facts.active is not None:
             return self._present(facts)
         if facts.used:
@@ -208,7 +210,7 @@ class GpuPackPanel(QWidget):
         return headline, why_none(facts.choice), self._size_note(facts), left
 
     def _work_words(self, facts: PackFacts) -> str:
-        if facts.active is not None:
+        if _is_here(facts):
             return self.tr("Repairing the GPU pack…")
         return self.tr("Getting the GPU pack…")
 
@@ -221,6 +223,14 @@ class GpuPackPanel(QWidget):
         )
         note = f"{facts.problem} {self._size_note(facts)}".strip()
         return self.tr("The GPU pack is not used"), text, note, buttons
+
+    def _left_alone(self, facts: PackFacts) -> tuple[str, str, str, tuple[str, ...]]:
+        """The pack runs, and the card has gone, or its driver became older."""
+        headline, text = self.tr("The GPU pack is not used"), why_left_alone(facts)
+        if facts.row is not None and not _is_here(facts):
+            return headline, text, self._cost_note(facts), ("get", "remove")
+        repair = ("repair",) if facts.row is not None else ()
+        return headline, text, self._size_note(facts), (*repair, "remove")
 
     def _present(self, facts: PackFacts) -> tuple[str, str, str, tuple[str, ...]]:
         assert facts.active is not None
@@ -336,6 +346,17 @@ def _is_of_use(facts: PackFacts) -> bool:
     if facts.active is not None or facts.used or facts.problem or facts.usage_bytes:
         return True
     return facts.choice.verdict not in ("no_card", "has_cuda")
+
+
+def _is_here(facts: PackFacts) -> bool:
+    """Whether the pack that can be fetched is the one that is here."""
+    return facts.active is not None and facts.row is not None and facts.active.is_of(facts.row)
+
+
+def why_left_alone(facts: PackFacts) -> str:
+    """Return why no card is used though a pack for one is laid over PyTorch."""
+    gpu = facts.choice.gpu
+    return why_none(facts.choice) or (gpu.why_not if gpu else "")
 
 
 def why_none(choice: "PackChoice") -> str:

@@ -1,5 +1,6 @@
 """The GPU pack's panel: the real widgets over the real service and engine, a local index."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -23,6 +24,9 @@ from tests.pack_kit import SELF_TEST, IndexServer, tiny_index, tiny_row
 TIMEOUT_MS = 15_000
 NAME = "NVIDIA GeForce RTX 4070"
 HERE = machine(16, 11, card(12, 11.2, NAME))
+_UNUSABLE = card(12, 11.2, NAME, why_not="The driver is too old.")
+OLD_DRIVER = machine(16, 11, replace(_UNUSABLE, driver="470.12"), build=CU130)
+OLDER_DRIVER = machine(16, 11, replace(_UNUSABLE, driver="535.10"), build=CU130)
 
 
 class Desk:
@@ -175,6 +179,34 @@ def test_why_there_is_none() -> None:
         choose_pack(machine(16, 11, card(12, 11, capability=(5, 2))), [tiny_row()])
     )
     assert "does not list its files yet" in why_none(choose_pack(HERE, [tiny_row()]))
+
+
+@pytest.mark.parametrize(
+    ("hardware", "why", "buttons"),
+    [
+        (machine(16, 11, build=CU130), "no NVIDIA card", ["repair", "remove"]),
+        (OLD_DRIVER, "driver 470.12 is too old", ["repair", "remove"]),
+        (OLDER_DRIVER, "The driver is too old.", ["get", "remove"]),
+    ],
+)
+def test_a_card_that_went_away_later(
+    desk: Desk, index, monkeypatch: pytest.MonkeyPatch, hardware, why: str, buttons: list[str]
+) -> None:
+    """The pack was laid over at this start, and there is nothing for it to run on."""
+    desk.look()
+    desk.click("get")
+    desk.wait(lambda: "again" in desk.shown())
+    assert desk.service.facts is not None
+    assert desk.service.facts.active is not None
+    monkeypatch.setattr("sys.path", [str(desk.service.facts.active.folder), *sys.path])
+    other = replace(index[1], name="cu128", driver_from=525, wheels=index[1].wheels[:1])
+    desk.service._rows = (index[1], other)
+    desk.look(hardware)
+    assert desk.text("pack_headline") == "The GPU pack is not used"
+    assert why in desk.text("pack_text")
+    assert desk.shown() == buttons
+    desk.look(machine(16, 11, card(12, 11), build=CU130))
+    assert desk.text("pack_headline") == "The GPU pack is in use"
 
 
 def test_the_address_is_checked(desk: Desk) -> None:

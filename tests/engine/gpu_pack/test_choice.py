@@ -36,10 +36,8 @@ UNPINNED = row("cu128", (7, 5), (12, 0), 525, wheels=())
 
 def card(capability: tuple[int, int] | None, driver: str = "580.1", **more) -> Gpu:
     values = {"name": "RTX", "vram_total": 8, "vram_free": 8, "kind": "cuda", "index": 0}
-    return Gpu(
-        **(values | more), driver=driver, capability=capability, bandwidth=None,
-        usable=False, why_not="no",
-    )  # fmt: skip
+    values |= {"usable": False, "why_not": "no"}
+    return Gpu(**(values | more), driver=driver, capability=capability, bandwidth=None)
 
 
 def choose(*gpus: Gpu, rows=ROWS, build: str = "2.13.0+cpu", system: str = "linux-x86_64"):
@@ -73,7 +71,8 @@ def test_what_suits(capability: tuple[int, int] | None, driver: str, name: str):
     [
         (choose(), "no_card"),
         (choose(card((8, 6), "", kind="xpu")), "no_card"),
-        (choose(card((8, 6)), build="2.13.0+cu130"), "has_cuda"),
+        (choose(card((8, 6), usable=True), build="2.13.0+cu130"), "has_cuda"),
+        (choose(card((8, 6), "470.1"), build="2.13.0+cu130"), "driver"),
         (choose(card((8, 6)), system="macos-arm64"), "system"),
         (choose(card((8, 6)), build="2.12.1+cpu"), "version"),
         (choose(card((3, 5))), "card_old"),
@@ -95,6 +94,12 @@ def test_a_driver_that_would_do_is_named():
     assert choice.verdict == "driver"
     assert "580" in choice.hint
     assert "525" in choose(card((8, 6), "470.1")).hint
+
+
+def test_a_pack_that_an_older_driver_left_behind():
+    """It runs with cu130, and the driver became older since: cu128 would do."""
+    choice = choose(card((8, 6), "535.1"), build="2.13.0+cu130")
+    assert choice.row == ROWS[1]
 
 
 def test_of_several_cards_the_largest_counts():
