@@ -1,6 +1,9 @@
 """Where a version comes to be: what is in use, other processes, a damaged base, power cuts."""
 
+import hashlib
+import io
 import os
+import tarfile
 import threading
 from pathlib import Path
 
@@ -178,6 +181,67 @@ def test_not_a_byte_more_comes_out_than_was_said(publisher, copy, folders, less)
     if not less:
         install(update, copy, folders.updates)
         return
+    with pytest.raises(UpdateFailed) as caught:
+        install(update, copy, folders.updates)
+    assert caught.value.kind == "damaged"
+    assert names(copy.versions) == ["0.1.0"]
+
+
+def repacked(publisher, **files: bytes) -> None:
+    """Offer the same archive with these files besides or instead, signed."""
+    feed, packed = publisher.feed(), io.BytesIO()
+    offered = feed["artifacts"]["linux-x86_64"]
+    with (
+        tarfile.open(
+            fileobj=io.BytesIO(publisher.server.repos[REPO][offered["full"]["url"]])
+        ) as old,
+        tarfile.open(fileobj=packed, mode="w:xz") as new,
+    ):
+        for member in old:
+            source = old.extractfile(member)
+            assert source is not None
+            data = files.pop(member.name, source.read())
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    data = packed.getvalue()
+    publisher.server.add(REPO, "other.tar.xz", data)
+    entry = {"url": "other.tar.xz", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    offered |= {"full": entry | {"unpacked": 10**7}, "deltas": {}}
+    publisher.sign(feed)
+
+
+@pytest.mark.parametrize("files", [{}, {APP: b"other"}, {"python/stranger": b"x"}])
+def test_what_is_not_just_what_its_list_says_is_refused(publisher, copy, folders, files) -> None:
+    publisher.publish("0.2.0", NEWER)
+    repacked(publisher, **files)
+    update = check(publisher.source, copy, folders, SETTINGS)
+    assert update is not None
+    if not files:
+        install(update, copy, folders.updates)
+        assert start(copy.root) == "new app"
+        return
+    with pytest.raises(UpdateFailed) as caught:
+        install(update, copy, folders.updates)
+    assert caught.value.kind == "damaged"
+    assert names(copy.versions) == ["0.1.0"]
+
+
+@pytest.mark.parametrize("what", ["version", "target"])
+def test_a_list_of_another_version_or_system_is_refused(publisher, copy, folders, what) -> None:
+    publisher.publish(
+        "0.2.0", NEWER, target="windows-x86_64" if what == "target" else "linux-x86_64"
+    )
+    feed = publisher.feed()
+    (offered,) = feed["artifacts"].values()
+    feed["artifacts"] = {"linux-x86_64": offered}
+    feed["version"] = "0.2.5" if what == "version" else "0.2.0"
+    publisher.sign(feed)
+    update = check(publisher.source, copy, folders, SETTINGS)
+    assert update is not None
     with pytest.raises(UpdateFailed) as caught:
         install(update, copy, folders.updates)
     assert caught.value.kind == "damaged"
