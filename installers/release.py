@@ -36,6 +36,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from engine.errors import EngineError  # noqa: E402
+from engine.gpu_pack.table import parse_table  # noqa: E402
 from engine.manifest import NAME, Manifest, version_key  # noqa: E402
 from engine.updates.feed import FORMAT, MOST_BYTES, Feed  # noqa: E402
 from engine.updates.source import is_signed  # noqa: E402
@@ -237,8 +238,18 @@ def _feed(
         "artifacts": dict(artifacts),
     }
     if options.gpu_packs:
-        feed["gpu_packs"] = json.loads(options.gpu_packs.read_text("utf-8"))
+        feed["gpu_packs"] = _gpu_packs(options.gpu_packs)
     return feed
+
+
+def _gpu_packs(path: Path) -> dict[str, Any]:
+    """Return a table of GPU packs, which must be one that copies do not pass over."""
+    data = path.read_bytes()
+    try:
+        parse_table(data)
+    except ValueError as error:
+        raise ReleaseFailed(f"{path} is no table of GPU packs: {error}.") from error
+    return json.loads(data)
 
 
 def _notes(folder: Path | None, version: str) -> dict[str, str]:

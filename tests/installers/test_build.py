@@ -272,6 +272,7 @@ def test_byte_code_is_never_checked_against_its_source(tmp_path: Path) -> None:
     bytecode.compile_all(Path(sys.executable), tmp_path)
     (made,) = (tmp_path / "__pycache__").glob("a.*.pyc")
     assert made.read_bytes()[4:8] == b"\x01\x00\x00\x00"  # PEP 552: by hash, unchecked
+    assert b"py312_builds" not in made.read_bytes(), "a folder of the build machine"
     (tmp_path / "a.py").write_text("VALUE = 22\n")
     answer = subprocess.run(
         [sys.executable, "-c", "import a; print(a.VALUE)"],

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.gpu_pack.table import Table, dump_table
 from engine.manifest import Manifest
 from engine.updates.feed import Feed
 from engine.updates.source import UpdateSource
 from installers import release
 from installers.builder.archive import write_archive
 from tests.installers.tree_kit import make_tree
+from tests.pack_kit import tiny_row
 
 FAST = [{"id": 0x21, "preset": 0}]
 PRIVATE = "07" * 32
@@ -164,6 +166,18 @@ def test_archives_that_do_not_belong_together_are_refused(dist, capsys):
     (dist / "skein-0.1.0-windows-x86_64.tar.xz").rename(dist / "skein-0.2.0-macos-arm64.tar.xz")
     assert publish(dist) == 2
     assert "rename" in capsys.readouterr().err
+
+
+def test_a_table_of_packs_that_copies_would_pass_over_is_not_signed(dist, tmp_path, capsys):
+    add(dist, "0.2.0")
+    table = tmp_path / "packs.json"
+    table.write_bytes(dump_table(Table("2026-11-24", (tiny_row(),))))
+    assert publish(dist, "--gpu-packs", str(table)) == 0
+    assert feed_of(dist).has_gpu_packs
+    for wrong in ("{}", '{"date": 1', "[]"):
+        table.write_text(wrong)
+        assert publish(dist, "--gpu-packs", str(table)) == 2
+        assert "is no table of GPU packs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.2, 0.7, 1.0])

@@ -59,26 +59,37 @@ def test_what_is_run_of_others_is_pinned(path: Path):
 def test_jobs_wait_for_jobs_that_are_there_and_have_a_limit(path: Path):
     jobs = load(path)["jobs"]
     for name, job in jobs.items():
-        needs = job.get("needs", [])
-        assert {needs} <= set(jobs) if isinstance(needs, str) else set(needs) <= set(jobs), name
+        assert set(needs_of(job)) <= set(jobs), name
         assert job["timeout-minutes"] <= 120
 
 
+def needs_of(job: dict[str, Any]) -> list[str]:
+    needs = job.get("needs", [])
+    return [needs] if isinstance(needs, str) else needs
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_artifacts_are_made_before_they_are_asked_for(path: Path):
-    made: set[str] = set()
-    for _, step in steps(path):
-        name = step.get("with", {}).get("name", "")
-        kind = step.get("uses", "")
-        if "upload-artifact" in kind:
-            targets = [
-                row["target"]
-                for row in load(path)["jobs"]["build"]["strategy"]["matrix"]["include"]
-            ]
-            made |= {EXPRESSION.sub(target, name) for target in targets}
-        elif "download-artifact" in kind and name:
-            assert name in made
-    assert "built-linux-x86_64" in made
+def test_artifacts_are_made_by_a_job_that_is_waited_for(path: Path):
+    jobs = load(path)["jobs"]
+    targets = [row["target"] for row in jobs["build"]["strategy"]["matrix"]["include"]]
+    there: dict[str, set[str]] = {}
+    """By job: all artifacts once it has ended."""
+    for job_name, job in jobs.items():
+        here = there[job_name] = set().union(*(there[name] for name in needs_of(job)))
+        for step in job["steps"]:
+            name, kind = step.get("with", {}).get("name", ""), step.get("uses", "")
+            if "upload-artifact" in kind:
+                here |= {EXPRESSION.sub(target, name) for target in targets}
+            elif "download-artifact" in kind and name:
+                assert name in here, f"{job_name}: {name}"
+    assert {"pins", "packages-linux-x86_64"} | {f"built-{t}" for t in targets} <= there["release"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_what_a_job_asks_of_others_comes_from_those_it_waits_for(path: Path):
+    for name, job in load(path)["jobs"].items():
+        asked = set(re.findall(r"needs\.(\w+)\.outputs", str(job)))
+        assert asked <= set(needs_of(job)), name
 
 
 def test_the_files_that_are_run_are_here_and_know_their_options():
