@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QKeySequence,
 )
 from PySide6.QtWidgets import (
-    QScrollArea,
     QTabBar,
     QVBoxLayout,
     QWidget,
@@ -40,6 +39,7 @@ from app.widgets.model_card import ModelCard
 from app.widgets.notice import Notice
 from app.widgets.parts import icon_button, label, on_theme, push_button
 from app.widgets.ready_card import ReadyCard
+from app.widgets.scroll_column import ScrollColumn
 from app.widgets.search_field import SearchField
 from engine.errors import EngineError
 
@@ -183,12 +183,9 @@ class ModelsPage(QWidget):
         )
         self._empty_button = push_button("", "empty_action", kind="primary")
         self._empty = EmptyState(self._theme, "models", "", action=self._empty_button)
-        self._scroll = QScrollArea()
-        self._scroll.setObjectName("model_list")
+        # All that can be long scrolls: a small window with large text still shows the cards.
+        self._scroll = ScrollColumn("model_list", (24, 8, 24, 24))
         self._scroll.setAccessibleName(self.tr("List of models"))
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def _build(self) -> None:
         top, tabs = FlowLayout(), FlowLayout()
@@ -202,16 +199,12 @@ class ModelsPage(QWidget):
         head.setSpacing(10)
         head.addLayout(top)
         head.addLayout(tabs)
-        # All that can be long scrolls: a small window with large text still shows the cards.
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(24, 8, 14, 24)
+        column = self._scroll.body
         column.setSpacing(12)
         for widget in (self._panel, self._notice, self._machine, self._chips):
             column.addWidget(widget)
         for widget in (self._ready_cards, self._available_cards, self._empty):
             column.addWidget(widget, 1)
-        self._scroll.setWidget(inside)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)

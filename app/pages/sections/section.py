@@ -1,10 +1,10 @@
 """What every section of the settings page is: a scrolling column of titled cards."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme import Theme
 from app.widgets.parts import card, label, line
+from app.widgets.scroll_column import ScrollColumn
 from app.widgets.setting_row import SettingRow
 
 WIDEST = 760
@@ -30,21 +30,14 @@ class Card:
         return made
 
 
-class Section(QScrollArea):
+class Section(ScrollColumn):
     """One section; child classes fill it with ``card``."""
 
     def __init__(self, theme: Theme, object_name: str, name: str) -> None:
-        super().__init__()
-        self.setObjectName(object_name)
+        super().__init__(object_name, (24, 16, 24, 32))
         self.setAccessibleName(name)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.theme = theme
-        inner = QWidget()
-        across = QHBoxLayout(inner)
-        across.setContentsMargins(24, 16, 24, 32)
+        across = QHBoxLayout()
         middle = QWidget()
         middle.setMaximumWidth(theme.px(WIDEST))
         across.addWidget(middle, 1)
@@ -54,7 +47,7 @@ class Section(QScrollArea):
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(8)
         self.column.addStretch(1)
-        self.setWidget(inner)
+        self.body.addLayout(across)
         theme.changed.connect(self._on_theme)
 
     def card(self, title: str = "") -> Card:

@@ -277,3 +277,11 @@ def test_versions_can_be_copied(qtbot, page):
     page.show_section("about")
     qtbot.mouseClick(find(page, "copy_versions"), Qt.MouseButton.LeftButton)
     assert "Skein 0." in QApplication.clipboard().text()
+
+
+def test_a_section_that_fits_does_not_scroll(page, qtbot):
+    page.resize(930, 780)
+    for name in ("general", "privacy", "keys"):
+        page.show_section(name)
+        qtbot.wait(1)
+        assert find(page, f"settings_{name}").verticalScrollBar().maximum() == 0, name
