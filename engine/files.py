@@ -2,9 +2,13 @@
 
 import contextlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ()
+"""Elsewhere nobody who reads a file keeps it from being renamed."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -29,11 +33,25 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        rename(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give a file or a folder the name ``target``, in the place of a file that has it.
+
+    On Windows nothing is renamed while anybody reads it, be it a virus scanner that looks into what
+    was only just written: that one is waited for, 1.5 s at most. Raises OSError.
+    """
+    for pause_s in _PAUSES_S:
+        with contextlib.suppress(PermissionError):
+            os.replace(source, target)
+            return
+        time.sleep(pause_s)
+    os.replace(source, target)
 
 
 def _sync_folder(folder: Path) -> None:

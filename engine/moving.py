@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import Cancelled, EngineError
+from engine.files import rename
 
 _PIECE_BYTES = 8 << 20
 _MARGIN_BYTES = 200_000_000
@@ -84,7 +85,7 @@ def _copy(path: Path, goal: Path, stopped: Callable[[], bool]) -> None:
             raise EngineError(
                 f"{goal.name} was not written correctly.", "Nothing was moved. Check that disk."
             )
-        os.replace(part, goal)
+        rename(part, goal)
     finally:
         part.unlink(missing_ok=True)
 

@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.files import write_atomically
 from engine.hub.remote_model import RemoteModel
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,7 @@ class DownloadList:
         rows = [{"model": e.model.to_json(), "received": e.received} for e in unfinished]
         text = json.dumps({"version": _VERSION, "downloads": rows}, ensure_ascii=False, indent=1)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(self._path.name + ".part")
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, self._path)
+        write_atomically(self._path, text.encode("utf-8"))
 
 
 def _from_row(row: Any) -> Unfinished | None:  # noqa: ANN401 - JSON can be anything

@@ -6,7 +6,6 @@ will be and which files are whole, so that any later process can go on or throw 
 """
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import DownloadFailed
-from engine.files import write_atomically
+from engine.files import rename, write_atomically
 from engine.hub import disk
 from engine.hub.connection import Hub, HubFile
 from engine.hub.download import TRIES_TO_ASK, Download
@@ -224,7 +223,7 @@ class _Workplace:
         for path in self.path.iterdir():  # what another commit had
             if path.name not in (NOTE, *self._whole):
                 path.unlink()
-        os.rename(self.path, target)
+        rename(self.path, target)
         (target / NOTE).unlink()
         return target
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import DownloadFailed
-from engine.files import write_atomically
+from engine.files import rename, write_atomically
 
 PART = ".part"
 NOTE = ".part.json"
@@ -84,7 +84,7 @@ class PartFile:
         """Give the whole file its own name, safely on disk first."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(self.path, self.target)
+        rename(self.path, self.target)
         self._note.unlink(missing_ok=True)
         return self.target
 
