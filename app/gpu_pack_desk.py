@@ -60,6 +60,8 @@ class GpuPackDesk(QObject):
         facts = self._packs.facts
         if facts is None:
             return
+        if self._packs.status == "running":  # whoever gets it has seen what was offered
+            self._window.notices.withdraw(OFFER)
         if not self._is_cleaned:
             self._is_cleaned = True
             if facts.usage_bytes:

@@ -18,7 +18,7 @@ _LIMIT_S = 600.0
 """A virus scanner reads gigabytes while they are imported for the first time."""
 _LOOK_S = 0.1
 _DRIVER_HINT = "Update the NVIDIA driver and restart the computer, then try again."
-_AGAIN_HINT = "Use Repair in Settings; the processor does the work meanwhile."
+_AGAIN_HINT = "Try again; if it fails again, report it. The processor does the work meanwhile."
 _SENTENCES = {
     "import": ("PyTorch of the pack {name} cannot be loaded: {detail}.", _AGAIN_HINT),
     "place": ("Another PyTorch than that of the pack {name} was loaded: {detail}.", _AGAIN_HINT),

@@ -98,6 +98,14 @@ def test_offered_once_fetched_and_told(start, qtbot: QtBot) -> None:
     assert not application.window.isVisible()
 
 
+def test_who_gets_it_is_not_offered_it_any_more(start, index) -> None:
+    application = start()
+    index[0].faults.piece_delay_s = 0.05
+    assert notice(application)
+    application.packs.start()
+    assert notice(application) == ""
+
+
 def test_not_now_means_never_again(start) -> None:
     application = start()
     press(application, 2)

@@ -268,6 +268,8 @@ class GpuPackPanel(QWidget):
             more = self.tr("Free some space, then look again.")
             return f"{free} {more}"
         still = facts.row.download_bytes - facts.received
+        if not still:
+            return free
         cost = self.tr("{0} to download: about {1} min at 100 Mbit/s.").format(
             size_text(still), guessed_minutes(still, facts.row.installed_bytes)
         )

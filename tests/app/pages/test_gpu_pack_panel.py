@@ -139,7 +139,8 @@ def test_a_failure_stands_where_it_happened(desk: Desk) -> None:
     desk.look()
     desk.click("get")
     desk.wait(lambda: "crashed" in desk.text("problem_message"))
-    assert desk.text("problem_hint")
+    assert "Try again" in desk.text("problem_hint")
+    assert "to download" not in desk.text("pack_note"), "all of it is here"
     assert desk.shown() == ["get", "cancel"]
     assert desk.button("get").text() == "Try again"
     desk.self_test = SELF_TEST
