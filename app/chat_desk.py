@@ -40,6 +40,9 @@ class ChatDesk(QObject):
         chat.writing_changed.connect(conversations.set_busy)
         chat.failed.connect(window.show_failure)
         chat.path_left.connect(self._on_path_left)
+        # The branch has begun, or another path is shown: its way back would lead there.
+        chat.message_added.connect(self._forget_path_left)
+        chat.path_reset.connect(self._forget_path_left)
         chat.deleted.connect(self._on_message_deleted)
         chat.state_known.connect(self._on_state_known)
         conversations.deleted.connect(self._on_deleted)
@@ -81,10 +84,14 @@ class ChatDesk(QObject):
 
     def _on_path_left(self, node: int) -> None:
         self._window.say(
-            self.tr("The next message begins a new branch"),
-            lambda: self._chat.show_node(node),
-            self.tr("Go back"),
+            self._words_of_path_left(), lambda: self._chat.show_node(node), self.tr("Go back")
         )
+
+    def _forget_path_left(self) -> None:
+        self._window.toast.take_back(self._words_of_path_left())
+
+    def _words_of_path_left(self) -> str:
+        return self.tr("The next message begins a new branch")
 
     def _on_message_deleted(self, token: int) -> None:
         self._window.say(self.tr("Deleted"), lambda: self._chat.restore(token))

@@ -71,6 +71,11 @@ class Toast(QFrame):
         self._action = None
         self.hide()
 
+    def take_back(self, text: str) -> None:
+        """Take ``text`` away if it is what is being said: it is no longer true."""
+        if self.text == text:
+            self.dismiss()
+
     def _on_action(self) -> None:
         action = self._action
         self.dismiss()

@@ -1,6 +1,8 @@
 """The composed application: starting, ending, and what the settings really do."""
 
 import contextlib
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from app.chat.presets import RECOMMENDED, preset_of
 from engine.events import Token
 from engine.folders import Folders
 from engine.sampling import SamplingParams
+from engine.settings import load
 from engine.store import Store
 from engine.strategy import Strategy
 from tests.app.models_kit import write_model
@@ -218,6 +221,27 @@ def test_the_saved_strategy_plans_the_cards_at_the_next_start(start: Start):
     assert str(second.library.strategy) == "cpu fp32"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_name_that_is_no_unicode_is_loaded_and_loses_nothing(
+    start: Start, model: Path, wait, tmp_path: Path
+):
+    """What an old archive of Chinese files unpacks to."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/rwkv7-g1d-\xd6\xd0.pth"))
+    path.write_bytes(model.read_bytes())
+    application = start(path)
+    wait(lambda: application.loaded is not None)
+    application.settings.set("theme", "dark")
+    assert application.settings.flush()
+    ask(application, "Hello")
+    wait(lambda: not application.chat.busy)
+    end(application)
+    assert load(application.folders.settings_file).theme == "dark"
+    with contextlib.closing(Store(application.folders.database)) as store:
+        (chat,) = store.conversations()
+        assert [node.status for node in store.path_to(chat.current_node or 0)] == ["done", "done"]
+        assert store.checkpoints.all()
+
+
 def test_a_model_that_may_not_be_looked_at_stops_no_start(start: Start, folders: Folders, wait):
     """A name that is too long raises in ``Path.exists`` as a folder of another user does."""
     bad = "/" + "a" * 300
@@ -337,6 +361,24 @@ def test_a_deleted_chat_stops_and_undo_opens_it_again(start: Start, model: Path,
     application.conversations.restore(chat)
     assert application.chat.conversation == chat
     assert application.chat.messages[-1].status == "stopped"
+
+
+@pytest.mark.parametrize("next_step", ["a question", "another chat"])
+def test_the_way_back_from_a_branch_is_offered_only_while_it_is_one(
+    start: Start, model: Path, wait, next_step: str
+):
+    application = start(model)
+    wait(lambda: bool(application.engine.loaded_name))
+    for text in ("One", "Two"):
+        ask(application, text)
+        wait(lambda: not application.chat.busy)
+    application.chat.branch(1)
+    assert application.window.toast.text == "The next message begins a new branch"
+    if next_step == "a question":
+        ask(application, "Three")
+    else:
+        application.chat.open(None)
+    assert application.window.toast.text == ""
 
 
 def test_what_was_deleted_earlier_goes_for_good(start: Start, store: Store, wait):
