@@ -403,7 +403,9 @@ class Transcript(QScrollArea):
         return index in self._in_view(0)
 
     def _move_views(self) -> None:
-        left = (self.viewport().width() - self._width) // 2
+        # In the middle of all, as the composer is, whether there is a scroll bar or not.
+        room = self.viewport().width() - self._width
+        left = min((self.width() - self._width) // 2, room)
         for index, view in self._views.items():
             view.move(left, self._places.tops[index])
         self._chain()

@@ -232,6 +232,17 @@ def test_footer_says_what_the_reply_cost(transcript, chat):
     assert transcript.built[0].bar.stats.text() == words
 
 
+def test_the_column_stays_where_it_is_when_the_scroll_bar_comes(qtbot, transcript, chat):
+    transcript.resize(1000, 600)
+    chat.reset([Message(1, "user", "Short")])
+    settled(qtbot, transcript)
+    before = transcript.built[0].x()
+    chat.add(Message(2, "assistant", "line\n\n" * 60))
+    settled(qtbot, transcript)
+    assert transcript.verticalScrollBar().isVisible()
+    assert transcript.built[1].x() == before
+
+
 def test_reading_is_shown_while_there_is_no_word(qtbot, transcript, chat):
     chat.send("long")
     chat.reading.emit(300, 1200)
