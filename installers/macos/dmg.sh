@@ -31,7 +31,13 @@ cp -Rp "$app" "$stage/image/Skein.app"
 ln -s /Applications "$stage/image/Applications"
 rm -f "$out"
 # ULMO: LZMA, which every macOS that Skein runs on can open, and the smallest.
-hdiutil create -volname Skein -srcfolder "$stage/image" -fs APFS -format ULMO "$out"
+# Something of the system's may look into what was only just copied: "Resource busy".
+tries=1
+until hdiutil create -ov -volname Skein -srcfolder "$stage/image" -fs APFS -format ULMO "$out"; do
+    [ "$tries" -lt 5 ] || exit 1
+    tries=$((tries + 1))
+    sleep "${PAUSE_S:-10}"
+done
 [ "$identity" = - ] || codesign --force --sign "$identity" --timestamp "$out"
 
 if [ -n "${NOTARY_KEY:-}" ]; then

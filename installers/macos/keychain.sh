@@ -21,4 +21,10 @@ printf '%s' "$CERTIFICATE" | base64 --decode >"$folder/certificate.p12"
     security list-keychains -d user -s "$chain" $(security list-keychains -d user | tr -d '"')
 } >&2
 rm "$folder/certificate.p12"
-security find-identity -v -p codesigning "$chain" | sed -n 's/.*"\(Developer ID Application.*\)"/\1/p' | head -1
+identity=$(security find-identity -v -p codesigning "$chain" |
+    sed -n 's/.*"\(Developer ID Application.*\)"/\1/p' | head -n 1)
+if [ -z "$identity" ]; then
+    echo "CERTIFICATE holds no valid \"Developer ID Application\" certificate with its key." >&2
+    exit 1
+fi
+printf '%s\n' "$identity"
