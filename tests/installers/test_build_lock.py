@@ -7,6 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from installers import lock
 from installers.builder import wheels
@@ -16,19 +19,22 @@ from installers.builder.target import NAMES, Target
 PROJECT = Path(lock.__file__).parents[1]
 
 
-def asked_for() -> set[str]:
-    """The names in pyproject.toml's dependencies."""
+def asked_for() -> dict[str, SpecifierSet]:
+    """What pyproject.toml's dependencies ask for, by name."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {re.split(r"[<>=~]", line)[0].lower() for line in project["dependencies"]}
+    wanted = [Requirement(line) for line in project["dependencies"]]
+    return {canonicalize_name(one.name): one.specifier for one in wanted}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_lock_has_all_that_is_asked_for_and_every_hash(name: str) -> None:
     text = Target(name).lock.read_text("utf-8")
     blocks = lock.packages(text)
-    locked = {block.split("==")[0] for block in blocks}
-    missing = asked_for() - locked
+    locked = dict(block.split()[0].split("==") for block in blocks)
+    missing = asked_for().keys() - locked.keys()
     assert missing <= ({"torch"} if lock.UNPINNED in text else set())
+    kept = asked_for().keys() & locked.keys()
+    assert [n for n in kept if not asked_for()[n].contains(locked[n])] == [], "run lock.py again"
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", block) for block in blocks)
     assert not any(re.match(lock._LEFT_OUT, block) for block in blocks)
     assert "://" not in text
