@@ -4,11 +4,13 @@
     xvfb-run -a python3 tests/installers/check_start.py COMMAND [ARGUMENT ...]
 
 With a home folder of its own. Ready is when the note of a start that is under way is gone
-(app/safe_start.py) and the log has no error. Works wherever Python does, of whatever version is
+(app/safe_start.py) and the log has no error. A launcher may end before, in peace, as Windows' does:
+Skein is then who holds the lock of its folder. Works wherever Python does, of whatever version is
 there; ends what it started.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ def main():
         try:
             problem = wait(process, Path(home), began + LIMIT_S)
         finally:
-            end(process)
+            end(process, Path(home))
         if problem:
             print(problem, file=sys.stderr)
             for log in sorted(Path(home).rglob("*.log")):
@@ -50,7 +52,7 @@ def wait(process, home, until):
         was_there = was_there or note.exists()
         if was_there and not note.exists():
             return failures(home / "logs" / "skein.log")
-        if process.poll() is not None:
+        if process.poll() is not None and (process.returncode or not holder(home)):
             return f"Skein ended with {process.returncode} before it was ready."
         time.sleep(0.01)
     return f"Not ready after {LIMIT_S} s."
@@ -62,11 +64,27 @@ def failures(log):
     return "\n".join(line for line in lines if " ERROR " in line or " CRITICAL " in line)
 
 
-def end(process):
-    """End the process and, on Windows, those that it started."""
+def holder(home):
+    """Return the number of the process that holds the folder, 0 if there is none."""
+    try:
+        return int((home / "data" / "skein.lock").read_text("utf-8").splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def end(process, home):
+    """End the process, those that it started, and the Skein that it left alone."""
+    found = holder(home)
     if os.name == "nt":
-        subprocess.call(["taskkill", "/F", "/T", "/PID", str(process.pid)])
+        for number in {process.pid, found} - {0}:
+            subprocess.call(["taskkill", "/F", "/T", "/PID", str(number)])
+        time.sleep(2)  # until Windows lets go of its files, which an uninstaller looks at next
         return
+    if found not in (0, process.pid):
+        try:
+            os.kill(found, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
     process.terminate()
     try:
         process.wait(30)
