@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.chat.text_input import TextInput
 from app.theme import Theme
+from app.widgets.parts import on_theme
 
 _HIGHEST = 320  # pixels at 100 % text size
 
@@ -27,13 +28,14 @@ class QuestionEditor(QWidget):
         self.field.setObjectName("edit_field")
         self.field.setAccessibleName(self.tr("Edit the message"))
         self.field.setPlainText(text)
-        self.field.set_highest(theme.px(_HIGHEST))
+        self._theme = theme
         self.send = QPushButton(self.tr("Send"))
         self.send.setObjectName("edit_send_button")
         self.send.setProperty("kind", "primary")
         self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.setObjectName("edit_cancel_button")
         self._lay_out()
+        on_theme(theme, self._dress)
         self.send.clicked.connect(self._on_send)
         self.cancel.clicked.connect(self.cancelled)
         self.field.submitted.connect(self._on_send)
@@ -48,6 +50,10 @@ class QuestionEditor(QWidget):
         """Give the keyboard to the field, with the caret at its end."""
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
         self.field.moveCursor(QTextCursor.MoveOperation.End)
+
+    def _dress(self) -> None:
+        self.field.setFont(self._theme.font(15))  # as the message was read a moment ago
+        self.field.set_highest(self._theme.px(_HIGHEST))
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()

@@ -14,7 +14,7 @@ def stats_text(message: Message) -> str:
     if stats is not None and stats.tokens:
         parts.append(translate("Reply", "{0} tokens/s").format(_number(stats.tokens_per_s)))
         parts.append(translate("Reply", "{0} tokens").format(f"{stats.tokens:,}"))
-        parts.append(translate("Reply", "{0} s").format(_number(stats.seconds)))
+        parts.append(translate("Reply", "{0} s").format(_seconds(stats.seconds)))
     if stats is not None and stats.read_tokens:
         speed = stats.read_tokens / stats.read_seconds if stats.read_seconds else 0.0
         words = translate("Reply", "read {0} at {1}/s") if speed else translate("Reply", "read {0}")
@@ -37,6 +37,10 @@ def thinking_share(message: Message, answer: str) -> float | None:
         return None
     total = len(message.text.encode("utf-8", "replace"))
     return message.stats.seconds * (1 - len(answer.encode("utf-8", "replace")) / max(total, 1))
+
+
+def _seconds(value: float) -> str:
+    return "<0.1" if value < 0.05 else _number(value)
 
 
 def _number(value: float) -> str:

@@ -34,7 +34,7 @@ def parameters_text(parameters: int) -> str:
 
 def speed_text(tokens_per_s: float) -> str:
     """Return a writing speed: about 23 tokens/s; one decimal below 10."""
-    number = f"{tokens_per_s:.0f}" if tokens_per_s >= 9.95 else f"{tokens_per_s:.1f}"
+    number = f"{tokens_per_s:,.0f}" if tokens_per_s >= 9.95 else f"{tokens_per_s:.1f}"
     return translate("Units", "about {0} tokens/s").format(number)
 
 

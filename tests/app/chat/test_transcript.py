@@ -232,6 +232,12 @@ def test_footer_says_what_the_reply_cost(transcript, chat):
     assert transcript.built[0].bar.stats.text() == words
 
 
+def test_no_reply_takes_no_time_at_all(transcript, chat):
+    stats = ReplyStats(tokens=11, seconds=0.007)
+    chat.reset([Message(1, "assistant", "Hi", stats=stats)])
+    assert " · <0.1 s" in transcript.built[0].bar.stats.text()
+
+
 def test_the_column_stays_where_it_is_when_the_scroll_bar_comes(qtbot, transcript, chat):
     transcript.resize(1000, 600)
     chat.reset([Message(1, "user", "Short")])
@@ -380,6 +386,17 @@ def test_a_question_is_edited_in_place(qtbot, transcript, chat):
     field.setPlainText("other words")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert chat.calls == [("edit", 2, "other words")]
+
+
+def test_a_question_is_edited_in_the_letters_it_is_read_in(qtbot, qapp, theme, transcript, chat):
+    chat.reset([Message(1, "user", "one")])
+    settled(qtbot, transcript)
+    view = transcript.built[0]
+    view.start_edit()
+    read = view.browser.document().firstBlock().begin().fragment().charFormat().font()
+    assert view.editor.field.font().pixelSize() == read.pixelSize()
+    theme.apply(qapp, "light", 1.5)
+    assert view.editor.field.font().pixelSize() == theme.font(15).pixelSize()
 
 
 def test_a_question_that_is_edited_goes_away_with_the_keyboard_in_it(qtbot, transcript, chat):

@@ -42,6 +42,7 @@ def test_remaining(seconds, text):
 def test_speeds_and_rates():
     assert units.speed_text(23.4) == "about 23 tokens/s"
     assert units.speed_text(3.14) == "about 3.1 tokens/s"
+    assert units.speed_text(1520) == "about 1,520 tokens/s"  # as it stands under a reply
     assert units.rate_text(12_400_000) == "12.4 MB/s"
 
 
