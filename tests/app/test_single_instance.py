@@ -1,6 +1,9 @@
+import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,8 @@ def first(qapp, folders: Folders):
     made.close()
 
 
-def test_a_second_start_raises_the_first(qtbot, first: SingleInstance, folders: Folders):
-    second = SingleInstance(folders.data)
-    assert not second.acquire()
-    with qtbot.waitSignal(first.raise_requested):
-        assert second.ask_to_raise()
+def test_a_second_start_is_not_the_first(first: SingleInstance, folders: Folders):
+    assert not SingleInstance(folders.data).acquire()
 
 
 def test_a_second_start_hands_its_files_over(qtbot, first: SingleInstance, folders: Folders):
@@ -46,7 +46,7 @@ def test_noise_on_the_socket_opens_nothing(qtbot, first: SingleInstance):
         qtbot.assertNotEmitted(first.files_requested, wait=100),
         qtbot.waitSignal(first.raise_requested),
     ):
-        socket.connectToServer(first.name)
+        socket.connectToServer(first.addresses[0])
         socket.write(b"\xff{\n")
         socket.disconnectFromServer()
 
@@ -69,7 +69,7 @@ def test_a_second_start_waits_for_one_that_is_still_starting(qtbot, qapp, folder
 def test_other_folders_are_other_instances(first: SingleInstance, tmp_path):
     other = SingleInstance(tmp_path)
     assert other.acquire()
-    assert other.name != first.name
+    assert not set(other.addresses) & set(first.addresses)
     other.close()
 
 
@@ -110,3 +110,74 @@ def test_a_second_process_needs_no_window_to_ask(qtbot, first: SingleInstance, f
     with qtbot.waitSignal(first.raise_requested):
         process = subprocess.Popen([sys.executable, "-c", program, str(folders.data)])
     assert process.wait(10) == 0
+
+
+_SECOND = """
+import sys
+from pathlib import Path
+from app.single_instance import SingleInstance
+one = SingleInstance(Path(sys.argv[1]))
+print("first" if one.acquire() else "heard" if one.ask_to_raise() else "silent", flush=True)
+print("first" if one.acquire() else one.silence().message, flush=True)
+"""
+
+
+def second_start(folder: Path, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _SECOND, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environ},
+    )
+
+
+def test_another_folder_for_temporary_files_is_no_hindrance(qtbot, qapp, tmp_path: Path):
+    with tempfile.TemporaryDirectory() as name:  # a short path, as a user's is
+        folder = Path(name)
+        first = SingleInstance(folder)
+        assert first.acquire()
+        assert first.listen()
+        with qtbot.waitSignal(first.raise_requested):
+            process = second_start(folder, TMPDIR=str(tmp_path))
+        assert process.communicate(timeout=10)[0].startswith("heard")
+        first.close()
+
+
+def test_a_data_folder_with_a_long_path(qtbot, qapp, tmp_path: Path):
+    folder = tmp_path / ("ü" * 60) / "data"
+    folder.mkdir(parents=True)
+    first = SingleInstance(folder)
+    assert first.acquire()
+    assert first.listen()
+    with qtbot.waitSignal(first.raise_requested):
+        process = second_start(folder)
+    assert process.communicate(timeout=10)[0].startswith("heard")
+    first.close()
+
+
+def test_a_start_while_the_first_one_ends_takes_its_place(
+    qtbot, first: SingleInstance, folders: Folders
+):
+    """Its window is closed, so nobody would see that a wish was heard."""
+    process = second_start(folders.data)
+    time.sleep(0.5)  # no event loop here: the wish is sent, and not looked at
+    assert process.poll() is None
+    first.close()
+    assert process.communicate(timeout=10)[0].split() == ["silent", "first"]
+
+
+def test_one_that_hangs_is_named(qapp, folders: Folders):
+    first = SingleInstance(folders.data)
+    assert first.acquire()  # and never listens
+    said = second_start(folders.data).communicate(timeout=20)[0].splitlines()
+    assert said == ["silent", f"Skein runs already (process {os.getpid()}) and does not answer."]
+    first.close()
+
+
+def test_one_on_another_computer_is_named(qapp, folders: Folders):
+    lock = folders.data / "skein.lock"
+    lock.write_text("1\npython3\nelsewhere\n")
+    second = SingleInstance(folders.data)
+    assert not second.acquire()
+    assert "elsewhere" in second.silence().message
+    assert str(lock) in second.silence().hint

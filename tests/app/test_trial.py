@@ -1,8 +1,9 @@
 """Which starts of a version on trial count: those that could have shown a window, and did not."""
 
+import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 import app.__main__ as entry
 from app.safe_start import StartNote
-from app.single_instance import SingleInstance
 from engine.folders import Folders
 from engine.installation import Installation
 from tests.engine.updates.kit import installation_of
@@ -37,6 +37,32 @@ def build(argv, **named):
 application.build = build
 sys.exit(start.main(["skein"]))
 """
+
+
+_FIRST = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QCoreApplication
+from app.single_instance import SingleInstance
+
+qt_app = QCoreApplication([])
+first = SingleInstance(Path(sys.argv[1]))
+assert first.acquire() and first.listen()
+first.raise_requested.connect(lambda: (print("raised", flush=True), qt_app.quit()))
+print("listens", flush=True)
+qt_app.exec()
+"""
+
+
+@contextlib.contextmanager
+def running_one(folders: Folders) -> Iterator[None]:
+    """A first start, in a process of its own, which has to be raised."""
+    command = [sys.executable, "-c", _FIRST, str(folders.data)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "listens\n"
+        yield
+        assert first.communicate(timeout=10)[0] == "raised\n"
 
 
 @pytest.fixture
@@ -87,14 +113,10 @@ def test_a_folder_that_cannot_be_used_is_no_fault_of_the_version(
 
 
 def test_a_start_that_hands_over_shows_nothing_of_its_version(
-    trial: Path, folders: Folders, qtbot
+    trial: Path, folders: Folders
 ) -> None:
-    first = SingleInstance(folders.data)
-    assert first.acquire()
-    assert first.listen()
-    with qtbot.waitSignal(first.raise_requested):
+    with running_one(folders):
         assert entry.main(["skein"]) == 0
-    first.close()
     assert trial.read_text() == "0.1.0 0\n"
 
 
