@@ -134,6 +134,8 @@ class Packs:
                 _forget(folder)
         for partial in self.folder.glob(f"*{PARTIAL}"):
             _forget(partial)
+        for beginning in self.folder.glob(f".{ACTIVE}.*"):  # of a kill while it was written
+            beginning.unlink(missing_ok=True)
         for mark in self.folder.glob(f"*{REMOVED}"):
             if not mark.with_name(mark.name.removesuffix(REMOVED)).exists():
                 mark.unlink(missing_ok=True)

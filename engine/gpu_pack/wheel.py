@@ -88,13 +88,18 @@ def unpack(
 
 
 def listed_files(folder: Path, wheel_file: str) -> list[Listed]:
-    """Return what a wheel's RECORD lists of a folder; none when there is no list."""
+    """Return what a wheel's RECORD lists of a folder; none when there is no whole list.
+
+    A whole one names itself, mostly at its end.
+    """
     record = folder / info_folder(wheel_file) / "RECORD"
     try:
         lines = list(csv.reader(record.read_text("utf-8").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
     found = [_listed(line) for line in lines if len(line) == 3 and placed(line[0])]
+    if record.relative_to(folder).as_posix() not in {entry.path for entry in found}:
+        return []
     return [entry for entry in found if _is_inside(entry.path)]
 
 
@@ -219,4 +224,4 @@ def _listed(line: list[str]) -> Listed:
     if method == "sha256":
         with contextlib.suppress(ValueError):
             sha256 = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).hex()
-    return Listed(placed(line[0]), sha256, int(line[2]) if line[2].isdigit() else 0)
+    return Listed(placed(line[0]), sha256, int(line[2]) if line[2].isdecimal() else 0)

@@ -50,6 +50,7 @@ def test_remove_takes_packs_and_what_was_received(make: Make, packs_folder: Path
     (packs_folder / f"x{WHEELS}").mkdir()
     (packs_folder / f"x{WHEELS}" / "torch.whl.part").write_bytes(b"some")
     (packs_folder / f"x{PARTIAL}").mkdir()
+    (packs_folder / ".active.0123abcd.part").write_bytes(b"cu130")
     assert Packs(packs_folder, []).remove()
     assert list(packs_folder.iterdir()) == []
 
@@ -191,6 +192,25 @@ def test_a_lost_list_is_damage(make: Make, packs_folder: Path):
     (folder / "torch-2.13.0.dist-info" / "RECORD").unlink()
     assert Packs(packs_folder, []).damaged(ignore, NEVER)
     assert Packs(packs_folder, []).damaged(ignore, NEVER)[0].startswith("torch-2.13.0")
+
+
+def test_half_a_list_is_damage(make: Make, packs_folder: Path):
+    """Else the half that it does not name would count as sound."""
+    folder = make().run(ignore, NEVER).folder
+    record = folder / "torch-2.13.0.dist-info" / "RECORD"
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:2]))
+    (folder / "torch" / "lib" / "libtorch.so").unlink()
+    assert Packs(packs_folder, []).damaged(ignore, NEVER)
+    make().run(ignore, NEVER)
+    assert Packs(packs_folder, []).damaged(ignore, NEVER) == ()
+
+
+@pytest.mark.parametrize("line", ["a,sha256=ä,²", "a,sha256=A,1", "a,sha256=A,-1"])
+def test_nonsense_in_a_list(make: Make, packs_folder: Path, line: str):
+    folder = make().run(ignore, NEVER).folder
+    record = folder / "torch-2.13.0.dist-info" / "RECORD"
+    record.write_text(f"{line}\n{record.read_text()}", "utf-8")
+    assert Packs(packs_folder, []).damaged(ignore, NEVER) == ("a",)
 
 
 def test_a_check_can_be_stopped(make: Make, packs_folder: Path):
