@@ -41,6 +41,8 @@ CARD_CAPABILITY = (7, 5)  # the oldest card that it is compiled for
 _CARD_PIECES = tuple(1 << i for i in range(4, 13))  # tokens that it reads at once: the most
 _CARD_MOST_NUMBERS = 5 << 20  # of them, times the width, that fit (kernels/cuda/prefill_room.py)
 _CARD_BYTES_PER_NUMBER = 38
+_CARD_EXACT_WIDTH = 2048  # up to this one, the first tokens' r and k are exact, which takes
+_CARD_EXACT_BYTES = 6144  # so much for every number of the width
 
 VECTORS_PER_LAYER = 19  # of length D: mixes, biases, norms, k_k, k_a, r_k (rwkv7.md, section 2)
 EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in every released one
@@ -167,8 +169,9 @@ def card_workspace_bytes(shape: "ModelShape", weights: str) -> int:
     """
     fits = [n for n in _CARD_PIECES if n * shape.width <= _CARD_MOST_NUMBERS]
     reading = (fits or _CARD_PIECES)[-1 if fits else 0] * shape.width * _CARD_BYTES_PER_NUMBER
+    exact = _CARD_EXACT_BYTES * shape.width if shape.width <= _CARD_EXACT_WIDTH else 0
     expanded = 0 if held_as(shape, weights) == "fp16" else 2 * shape.width * shape.ffn
-    return reading + expanded
+    return reading + exact + expanded
 
 
 def find_gpu(hardware: Hardware, stage: Stage) -> Gpu | None:

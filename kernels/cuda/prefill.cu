@@ -194,13 +194,14 @@ DEVICE void fold(int row, const LORA* firsts, const float* mixes, half* folded) 
 
 // grid row_blocks + RANKS: `rows` rows a block, then the blocks of fold.
 // mixes [6, D]: of r, w, k, v, a, g; pair [T, 2 D]: h and dx; mixed_to: planes [T, D] of r, k, v.
-// early [2, 32, D], or null: of r and k, the first chunk's mixes, and what they lost by rounding.
+// early [2, 2 early_rows, D], or null: of r and k, the first tokens' mixes, and what they lost by
+// rounding.
 KERNEL(ROW_THREADS)
 read_time_mix(const int* place, long long rows, long long row_blocks, const float* x,
               const DELTA* delta, float scale, float* x_out, const float* weight, const float* bias,
               const float* mixes, const float* shift, long long slot_step, float* shift_out,
-              half* pair, half* mixed_to, long long plane, half* early, const LORA* firsts,
-              half* folded) {
+              half* pair, half* mixed_to, long long plane, half* early, long long early_rows,
+              const LORA* firsts, half* folded) {
   __shared__ float parts[64];
   const Residual r = residual_of(x, delta, scale, weight, bias, parts);
   Eight by[3] = {};
@@ -222,10 +223,10 @@ read_time_mix(const int* place, long long rows, long long row_blocks, const floa
 #pragma unroll
                  for (int i = 0; i < 3; i++)
                    put(mixed_to + i * plane + t * D + r.column, mixed(h, dx, by[i]));
-                 if (!early || t >= CHUNK) return;
+                 if (!early || t >= early_rows) return;
 #pragma unroll
                  for (int i = 0; i < 2; i++)
-                   put_both(early + (2 * i * CHUNK + t) * D + r.column, CHUNK * D,
+                   put_both(early + (2 * i * early_rows + t) * D + r.column, early_rows * D,
                             mixed(h, dx, by[i]));
                });
 }

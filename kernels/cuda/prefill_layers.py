@@ -131,6 +131,7 @@ class LayerWork:
         self._blocks = -(-bucket // self._rows)
         exact = tools.rooms.sums == torch.float32
         self._early = (room.early_mixed, room.early) if exact else (None, None)
+        self._early_rows = room.early.shape[1] // 2
         self._works = list(self._all())
 
     def run(self) -> None:
@@ -164,7 +165,7 @@ class LayerWork:
             *(self._rows, self._blocks, room.x, room.delta if i else None, 1 / RELU2_SCALE),
             *(room.moved, p.ln1[0], p.ln1[1], p.mixes),
             *(state.att_shift[:, i], state.att_shift.stride(0), tools.rooms.shifts[0, i]),
-            *(room.pair, room.mixed, bucket * width, self._early[0]),
+            *(room.pair, room.mixed, bucket * width, self._early[0], self._early_rows),
             *(p.lora_in.data, tools.rooms.folded),
         )
         own = list(self._projected(p.projections))
@@ -176,7 +177,8 @@ class LayerWork:
         block = 32 * _CHUNKS_OF_BLOCK
         yield self._launch(
             *("read_chunks", heads, block, i, room.rkv, bucket * width, room.hid),
-            *(w2, a2, v2, *vectors[:6], self._early[1], room.v_first, room.records),
+            *(w2, a2, v2, *vectors[:6], self._early[1], self._early_rows),
+            *(room.v_first, room.records),
             dependent=False,  # on two streams
         )
         yield self._scan(state.wkv[:, i], state.wkv.stride(0))
@@ -192,11 +194,11 @@ class LayerWork:
         hid, weights = self._room.hid[:, -second.shape[1] :], second
         if second.dtype != hid.dtype:
             weights = self._room.gate_out
-            yield partial(weights.copy_, second)
+            yield _copied(weights, second)
         yield self._sum(self._room.gate, hid, weights.T)
 
     def _projected(self, matrix: Matrix) -> Iterator[Work]:
-        """Yield what makes r, k and v of their mixes, and the first chunk's r and k once more."""
+        """Yield what makes r, k and v of their mixes, and the first tokens' r and k once more."""
         room, width = self._room, matrix.k
         yield from self._product(
             room.rkv, room.mixed, matrix, lambda x: x.view(3, width, width).transpose(1, 2)
@@ -282,6 +284,13 @@ class LayerWork:
 
     def _per_piece(self, name: str, numbers: int, *arguments: Argument) -> Work:
         return self._launch(name, max(1, -(-numbers // (_EIGHT * _THREADS))), _THREADS, *arguments)
+
+
+def _copied(to: Tensor, values: Tensor) -> Work:
+    def work() -> None:
+        to.copy_(values)
+
+    return work
 
 
 def _lost(x: Tensor) -> int:

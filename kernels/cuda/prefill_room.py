@@ -24,13 +24,13 @@ numbers is a sixth of all error), and the first chunk's r and k are exact. Wider
 lose by the traffic than by the error."""
 
 EXACT_TOKENS = 256
-"""So many tokens' inputs of the channel mix' products are two fp16 numbers each, where products
-wait in fp32: most of the error of reading comes from rounding them. That doubles what is
+"""So many tokens' inputs of r, k and the channel mix' products are two fp16 numbers each, where
+products wait in fp32: most of the error of reading comes from rounding them. That doubles what is
 multiplied, while what takes time for so few is mostly fetching the weights; longer texts would take
-a third longer."""
+a third longer. Of those r and k of the first chunk are exact."""
 
-EARLY = 2 * CHUNK
-"""Rows of the first chunk, as fp16 and what that has lost."""
+EARLY = 2 * EXACT_TOKENS
+"""The most rows of tokens whose r and k are exact, as fp16 and what that has lost."""
 
 BUCKETS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Numbers of tokens for which a graph may be recorded."""
@@ -61,8 +61,9 @@ class Room:
     ffn_in: [N, T, D], the numbers and for N = 2 what they lost as fp16.
     sums: of the key product [T, F], fp32 or, being hidden itself, fp16; hidden: relu^2 of it,
     [N, T, F].
-    v_first: [T, D]. early_mixed, early: the first chunk's, for r and k, fp16 and (sums) fp32
-    [2, EARLY, D]; empty unless sums wait in fp32. All fp16 where nothing is said.
+    v_first: [T, D]. early_mixed, early: the first tokens', for r and k, fp16 and (sums) fp32
+    [2, 2 E, D], E = T or, of long texts, CHUNK; empty unless sums wait in fp32. All fp16 where
+    nothing is said.
 
     pair and mixed share their memory with y, gated, gate and ffn_in, and these with hidden where it
     is not sums; rkv and records share theirs with sums, with delta (which lies behind fp16 sums)
@@ -135,7 +136,10 @@ class Rooms:
 
         half, single = torch.float16, torch.float32
         exact = self.sums == single
-        early, numbers = EARLY if exact else 0, 2 if exact and tokens <= EXACT_TOKENS else 1
+        short = tokens <= EXACT_TOKENS
+        early, numbers = 0, 1
+        if exact:
+            early, numbers = (2 * tokens, 2) if short else (2 * CHUNK, 1)
         sums = at("products", 0, self.sums, tokens, self.sizes.ffn)
         return Room(
             tokens=at("tokens", 0, torch.int32, tokens),
@@ -183,11 +187,12 @@ def _bytes(sizes: Sizes, tokens: int, sums: torch.dtype) -> dict[str, int]:
         delta_end + _folded_bytes(sizes),
         6 * numbers + _folded_bytes(sizes),
     )
+    gate_out_end = 8 * numbers + 2 * sizes.width * sizes.held_ranks[3]
     return {
         "tokens": 4 * tokens,
         "x": 4 * numbers,
         "moved": 4 * numbers,
-        "mixes": max(10 * numbers, 2 * tokens * sizes.ffn),
+        "mixes": max(10 * numbers, 2 * tokens * sizes.ffn, gate_out_end),
         "hid": 2 * tokens * sum(sizes.held_ranks),
         "products": max(products),
         "v_first": 2 * numbers,

@@ -149,8 +149,6 @@ def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
         key = replace(high, shared=_ALL_SHARED)  # one block to a processor
         value = replace(value, shared=_ALL_SHARED, ahead=_AHEAD)
     stage = deep // 2 if by_input else tall.deep
-    if few:  # then two digits cost little
-        value = replace(value, digits=2)
     return Cut(
         *(into, output, key, value, head),
         lora_tiles=into.tiles,
@@ -165,11 +163,11 @@ def _exact(cut: Cut, width: int, rows: int) -> Cut:
     """Return a cut whose inputs are two fp16 numbers where that matters and costs little.
 
     What receptance, key and value are made of matters most: the first tokens' states are small,
-    and the norm of what is read from them makes roundings large. With 17 to 32 rows it would cost
-    10 % at 2,048 wide, and 4 % at 4,096.
+    and the norm of what is read from them makes roundings large. With 17 to 32 rows two numbers
+    for that and key would cost 10 % at 2,048 wide, and 4 % at 4,096.
     """
     if rows <= 16 or width <= _SMALL or (rows > 32 and width < _LARGE):
-        names = ("into", "key", "head")
+        names = ("into", "output", "key", "value", "head")
     else:
         names = ("head",) if width < _LARGE else ()
     for name in names:

@@ -123,7 +123,8 @@ struct Chunk {
   u8* record;
   int head, valid;                // tokens that are there, 1 .. 16
   const half *hid0, *hid1;        // hidden ranks of tokens g and g + 8
-  const float* early;             // r's sums of the lane's head, or null: see read_chunks
+  const float* early;             // r's sums of the chunk's head, or null: see read_chunks
+  long long early_rows;
   Attention sums = {};
   float bonus[2] = {}, inverse_norm[2];
   // r . k and r . b of a token: the diagonals of RK and RB, whose decays cancel. Early in a text y
@@ -139,8 +140,8 @@ struct Chunk {
       four_of(x, two_words(row + (group() + 8 * p) * ROW + at(s)));
       return;
     }
-    const float* sums = early + (2 * which * CHUNK + group() + 8 * p) * D + at(s);
-    const float4 kept = load_written4(sums), lost = load_written4(sums + CHUNK * D);
+    const float* sums = early + (2 * which * early_rows + group() + 8 * p) * D + at(s);
+    const float4 kept = load_written4(sums), lost = load_written4(sums + early_rows * D);
     const bool there = is_there(p);
     x[0] = there ? kept.x + lost.x : 0.0f, x[1] = there ? kept.y + lost.y : 0.0f;
     x[2] = there ? kept.z + lost.z : 0.0f, x[3] = there ? kept.w + lost.w : 0.0f;
@@ -324,14 +325,14 @@ struct Chunk {
 // Records of all chunks and heads; a warp each.
 // grid (ceil(T / 64), heads). rkv: three planes [T, D], `plane` apart; hid [T, RANKS]: of w after
 // tanh; second matrices [D, rank]; v_first [T, D]: written in layer 0, read in the others;
-// records [T / 16, heads, RECORD]. early [2, 32, D], or null: r and k of the first chunk, fp32, in
-// two parts each: where there is no state yet, y is v times r . k, and a small r . k is little but
-// what r and k have lost.
+// records [T / 16, heads, RECORD]. early [2, 2 early_rows, D], or null: r and k of the first tokens,
+// fp32, in two parts each: where there is no state yet, y is v times r . k, and a small r . k is
+// little but what r and k have lost.
 KERNEL(32 * CHUNKS_OF_BLOCK)
 read_chunks(const int* place, long long layer, const half* rkv, long long plane, const half* hid,
             const LORA* w2, const LORA* a2, const LORA* v2, const float* w0, const float* a0,
             const float* v0, const float* k_k, const float* k_a, const float* r_k,
-            const float* early, half* v_first, u8* records) {
+            const float* early, long long early_rows, half* v_first, u8* records) {
   __shared__ __align__(16) ChunkShared all[CHUNKS_OF_BLOCK];
   const Vectors by = {w0, a0, v0, k_k, k_a, r_k};
   const long long n = static_cast<long long>(blockIdx.x) * CHUNKS_OF_BLOCK + warp_index();
@@ -343,7 +344,8 @@ read_chunks(const int* place, long long layer, const half* rkv, long long plane,
   const half* ranks = hid + (n * CHUNK + group()) * RANKS;
   Chunk chunk = {all[warp_index()], records + (n * HEADS + head) * RECORD, head,
                  left < CHUNK ? static_cast<int>(left) : CHUNK, ranks, ranks + 8 * RANKS,
-                 n || !early ? nullptr : early + head * HEAD};
+                 early && n * CHUNK < early_rows ? early + n * CHUNK * D + head * HEAD : nullptr,
+                 early_rows};
   ChunkShared& shared = chunk.shared;
   fetch_rows(shared.r, rkv + first, chunk.valid);
   fetch_rows(shared.k, rkv + plane + first, chunk.valid);

@@ -107,7 +107,8 @@ def run(
     y = torch.full((chunks, HEADS, 4, 32, 8), torch.nan, dtype=torch.float16)
     states = torch.stack((p.state, p.state))  # the second is worked on
     state = states[1]
-    arguments = (p.rkv, room * WIDTH, p.hid, *p.seconds, *p.vectors, early, p.v_first, records)
+    first = (early, 0 if early is None else early.shape[2])
+    arguments = (p.rkv, room * WIDTH, p.hid, *p.seconds, *p.vectors, *first, p.v_first, records)
     layer = 0 if first_layer else 1
     grid = ((chunks + 3) // 4, HEADS)
     code.kernel("read_chunks").launch(grid, 128, (place, layer, *arguments))
@@ -150,13 +151,14 @@ def test_decays_at_their_bounds(w0: float) -> None:
         assert error(got, want) < 1.5e-3
 
 
-def test_the_first_chunks_r_and_k_may_be_exact() -> None:
+@pytest.mark.parametrize("rows", [16, 48])
+def test_the_first_chunks_r_and_k_may_be_exact(rows: int) -> None:
     p = make(40, 48)
     wanted = exact(p, 40, False)
-    early = torch.full((2, 2, 16, WIDTH), torch.nan)
-    early[:, 0] = p.rkv[:2, :16].float() * 0.75
-    early[:, 1] = p.rkv[:2, :16].float() * 0.25
-    p.rkv[:2, :16] = torch.nan
+    early = torch.full((2, 2, rows, WIDTH), torch.nan)
+    early[:, 0] = p.rkv[:2, :rows].float() * 0.75
+    early[:, 1] = p.rkv[:2, :rows].float() * 0.25
+    p.rkv[:2, :rows] = torch.nan
     for got, want in zip(run(p, 40, False, 2, early), wanted, strict=True):
         assert error(got, want) < 1e-3
 
