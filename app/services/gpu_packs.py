@@ -149,10 +149,14 @@ class GpuPackService(QObject):
         self._hardware = hardware or self._hardware
         self._look(self._on_found)
 
-    def _look(self, found: Callable[[PackFacts], None]) -> None:
+    def _look(
+        self,
+        found: Callable[[PackFacts], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         hardware, values = self._hardware, self._settings.values
         if hardware is not None and not self._closed:
-            self._tasks.run_in_background(lambda: self._find(hardware, values), found)
+            self._tasks.run_in_background(lambda: self._find(hardware, values), found, failed)
 
     def _find(self, hardware: "Hardware", values: "Settings") -> PackFacts:
         """Return the facts; reads the disk, so never on the GUI thread."""
@@ -295,12 +299,18 @@ class GpuPackService(QObject):
         self._thread = None
         if ended.error is not None:
             log.warning("%s %s", ended.error.message, ended.error.hint)
-        self._look(lambda facts: self._settle(ended, facts))
 
-    def _settle(self, ended: _Ended, facts: PackFacts) -> None:
-        """Show how a job ended together with what is here now."""
+        def unseen(error: Exception) -> None:
+            log.error("What is here of GPU packs cannot be seen", exc_info=error)
+            self._settle(ended, self.facts)
+
+        self._look(lambda facts: self._settle(ended, facts), unseen)
+
+    def _settle(self, ended: _Ended, facts: PackFacts | None) -> None:
+        """Show how a job ended together with what is here now, or was when that was last seen."""
         self.status, self.error = "failed" if ended.error else "idle", ended.error
-        self._on_found(facts)
+        self.facts = facts
+        self.changed.emit()
         if ended.pack is not None:
             self.installed.emit(ended.pack)
         elif ended.removed:

@@ -137,6 +137,21 @@ def test_a_failure_is_said_and_nothing_is_used(make: Make, wait, folders: Folder
     assert Packs(folders.packs).active() is None
 
 
+def test_a_look_that_fails_does_not_hold_the_panel(
+    make: Make, wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data folder on a drive that was pulled out, say."""
+    service = make()
+    look(service, wait)
+
+    def gone(_folder: Path) -> int:
+        raise OSError("gone")
+
+    monkeypatch.setattr("engine.hub.disk.free_bytes", gone)
+    service.remove()
+    wait(lambda: not service.busy)
+
+
 def test_repair_and_remove(make: Make, wait, folders: Folders) -> None:
     service = make()
     look(service, wait)
