@@ -112,6 +112,11 @@ class ChatDelegate(QStyledItemDelegate):
         field.setMaxLength(200)
         return field
 
+    def setEditorData(self, editor: QWidget, index: Index) -> None:
+        # Asked again whenever the chat changes, as when its reply ends: what was typed stays.
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
+
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: Index
     ) -> None:

@@ -68,6 +68,19 @@ def test_rename_inline_with_f2(qtbot, shell, three, conversations, store: Store)
     qtbot.waitUntil(lambda: store.conversation(three[0]).title == "omega")
 
 
+def test_a_reply_that_ends_leaves_the_new_title_as_it_is_typed(
+    qtbot, shell, three, conversations: ConversationModel
+):
+    conversations.set_busy(frozenset({three[0]}))
+    chats = shell.window.sidebar.list
+    chats.start_rename(three[0])
+    field = chats.findChild(QLineEdit, "rename_field")
+    assert field is not None
+    qtbot.keyClicks(field, "Something ne")
+    conversations.set_busy(frozenset())
+    assert field.text() == "Something ne"
+
+
 def test_rename_ends_with_escape_and_stops_nothing(qtbot, shell, three, conversations, store):
     shell.window.sidebar.list.start_rename(three[0])
     field = shell.window.sidebar.list.findChild(QLineEdit, "rename_field")
