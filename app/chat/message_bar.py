@@ -86,6 +86,8 @@ class MessageBar(QWidget):
             self.buttons["continue"].setVisible(last and not writing)
         if "branch" in self.buttons:
             self.buttons["branch"].setVisible(not last)
+        if self._role == "user":  # its answer was deleted, or a branch begins here
+            self.buttons["regenerate"].setVisible(last)
         self.stats.setText(stats)
         self.stats.setToolTip(stats)
         self.stats.setAccessibleName(stats)
@@ -135,7 +137,15 @@ class MessageBar(QWidget):
         again = ("refresh", "regenerate_button", self.tr("Regenerate"))
         if self._role == "user":
             edit = ("edit", "edit_button", self.tr("Edit"))
-            return {"copy": copy, "edit": edit, "branch": branch, "delete": delete, "more": more}
+            answer = ("refresh", "regenerate_button", self.tr("Answer"))
+            return {
+                "copy": copy,
+                "edit": edit,
+                "regenerate": answer,
+                "branch": branch,
+                "delete": delete,
+                "more": more,
+            }
         onward = ("play", "continue_button", self.tr("Continue"))
         return {
             "copy": copy,

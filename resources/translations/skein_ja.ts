@@ -1152,6 +1152,10 @@
         <translation>その他の操作</translation>
     </message>
     <message>
+        <source>Answer</source>
+        <translation>回答する</translation>
+    </message>
+    <message>
         <source>Regenerate</source>
         <translation>再生成</translation>
     </message>

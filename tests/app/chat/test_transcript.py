@@ -328,6 +328,16 @@ def test_actions_ask_the_chat(qtbot, transcript, chat, index, name, call):
     assert chat.calls == [call]
 
 
+def test_a_question_without_an_answer_can_be_answered(qtbot, transcript, chat):
+    chat.reset(conversation(3))
+    settled(qtbot, transcript)
+    answered, last = transcript.built[0], transcript.built[2]
+    assert button(answered, "regenerate_button").isHidden()
+    assert button(last, "regenerate_button").accessibleName() == "Answer"
+    qtbot.mouseClick(button(last, "regenerate_button"), Qt.MouseButton.LeftButton)
+    assert chat.calls == [("regenerate", 2)]
+
+
 def test_copy_gives_text_and_markdown(qtbot, transcript, chat):
     chat.reset([Message(1, "assistant", " <think>no</think>**Hi** $x$")])
     settled(qtbot, transcript)
