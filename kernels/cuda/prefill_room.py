@@ -188,11 +188,12 @@ def _bytes(sizes: Sizes, tokens: int, sums: torch.dtype) -> dict[str, int]:
         6 * numbers + _folded_bytes(sizes),
     )
     gate_out_end = 8 * numbers + 2 * sizes.width * sizes.held_ranks[3]
+    short = 4 * min(tokens, EXACT_TOKENS) * sizes.ffn
     return {
         "tokens": 4 * tokens,
         "x": 4 * numbers,
         "moved": 4 * numbers,
-        "mixes": max(10 * numbers, 2 * tokens * sizes.ffn, gate_out_end),
+        "mixes": max(10 * numbers, 2 * tokens * sizes.ffn, short, gate_out_end),
         "hid": 2 * tokens * sum(sizes.held_ranks),
         "products": max(products),
         "v_first": 2 * numbers,
