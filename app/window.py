@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         self.notice = Notice(theme)
         self._lay_out()
-        self.toast = Toast(theme, self)
+        self.toast = Toast(theme, self, over=self._stack)
         self.drops = DropArea(theme, self)
         self.shortcuts = Shortcuts(self)
         self._palette: CommandPalette | None = None

@@ -5,7 +5,7 @@ It goes by itself, but never while the pointer or the keyboard is on it.
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QWidget
 
@@ -16,15 +16,16 @@ SHOWN_MS = 8000
 
 
 class Toast(QFrame):
-    """One message over ``parent``; a new one takes the place of the old."""
+    """One message over ``parent``, in the middle of ``over``; a new one replaces the old."""
 
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QWidget, over: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toast")
         self.setAccessibleName(self.tr("Message"))
         self.setProperty("surface", "toast")
         self._theme = theme
         self._outer = parent
+        self._over = over if over is not None else parent
         self._action: Callable[[], None] | None = None
         self._text = label("")
         self._text.setObjectName("toast_text")
@@ -42,6 +43,7 @@ class Toast(QFrame):
         self._timer = QTimer(self, singleShot=True, interval=SHOWN_MS)
         self._timer.timeout.connect(self._on_timeout)
         parent.installEventFilter(self)
+        self._over.installEventFilter(self)
         self.hide()
 
     @property
@@ -90,7 +92,7 @@ class Toast(QFrame):
             self.dismiss()
 
     def _place(self) -> None:
-        outer = self._outer.rect()
+        outer = QRect(self._over.mapTo(self._outer, QPoint(0, 0)), self._over.size())
         self._text.setWordWrap(False)
         width = self.sizeHint().width()
         if width > outer.width() - 32:
@@ -99,7 +101,8 @@ class Toast(QFrame):
         self.resize(width, max(self.heightForWidth(width), self.sizeHint().height()))
         # Above the place where one writes: the composer stays in sight.
         room = min(self._theme.px(120), outer.height() // 4)
-        self.move((outer.width() - width) // 2, max(outer.height() - self.height() - room, 8))
+        left = outer.x() + (outer.width() - width) // 2
+        self.move(left, max(outer.bottom() + 1 - self.height() - room, 8))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and not self.isHidden():

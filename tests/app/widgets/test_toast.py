@@ -35,6 +35,20 @@ def test_it_stays_inside_a_narrow_window(place):
     assert place.window.rect().contains(place.toast.geometry())
 
 
+def test_it_stands_in_the_middle_of_the_page_not_of_the_window(qtbot, theme):
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(1000, 600)
+    page = QWidget(window)
+    page.setGeometry(240, 0, 760, 600)
+    window.show()
+    toast = Toast(theme, window, over=page)
+    toast.say("Copied", lambda: None)
+    assert abs(toast.geometry().center().x() - (240 + 380)) <= 1
+    page.setGeometry(60, 0, 940, 600)  # the sidebar is folded
+    assert abs(toast.geometry().center().x() - (60 + 470)) <= 1
+
+
 def test_action_runs_once(qtbot, place):
     done = []
     place.toast.say("Deleted", lambda: done.append(1), "Undo")
