@@ -9,9 +9,6 @@ it does not need: the trial multiplies on the processor.
 
 ``--cuda-wheels FOLDER`` takes the table's real wheels for CUDA (gigabytes) instead, which lie in
 that folder, and says at the end what the real trial says: without a card, that there is none.
-
-``--cuda-wheels FOLDER`` takes the table's real wheels for CUDA (gigabytes) instead, which lie in
-that folder, and says at the end what the real trial says: without a card, that there is none.
 """
 
 import argparse

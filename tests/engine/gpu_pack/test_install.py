@@ -290,6 +290,28 @@ def test_a_wheel_that_grows_beyond_its_row(make: Make, server: IndexServer):
     assert failure(make(tiny_row(wheel))).kind == "unsafe"
 
 
+def test_a_file_that_two_wheels_bring(make: Make, server: IndexServer, packs_folder: Path):
+    torch, data = make_wheel("torch", "2.13.0", {"torch/__init__.py": b"", "both.py": b"1"})
+    other, more = make_wheel("other", "1.0", {"both.py": b"22"})
+    server.add_wheel(torch, data)
+    server.add_wheel(other, more)
+    told = (sys.executable, "-I", "-c", 'print(\'{"problem": ""}\')')
+    pack = make(tiny_row(torch, other), self_test=told).run(ignore, NEVER)
+    assert (pack.folder / "both.py").read_bytes() == b"22"
+    assert Packs(packs_folder, []).damaged(ignore, NEVER) == ()
+
+
+def test_a_file_that_is_shorter_than_its_wheel_says(make: Make, server: IndexServer):
+    import io
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("torch/__init__.py", b"12345")
+        archive.filelist[0].file_size += 3
+    assert failure(make(_row_of_bytes(server, buffer.getvalue()))).kind == "damaged"
+
+
 def test_what_is_no_wheel(make: Make, server: IndexServer):
     assert failure(make(_row_of_bytes(server, b"<html>Sorry</html>"))).kind == "damaged"
 

@@ -96,6 +96,15 @@ def test_a_damaged_pack_is_refused(folders: Folders, site: Path, pack: Path):
         assert "damaged" in use_pack(folders, [str(site)], environ={})
 
 
+def test_a_torch_that_is_loaded_already_stays(
+    folders: Folders, pack: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "path", ["x"])
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    assert "loaded before" in use_pack(folders, environ={})
+    assert sys.path == ["x"]
+
+
 def test_what_cannot_be_read_is_no_failure(folders: Folders, site: Path, pack: Path):
     (folders.packs / "active").unlink()
     (folders.packs / "active").mkdir()
