@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from app.safe_start import StartNote
     from app.single_instance import SingleInstance
 
+COUNTED = "SKEIN_COUNTED"
+"""The launcher sets it for a start that it counts as a trial of this version."""
 log = logging.getLogger(__name__)
 
 
@@ -176,8 +178,12 @@ def _connect(
 
 
 def _uncount_start() -> None:
-    """Tell the launcher that this start, which shows no window, says nothing of the version."""
-    if (here := Installation.find()) is not None:
+    """Tell the launcher that this start, which shows no window, says nothing of the version.
+
+    One beside a Skein that runs was not counted, so there is nothing to take back.
+    """
+    here = Installation.find()
+    if here is not None and os.environ.get(COUNTED):
         here.uncount_start()
 
 

@@ -175,13 +175,14 @@ static int run(void) {
     wchar_t version[LINE_ROOM];
     char current[LINE_ROOM];
     PROCESS_INFORMATION process;
-    bool taken = false;
+    bool taken = false, counted = false;
     if (!find_root(root)) return 1;
     const HANDLE held = mark_patiently(root, &taken);
     if (!taken) {
         switch_to_next(root);
-        go_back_if_it_failed(root);
+        counted = go_back_if_it_failed(root);
     }
+    SetEnvironmentVariableW(L"SKEIN_COUNTED", counted ? L"1" : NULL); /* for app.__main__ */
     read_line(root, L"current", current);
     widen(current, version);
     if (!is_whole(root, current) || !join(python, root, L"versions", version, L"python\\" PYTHON)) {

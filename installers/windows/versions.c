@@ -126,7 +126,7 @@ static void go_back(const wchar_t *root, const char *from, const char *to) {
     forget(root, L"previous");
 }
 
-void go_back_if_it_failed(const wchar_t *root) {
+bool go_back_if_it_failed(const wchar_t *root) {
     char trying[LINE_ROOM], current[LINE_ROOM], previous[LINE_ROOM], again[LINE_ROOM + 8];
     read_line(root, L"trying", trying);
     read_line(root, L"current", current);
@@ -134,14 +134,14 @@ void go_back_if_it_failed(const wchar_t *root) {
     const bool can = is_whole(root, previous);
     if (!is_whole(root, current)) { /* a virus scanner took a file of it */
         if (can) go_back(root, current, previous);
-        return;
+        return false;
     }
     const int count = take_count(trying) + 1;
-    if (!trying[0] || strcmp(trying, current) != 0) return;
+    if (!trying[0] || strcmp(trying, current) != 0) return false;
     if (count > MOST_STARTS && can) {
         go_back(root, current, previous);
-        return;
+        return false;
     }
     snprintf(again, sizeof again, "%s %d", trying, count);
-    write_line(root, L"trying", again);
+    return write_line(root, L"trying", again);
 }

@@ -30,7 +30,8 @@ void widen(const char *version, wchar_t wide[LINE_ROOM]);
 void switch_to_next(const wchar_t *root);
 
 /* Counts a start of a version that was never seen to stand. After two in vain, or when files of it
- * are gone, the previous one is current again, and `failed` tells of it. */
-void go_back_if_it_failed(const wchar_t *root);
+ * are gone, the previous one is current again, and `failed` tells of it. Returns whether this start
+ * was counted. */
+bool go_back_if_it_failed(const wchar_t *root);
 
 #endif

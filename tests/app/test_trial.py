@@ -72,6 +72,7 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     here = installation_of(root, "0.1.0")
     monkeypatch.setattr(Installation, "find", lambda: here)
     (root / "trying").write_text("0.1.0 1\n")
+    monkeypatch.setenv("SKEIN_COUNTED", "1")
     return root / "trying"
 
 
@@ -118,6 +119,16 @@ def test_a_start_that_hands_over_shows_nothing_of_its_version(
     with running_one(folders):
         assert entry.main(["skein"]) == 0
     assert trial.read_text() == "0.1.0 0\n"
+
+
+def test_a_start_that_was_not_counted_takes_nothing_back(
+    trial: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that hangs before its window, and a user who clicks again: that is one failure."""
+    monkeypatch.delenv("SKEIN_COUNTED")
+    with running_one(folders):
+        assert entry.main(["skein"]) == 0
+    assert trial.read_text() == "0.1.0 1\n"
 
 
 def test_who_does_not_want_to_start_now_tries_nothing(

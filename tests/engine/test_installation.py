@@ -133,6 +133,7 @@ def test_commands_do_not_bring_a_new_version_to_fall(root, monkeypatch):
     from app.__main__ import main
 
     monkeypatch.setattr(sys, "prefix", str(root / "versions" / "0.1.0" / "python"))
+    monkeypatch.setenv("SKEIN_COUNTED", "1")
     (root / "trying").write_text("0.1.0 2\n")
     assert main(["skein", "--help"]) == 0
     assert (root / "trying").read_text() == "0.1.0 1\n"

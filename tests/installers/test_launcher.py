@@ -60,6 +60,15 @@ def test_after_two_bad_starts_the_third_goes_back(root: Path) -> None:
     assert start(root / "skein").stdout == "0.1.0\n"
 
 
+def test_a_start_is_told_whether_it_was_counted(tmp_path: Path) -> None:
+    """It inherits what an earlier one was told: "Start again now" runs the launcher from Skein."""
+    code = "import os; print(os.environ.get('SKEIN_COUNTED'))"
+    root = make_root(tmp_path / "r", files={f"{SITE}/app/__main__.py": code})
+    assert start(root / "skein", SKEIN_COUNTED="1").stdout == "None\n"
+    (root / "trying").write_text("0.1.0 0\n", "utf-8")
+    assert start(root / "skein").stdout == "1\n"
+
+
 def test_a_version_that_said_it_is_well_is_never_left(root: Path) -> None:
     add_version(root, "0.2.0")
     (root / "next").write_text("0.2.0\n", "utf-8")

@@ -47,6 +47,7 @@ int wmain(int count, wchar_t **values) {
     FILE *const out = _wfopen(beside(L"..\\..\\..\\told.txt"), L"wb");
     put(out, name + 1);
     put(out, folder);
+    if (GetEnvironmentVariableW(L"SKEIN_COUNTED", path, 2200)) put(out, L"counted");
     for (int i = 1; i < count; i++) put(out, values[i]);
     ask_library(out);
     fclose(out);

@@ -34,6 +34,7 @@ def test_a_bad_update_is_left_at_the_third_start(root: Path, wine: Wine, stand_i
     (tree / "python" / "code.txt").write_text("7")
     (root / "next").write_text("0.2.0\n", "utf-8")
     assert wine.run(root / "skein.com") == (7, "")
+    assert told(root)[2] == "counted"
     assert marks(root) == {"current": "0.2.0", "previous": "0.1.0", "trying": "0.2.0 1"}
     assert wine.run(root / "skein.com") == (7, "")
     assert marks(root)["trying"] == "0.2.0 2"
