@@ -246,3 +246,63 @@ def test_a_list_of_another_version_or_system_is_refused(publisher, copy, folders
         install(update, copy, folders.updates)
     assert caught.value.kind == "damaged"
     assert names(copy.versions) == ["0.1.0"]
+
+
+def test_what_lies_there_is_used_only_when_it_is_whole(publisher, copy, folders) -> None:
+    update = offer(publisher, copy, folders)
+    install(update, copy, folders.updates)
+    (copy.root / "next").unlink()
+    publisher.server.requests.clear()
+    install(update, copy, folders.updates)
+    assert not publisher.server.requests
+    victim = copy.versions / "0.2.0" / APP
+    victim.write_bytes(b"x" * victim.stat().st_size)
+    (copy.root / "next").unlink()
+    install(update, copy, folders.updates)
+    assert start(copy.root) == "new app"
+
+
+def test_an_archive_that_lies_there_is_used_only_when_it_is_whole(publisher, copy, folders) -> None:
+    update = offer(publisher, copy, folders)
+    assert update.delta is not None
+    name = f"0.2.0-from-{update.delta.sha256[:16]}.tar.xz"
+    (folders.updates / name).parent.mkdir(parents=True, exist_ok=True)
+    (folders.updates / name).write_bytes(b"x" * update.delta.size_bytes)
+    assert install(update, copy, folders.updates).count("downloading") == 1
+    assert start(copy.root) == "new app"
+
+
+def test_bytes_that_are_here_become_a_program_only_where_the_list_says_so(
+    publisher, copy, folders
+) -> None:
+    old, tool = next(iter(SHARED)), "python/bin/tool"
+    publisher.publish("0.2.0", {**NEWER, tool: SHARED[old]})
+    update = check(publisher.source, copy, folders, SETTINGS)
+    assert update is not None
+    assert install(update, copy, folders.updates).count("downloading") == 1
+    modes = [(copy.versions / "0.2.0" / name).stat().st_mode & 0o777 for name in (tool, old)]
+    assert modes == [0o755, 0o644]
+    assert (copy.tree / old).stat().st_mode & 0o777 == 0o644
+
+
+def test_copies_need_room_that_links_do_not(publisher, copy, folders, monkeypatch) -> None:
+    update = offer(publisher, copy, folders)
+    assert update.delta is not None
+    room = update.delta.size_bytes + update.delta.unpacked_bytes
+
+    def install_with(free: int) -> None:
+        job = UpdateInstall(
+            update, copy, folders.updates, margin_bytes=0, free_bytes=lambda _folder: free
+        )
+        job.run(lambda _progress: None, threading.Event())
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links on this file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refuse)
+        with pytest.raises(UpdateFailed) as caught:
+            install_with(room)
+        assert caught.value.kind == "full"
+    install_with(room)
+    assert start(copy.root) == "new app"
