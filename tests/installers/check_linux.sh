@@ -6,6 +6,7 @@
 #
 # Needs debootstrap, Xvfb, xdotool, ImageMagick's import, and a network for apt. DEB or RUN may be
 # "-": left out. WORK keeps the bare system for the next time; SUITE=trixie takes another one.
+# NEWER=DEB, of a newer version, is installed over DEB while that one runs.
 # shellcheck disable=SC2016,SC2317 # programs for another shell; functions that a trap or check calls
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -118,6 +119,26 @@ use() { # name, command that starts it: window, an answer, a state file, a polit
   check "$name: its commands work" as_user "$command hardware >/dev/null"
 }
 
+upgrade_while_it_runs() { # it goes on, says so (a picture), and its button starts the new version
+  local process
+  cp "$NEWER" "$root/root/newer.deb"
+  as_user 'exec skein >upgraded.txt 2>&1' &
+  wait_window 60 || { wrong "deb: no window before the upgrade"; return; }
+  sleep 8
+  process=$(pgrep -u "$(in_root id -u "$user")" -f '[-]m app' | head -n 1)
+  in_root apt-get install -y -qq --no-install-recommends /root/newer.deb >"$work/deb-upgrade.log" 2>&1 ||
+    wrong "deb: upgrade"
+  check "deb: the old version's files are gone" grep -q ' (deleted)$' <<<"$(readlink "/proc/$process/exe")"
+  sleep 3
+  picture deb-upgraded
+  xdotool windowfocus "$(window)" mousemove 380 88 click 1 # "Start again now"
+  sleep 10
+  check "deb: the button starts the new version in its place" grep -q '/python3[.0-9]*$' <<<"$(readlink "/proc/$process/exe")"
+  xdotool windowfocus "$(window)" key --clearmodifiers ctrl+q
+  check "deb: Ctrl+Q ends it" wait_no_process
+  check "deb: it wrote no error" test ! -s "$root/home/$user/upgraded.txt"
+}
+
 check_deb() {
   fresh deb
   cp "$deb" "$root/root/skein.deb"
@@ -131,6 +152,7 @@ check_deb() {
   check "deb: the menu entry is there" test -s "$root/usr/share/applications/skein.desktop"
   check "deb: an ordinary user cannot change it" as_user 'test ! -w /opt/skein/current'
   use deb skein
+  [ -z "${NEWER:-}" ] || upgrade_while_it_runs
   started=$(date +%s.%N)
   in_root apt-get purge -y -qq skein >"$work/deb-remove.log" 2>&1 || wrong "deb: apt purge"
   ok "deb: removed in $(seconds_since "$started") s"
