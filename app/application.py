@@ -5,6 +5,7 @@ the real thing. What is slow (torch, the hub, the machine's speed) begins with t
 once the window is up.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -272,18 +273,23 @@ class Application(QObject):
         if self._closed:
             return
         self._closed = True
-        self.chat_page.drawer.flush()
-        self.drafts.close()
-        self.settings.flush()
-        self.chat.close()
-        self.downloads.close()
-        self.packs.close()
-        self.updates.close()
-        self.chat_page.close()
-        self.tasks.close()
-        self.engine.close()
-        self.store.close()
-        self._collector.close()
+        steps = (
+            self.chat_page.drawer.flush,
+            self.drafts.close,
+            self.settings.flush,
+            self.chat.close,
+            self.downloads.close,
+            self.packs.close,
+            self.updates.close,
+            self.chat_page.close,
+            self.tasks.close,
+            self.engine.close,
+            self.store.close,
+            self._collector.close,
+        )
+        with contextlib.ExitStack() as every:  # whatever one of them raises: a thread that goes on
+            for step in reversed(steps):  # would keep the process for ever
+                every.callback(step)
 
     # ---- what others use ------------------------------------------------------------------
 

@@ -13,7 +13,12 @@ def start_log(folder: Path, level: int = logging.INFO) -> logging.Handler:
     Raises OSError when the file cannot be written.
     """
     handler = RotatingFileHandler(
-        folder / "skein.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True
+        folder / "skein.log",
+        maxBytes=1_000_000,
+        backupCount=2,
+        encoding="utf-8",
+        errors="backslashreplace",  # names of files need not be Unicode
+        delay=True,
     )
     handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()

@@ -257,10 +257,20 @@ def _wanted(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return the value as TOML knows it."""
+    """Return the value as TOML knows it, which is Unicode: names of files need not be.
+
+    Such a name, which no later start could find, is left out; the other values go on.
+    """
     if isinstance(value, tuple):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else value
+        return [text for text in value if _is_unicode(text)]
+    if isinstance(value, Mapping):
+        return {key: text for key, text in value.items() if _is_unicode(key, text)}
+    return value if _is_unicode(value) else ""
+
+
+def _is_unicode(*values: object) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    return not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
 
 
 def _update(document: "TOMLDocument", settings: Settings) -> None:
@@ -273,7 +283,7 @@ def _update(document: "TOMLDocument", settings: Settings) -> None:
             _log.warning("settings: %s was not saved, it is not %s", name, _wanted(name))
             continue
         if name in document:
-            is_new = _converted(name, _unwrapped(document[name])) != getattr(settings, name)
+            is_new = _plain(_converted(name, _unwrapped(document[name]))) != value
         else:
             is_new = value != _plain(getattr(_DEFAULTS, name))
         if is_new:

@@ -91,7 +91,7 @@ class Nodes:
         fingerprint: str,
     ) -> Node:
         """Add a node, which becomes the current one of its chat."""
-        now, text = time.time(), storable(text)
+        now, text, model = time.time(), storable(text), storable(model)
         with self._database.write() as connection:
             self._require_parent(connection, conversation, parent)
             new = connection.execute(

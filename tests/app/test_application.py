@@ -89,6 +89,24 @@ def test_closing_before_the_event_loop_ran(start: Start):
     assert not application.engine._thread.is_alive()
 
 
+def test_what_fails_at_the_end_keeps_nothing_else_from_ending(
+    start: Start, model: Path, wait, monkeypatch: pytest.MonkeyPatch
+):
+    application = start(model)
+    wait(lambda: application.loaded is not None)
+
+    close = application.drafts.close
+
+    def broken() -> None:
+        close()
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(application.drafts, "close", broken)
+    with pytest.raises(RuntimeError, match="of ours"):
+        application.close()
+    assert not application.engine._thread.is_alive()
+
+
 @pytest.mark.parametrize("moment", ["loading", "reading", "writing"])
 def test_closing_at_any_moment_is_quick(start: Start, model: Path, wait, moment: str):
     application = start(model)
@@ -291,9 +309,8 @@ def test_a_load_that_fails_is_said_where_the_user_is(
     assert isinstance(button, QPushButton)
     button.click()
     wait(lambda: bool(failed))
-    QApplication.processEvents()
-    labels = application.window.findChildren(QLabel)
-    assert [one for one in labels if one.isVisible() and failed[0] in one.text()]
+    labels = application.window.findChildren
+    wait(lambda: any(one.isVisible() and failed[0] in one.text() for one in labels(QLabel)))
     application.window.show_page("chat")
     assert notice(application) == ""  # the page has it
 

@@ -146,3 +146,20 @@ def test_kill_9_leaves_a_whole_file(file, saves):
         process.kill()
     tomllib.loads(file.path.read_text("utf-8"))
     assert file.load().last_conversation >= last
+
+
+def test_names_that_are_no_unicode_are_left_out_and_the_rest_is_saved(tmp_path) -> None:
+    bad = "/models/\udcd6\udcd0.pth"
+    file = SettingsFile(tmp_path / "settings.toml")
+    for _twice in range(2):
+        file.save(
+            Settings(
+                theme="dark",
+                last_model=bad,
+                model_folders=("/a", bad),
+                loras={"\udcd6.pth": "x", "b.pth": "y"},
+            )
+        )
+        found = file.load()
+        assert (found.theme, found.last_model, found.model_folders) == ("dark", "", ("/a",))
+        assert dict(found.loras) == {"b.pth": "y"}
