@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import threading
 from pathlib import Path
@@ -255,7 +256,11 @@ def test_what_lies_there_is_used_only_when_it_is_whole(publisher, copy, folders)
     publisher.server.requests.clear()
     install(update, copy, folders.updates)
     assert not publisher.server.requests
+    shutil.rmtree(copy.versions / "0.2.0")
+    add_newer(copy, "0.2.0")  # another built
+    install(update, copy, folders.updates)
     victim = copy.versions / "0.2.0" / APP
+    assert "new app" in victim.read_text()
     victim.write_bytes(b"x" * victim.stat().st_size)
     (copy.root / "next").unlink()
     install(update, copy, folders.updates)
@@ -268,7 +273,11 @@ def test_an_archive_that_lies_there_is_used_only_when_it_is_whole(publisher, cop
     name = f"0.2.0-from-{update.delta.sha256[:16]}.tar.xz"
     (folders.updates / name).parent.mkdir(parents=True, exist_ok=True)
     (folders.updates / name).write_bytes(b"x" * update.delta.size_bytes)
-    assert install(update, copy, folders.updates).count("downloading") == 1
+    publisher.server.requests.clear()
+    install(update, copy, folders.updates)
+    fetched = [r.path for r in publisher.server.requests if "storage/" in r.path]
+    assert fetched
+    assert all("-from-0.1.0" in path for path in fetched)
     assert start(copy.root) == "new app"
 
 
