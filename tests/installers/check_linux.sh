@@ -131,7 +131,7 @@ upgrade_while_it_runs() { # it goes on, says so (a picture), and its button star
   check "deb: the old version's files are gone" grep -q ' (deleted)$' <<<"$(readlink "/proc/$process/exe")"
   sleep 3
   picture deb-upgraded
-  xdotool windowfocus "$(window)" mousemove 380 88 click 1 # "Start again now"
+  xdotool windowfocus "$(window)" mousemove --window "$(window)" 380 88 click 1 # "Start again now"
   sleep 10
   check "deb: the button starts the new version in its place" grep -q '/python3[.0-9]*$' <<<"$(readlink "/proc/$process/exe")"
   xdotool windowfocus "$(window)" key --clearmodifiers ctrl+q
