@@ -49,6 +49,10 @@ EMBEDDING_BYTES_PER_WEIGHT = 2  # torch keeps it as the file has it: bf16 in eve
 TORCH_BYTES = 450_000_000  # resident after `import torch` (measured: 420 to 460 MB)
 TORCH_CUDA_BYTES = 1_200_000_000  # main memory once CUDA's libraries are loaded too
 GPU_CONTEXT_BYTES = 500_000_000  # the driver's context, cuBLAS's workspace, code
+# The same on an H100, whose context alone is 650 MB and whose cuBLAS takes 100 for three streams
+# (tests.benchmarks.gpu --only memory); other cards of its size were not measured.
+LARGE_CONTEXT_BYTES = 900_000_000
+LARGE_GPU_BYTES = 40_000_000_000
 CPU_READ_CHUNK, GPU_READ_CHUNK = 256, 512  # tokens read together (engine.backends.torch)
 READ_ROWS = 32  # activations of D floats alive for each of them, chunked recurrence included
 
@@ -194,7 +198,9 @@ def empty_need(hardware: Hardware, device: str) -> DeviceNeed:
     gpu = find_gpu(hardware, stage)
     if gpu is None:
         return DeviceNeed(device, 0, 0, GPU_CONTEXT_BYTES, 0, 0)
-    workspace = TORCH_BYTES if gpu.kind == "mps" else GPU_CONTEXT_BYTES
+    large = gpu.kind == "cuda" and gpu.vram_total >= LARGE_GPU_BYTES
+    context = LARGE_CONTEXT_BYTES if large else GPU_CONTEXT_BYTES
+    workspace = TORCH_BYTES if gpu.kind == "mps" else context
     capacity = max(0, gpu.vram_total - SYSTEM_VRAM_BYTES)
     return DeviceNeed(device, 0, 0, workspace, gpu.vram_free, capacity)
 
@@ -273,8 +279,10 @@ def _need(
     if card_type and layers is not None:
         activations = card_workspace_bytes(shape, card_type)
     states = shape.state_bytes * (layers or 0) // shape.layers
-    if shared:
-        states = 2 * states if card_type else shape.state_bytes
+    if card_type:
+        states *= 2  # a step reads one and writes the other
+    elif shared:
+        states = shape.state_bytes
     return DeviceNeed(
         empty.device,
         weights,

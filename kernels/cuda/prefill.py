@@ -56,6 +56,11 @@ class Prefill:
         self._tools = Tools.on(programs, weights, self.rooms, self._products, states)
         self._recorded: dict[int, Callable[[], None]] = {}
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether products wait in fp32: see ``EXACT_WIDTH``."""
+        return self.rooms.sums == torch.float32
+
     def read(
         self,
         tokens: Sequence[int],
