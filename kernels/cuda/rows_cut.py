@@ -21,7 +21,7 @@ MOST_DIGITS = 2
 
 _PROCESSORS = 132
 _ALL_STAGES = 12
-_SMALL, _LARGE = 1024, 4096  # widths
+_SMALL, _MIDDLE, _LARGE = 1024, 2048, 4096  # widths
 _LEAST_SHARED, _MUCH_SHARED, _MOST_SHARED = 64 << 10, 96 << 10, 112 << 10
 _SOME_SHARED, _AHEAD = 80 << 10, 16 << 10
 _ALL_SHARED = 200 << 10  # of a block that has its processor for itself, where two of the most fit
@@ -148,7 +148,11 @@ def _wide(sizes: "Sizes", rows: int, by_input: bool, shared: int) -> Cut:
         head = replace(high, shared=_SOME_SHARED, ahead=_AHEAD)
         key = replace(high, shared=_ALL_SHARED)  # one block to a processor
         value = replace(value, shared=_ALL_SHARED, ahead=_AHEAD)
-    stage = deep // 2 if by_input else tall.deep
+    elif width > _MIDDLE and not few and shared == _MOST_SHARED:
+        into = output = Shape(2, 4, 2, _ALL_SHARED)
+        key, recur = replace(high, shared=_ALL_SHARED), (4, 2, 2)
+        value = Shape(4, 4, 2, _ALL_SHARED) if by_input else tall
+    stage = value.deep // 2 if by_input else tall.deep
     return Cut(
         *(into, output, key, value, head),
         lora_tiles=into.tiles,
@@ -169,7 +173,7 @@ def _exact(cut: Cut, width: int, rows: int) -> Cut:
     if rows <= 16 or width <= _SMALL or (rows > 32 and width < _LARGE):
         names = ("into", "output", "key", "value", "head")
     else:
-        names = ("head",) if width < _LARGE else ()
+        names = ("head",) if width <= _MIDDLE else ()
     for name in names:
         cut = cut.changed(name, digits=MOST_DIGITS)
     return cut
