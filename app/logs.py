@@ -4,6 +4,10 @@ import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+_HTTP = ("httpx", "httpcore", "urllib3", "requests")
+"""They log every address that is fetched, whole: those of a storage carry a signature that opens
+the file, those of a mirror may carry a password."""
+
 FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 
 
@@ -24,6 +28,8 @@ def start_log(folder: Path, level: int = logging.INFO) -> logging.Handler:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)
+    for name in _HTTP:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     return handler
 
 
