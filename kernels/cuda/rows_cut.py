@@ -168,9 +168,10 @@ def _exact(cut: Cut, width: int, rows: int) -> Cut:
 
     What receptance, key and value are made of matters most: the first tokens' states are small,
     and the norm of what is read from them makes roundings large. With 17 to 32 rows two numbers
-    for that and key would cost 10 % at 2,048 wide, and 4 % at 4,096.
+    for that and key would cost 10 % at 2,048 wide, and 4 % at 4,096; with more rows it costs 10 %
+    everywhere, and only models up to 2,048 wide are promised to be so exact.
     """
-    if rows <= 16 or width <= _SMALL or (rows > 32 and width < _LARGE):
+    if rows <= 16 or width <= _SMALL or (rows > 32 and width <= _MIDDLE):
         names = ("into", "output", "key", "value", "head")
     else:
         names = ("head",) if width <= _MIDDLE else ()
