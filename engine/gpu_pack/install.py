@@ -3,14 +3,13 @@
 Knows wheels, one folder and one index; not why this pack was chosen, nor what the window shows.
 """
 
-import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import DownloadFailed, PackFailed
+from engine.files import rename
 from engine.folders import Folders
 from engine.gpu_pack.fetch import WheelFolder
 from engine.gpu_pack.overlay import FACTS
@@ -42,7 +41,6 @@ from engine.hub.receiver import PAUSES_S, Watch
 from engine.settings import Settings
 from engine.updates.stage import sync
 
-_RENAME_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _FULL_HINT = "Free some space on that disk: a GPU pack needs a few gigabytes."
 _CLOSED_HINT = "Make that folder writable."
 _AGAIN_HINT = "Try again; if that fails too, choose another index in Settings."
@@ -201,7 +199,7 @@ class PackInstall:
         watch.meter.show("switching", 0, self.row.installed_bytes)
         if folder != target:  # on the disk before it has its name: a power cut leaves no half
             sync([path for path in folder.rglob("*") if path.is_file()])
-            _rename(folder, target)
+            rename(folder, target)
         Packs(self.packs_folder).switch(target.name)
         self._wheels.remove()
         watch.meter.show("switching", self.row.installed_bytes, self.row.installed_bytes)
@@ -234,15 +232,3 @@ def make_install(row: PackRow, folders: Folders, settings: Settings) -> PackInst
     except DownloadFailed as error:
         raise PackFailed(error.message, error.hint, error.kind) from error
     return PackInstall(row, folders.packs, settings.pack_index)
-
-
-def _rename(folder: Path, target: Path) -> None:
-    """Rename a folder; on Windows a virus scanner may hold a new file for a moment."""
-    for pause_s in _RENAME_PAUSES_S:
-        try:
-            os.rename(folder, target)
-        except PermissionError:
-            time.sleep(pause_s)
-        else:
-            return
-    os.rename(folder, target)

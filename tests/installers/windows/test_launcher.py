@@ -56,25 +56,6 @@ def test_from_a_version_that_lost_a_file_it_goes_back(
     assert marks(root) == {"current": "0.1.0", "failed": "0.2.0"}
 
 
-def test_what_runs_is_neither_switched_nor_counted(root: Path, wine: Wine, stand_ins: Path) -> None:
-    waiting = root / "versions" / "0.1.0" / "python" / "wait.txt"
-    waiting.touch()
-    with wine.start(root / "skein.com") as running:
-        while not (root / "told.txt").exists():
-            assert running.poll() is None
-        (root / "trying").write_text("0.1.0 2\n", "utf-8")
-        (root / "previous").write_text("0.2.0\n", "utf-8")
-        add_version(root, "0.2.0", stand_ins)
-        (root / "versions" / "0.1.0" / "python" / "code.txt").write_text("3")
-        shutil.copytree(root / "versions" / "0.1.0", root / "versions" / "0.1.1")
-        (root / "versions" / "0.1.1" / "python" / "wait.txt").unlink()
-        (root / "current").write_text("0.1.1\n", "utf-8")
-        assert wine.run(root / "skein.com")[0] == 3
-        assert marks(root) == {"current": "0.1.1", "previous": "0.2.0", "trying": "0.1.0 2"}
-        waiting.unlink()
-        running.wait(20)
-
-
 def test_a_start_that_an_update_waits_for_switches(root: Path, wine: Wine, stand_ins: Path) -> None:
     """ "Start again now": the old Skein still ends when the launcher is called."""
     add_version(root, "0.2.0", stand_ins)
