@@ -84,6 +84,10 @@ static int run_python(const char *root, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     char contents[LONG], root[LONG], script[LONG];
+    /* Qt would load another program's plugins. */
+    unsetenv("QT_PLUGIN_PATH");
+    unsetenv("QT_QPA_PLATFORM_PLUGIN_PATH");
+    unsetenv("QML2_IMPORT_PATH");
     if (!find_contents(contents) || !join(root, contents, "/Resources/skein", "")) return 1;
     const int code = run_python(root, argc, argv);
     if (code != -1) return code;

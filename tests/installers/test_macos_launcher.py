@@ -1,5 +1,6 @@
 """Contents/MacOS/Skein, built here and run: Python inside the very process that was signed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,9 @@ def python_tree(folder: Path) -> Path:
     app = library / "site-packages" / "app"
     app.mkdir(parents=True)
     (app / "__main__.py").write_text(
-        "import sys\nprint(sys.executable, sys.prefix, sys.argv[1:], sys.flags.isolated,"
-        " sys.flags.utf8_mode, open('/proc/self/comm').read().strip(), sep='|')\nsys.exit(7)\n"
+        "import os, sys\nprint(sys.executable, sys.prefix, sys.argv[1:], sys.flags.isolated,"
+        " sys.flags.utf8_mode, open('/proc/self/comm').read().strip(),"
+        " os.environ.get('QT_PLUGIN_PATH'), sep='|')\nsys.exit(7)\n"
     )
     (folder / "bin").mkdir()
     shutil.copy(Path(sys.executable).resolve(), folder / "bin" / "python3")
@@ -42,7 +44,11 @@ def test_python_runs_inside_the_signed_program(tmp_path: Path):
     python = python_tree(root / "versions" / "1.0" / "python")
     (root / "current").write_text("1.0\n")
     answer = subprocess.run(
-        [contents / "MacOS" / "Skein", "x y.pth", "ü"], capture_output=True, text=True, check=False
+        [contents / "MacOS" / "Skein", "x y.pth", "ü"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "QT_PLUGIN_PATH": "/another/program"},
     )
     assert answer.stdout.strip().split("|") == [
         str(python / "bin" / "python3"),
@@ -51,6 +57,7 @@ def test_python_runs_inside_the_signed_program(tmp_path: Path):
         "1",
         "1",
         "Skein",
+        "None",
     ]
     assert answer.returncode == 7
     (root / "current").write_text("../../elsewhere\n")
