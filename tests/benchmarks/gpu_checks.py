@@ -143,7 +143,7 @@ def _compare(
 def _rows_error(backend: "CudaBackend", tokens: list[int]) -> float:
     """Return the worst difference of rows of a batch to single steps, over several sizes."""
     worst = 0.0
-    for count in (2, 5, 16, 33):
+    for count in (2, 5, 16, 24, 33):
         states = [backend.new_state() for _ in range(count)]
         for i, state in enumerate(states):
             backend.forward(tokens[: 2 + i % 5], state)
