@@ -56,6 +56,33 @@ def test_from_a_version_that_lost_a_file_it_goes_back(
     assert marks(root) == {"current": "0.1.0", "failed": "0.2.0"}
 
 
+def test_a_start_beside_a_running_skein_neither_switches_nor_counts(
+    root: Path, wine: Wine, stand_ins: Path
+) -> None:
+    for version in ("0.0.9", "0.2.0"):
+        add_version(root, version, stand_ins)
+    waiting = root / "versions" / "0.1.0" / "python" / "wait.txt"
+    waiting.touch()
+    with wine.start(root / "skein.com") as first:
+        while not (root / "told.txt").exists():
+            assert first.poll() is None
+        (root / "told.txt").unlink()
+        named = {"current": "0.1.0", "next": "0.2.0", "previous": "0.0.9", "trying": "0.1.0 2"}
+        for name, text in named.items():
+            (root / name).write_text(f"{text}\n", "utf-8")
+        with wine.start(root / "skein.com") as second:  # an update is waited for, three seconds
+            while not (root / "told.txt").exists() and second.poll() is None:
+                pass
+            then = marks(root)
+            waiting.unlink()
+            second.wait(20)
+        first.wait(20)
+    assert then == named
+    assert told(root)[1].endswith("0.1.0\\python")
+    assert wine.run(root / "skein.com") == (0, "")
+    assert marks(root)["current"] == "0.2.0", "alone, it switches"
+
+
 def test_a_start_that_an_update_waits_for_switches(root: Path, wine: Wine, stand_ins: Path) -> None:
     """ "Start again now": the old Skein still ends when the launcher is called."""
     add_version(root, "0.2.0", stand_ins)
