@@ -21,7 +21,6 @@ TOOLS = {
     "test_command.py": (*_COMPILER, "makensis"),
     "test_launcher.py": (*_COMPILER, "wine"),
     "test_setup.py": (*_COMPILER, "wine", "makensis"),
-    "test_beside.py": (*_COMPILER, "makensis", "wine"),
     "test_care.py": (*_COMPILER, "wine", "makensis"),
     "test_signing.py": (*_COMPILER, "wine", "makensis", "osslsigncode"),
 }
