@@ -420,3 +420,13 @@ def test_the_engine_for_cards_is_predicted_as_measured_on_the_prototype():
         assert ms / 1.5 < 1000 / plan.write_tokens_per_s < ms * 1.5
         slower = choose(shape(label), h100, Strategy.parse(text))
         assert plan.write_tokens_per_s > slower.write_tokens_per_s
+
+
+def test_what_a_large_card_takes_besides_is_what_was_measured():
+    """On an H100: 900 MB for context, code and cuBLAS; two states, since a step writes another."""
+    large = replace(machine(126, 120, card(80, 79), build=CU130), cuda_engine=True)
+    small = replace(machine(126, 120, card(24, 23), build=CU130), cuda_engine=True)
+    assert empty_need(large, "cuda").workspace_bytes == 900_000_000
+    assert empty_need(small, "cuda").workspace_bytes == 500_000_000
+    on_card = needs_of(shape("1.5b"), large, Strategy.parse("cuda fp16"))[0]
+    assert on_card.state_bytes == 2 * shape("1.5b").state_bytes

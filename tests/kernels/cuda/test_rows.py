@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kernels.cuda.quantize import Quantizer
 from kernels.cuda.rows import RowBuffers, RowsStep, bucket_of
-from kernels.cuda.rows_cut import Cut, Shape, cut_of
+from kernels.cuda.rows_cut import Cut, Shape, cut_of, shared_of
 from kernels.cuda.weights import LayerWeights, Sizes, WeightType, build
 from tests.kernels.cuda.emulator.emulator import EmulatedPrograms
 from tests.reference import Reference, ReferenceState
@@ -210,3 +210,13 @@ def test_buckets_and_cuts() -> None:
             assert 1 <= cut.value_split <= 16
     assert Shape(4, 1, 1, 0).rows == 64
     assert small(by_input=True).changed("key", deep=7).key.deep == 7
+
+
+@pytest.mark.parametrize(
+    ("width", "rows", "exact"), [(2048, 16, 5), (2048, 32, 1), (2048, 64, 5), (2560, 64, 0)]
+)
+def test_inputs_are_two_numbers_where_that_costs_little(width: int, rows: int, exact: int) -> None:
+    sizes = Sizes(24, width, 4 * width, 65536, (96, 96, 64, 256))
+    cut = cut_of(sizes, rows, scaled=False, by_input=True, shared=shared_of(90))
+    shapes = (cut.into, cut.output, cut.key, cut.value, cut.head)
+    assert sum(shape.digits == 2 for shape in shapes) == exact
