@@ -71,6 +71,17 @@ def test_no_piece_of_a_killed_switch_stays(packed: dict[str, Path], home: Path, 
     assert not piece.exists()
 
 
+@pytest.mark.parametrize("name", [".ruby-{0}", ".notes.{0}", ".skein-{0}"])
+def test_somebody_else_s_hidden_files_beside_it_stay(
+    packed: dict[str, Path], home: Path, name: str
+) -> None:
+    """--folder may name a folder that holds more; a number at an end need not be a process."""
+    theirs = root_of(home) / name.format(a_process_that_is_gone())
+    theirs.mkdir(parents=True)
+    assert run_installer(packed["0.1.0"], home).returncode == 0
+    assert theirs.is_dir()
+
+
 def test_a_switch_that_fails_takes_its_version_away_again(
     packed: dict[str, Path], home: Path
 ) -> None:

@@ -27,8 +27,10 @@ from .words import Refused, size_words, tell
 PARTIAL = ".partial-"
 """versions/.partial-<version>-<process>: what is being unpacked."""
 _BLOCK_BYTES = 1 << 20
-_LEFT = re.compile(r"\.(?:partial-.+|installer|[a-z]+)[-.](\d+)(?:-old)?")
-"""What an installer writes beside before it renames it: it ends in its process."""
+_WRITTEN = "current|next|previous|trying|failed|rolled_back|channel|skein|uninstall"
+_LEFT = re.compile(rf"\.(?:partial-.+-|installer-|(?:{_WRITTEN})\.)(\d+)(?:-old)?")
+"""What an installer or a launcher writes beside before it renames it: it ends in its process. By
+name, since the folder may hold more than Skein."""
 
 
 @dataclass(frozen=True, slots=True)
