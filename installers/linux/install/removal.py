@@ -11,7 +11,12 @@ from .words import Refused, size_words, tell
 
 _OURS = ("versions", "installer", "next", "previous", "trying", "failed", "rolled_back", "channel")
 _LAST = ("current", "skein", "uninstall", ".installer.lock")
-_PIECES = (".installer-*", ".partial-installer-*", ".skein-*", *(f".{name}.*" for name in (*_OURS, *_LAST)))
+_PIECES = (
+    ".installer-*",
+    ".partial-installer-*",
+    ".skein-*",
+    *(f".{name}.*" for name in (*_OURS, *_LAST)),
+)
 """What a kill in the middle of a write leaves."""
 _PARTS = (
     ("models", ("models",)),
